@@ -1,0 +1,155 @@
+//! Response bodies: the inner service's untouched, or one of our own.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::repository::{Content, ContentStream};
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+pin_project! {
+    /// The body of a response of [`Presign`](crate::Presign): the inner service's, or the layer's
+    /// own.
+    pub struct ResponseBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<B> {
+        Inner { #[pin] body: B },
+        Own { body: OwnBody },
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(crate) fn inner(body: B) -> Self {
+        Self {
+            kind: Kind::Inner { body },
+        }
+    }
+
+    pub(crate) fn own(body: OwnBody) -> Self {
+        Self {
+            kind: Kind::Own { body },
+        }
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().kind.project() {
+            KindProjection::Inner { body } => body.poll_frame(cx).map_err(Into::into),
+            KindProjection::Own { body } => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Inner { body } => body.is_end_stream(),
+            Kind::Own { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Inner { body } => body.size_hint(),
+            Kind::Own { body } => body.size_hint(),
+        }
+    }
+}
+
+impl<B> std::fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseBody").finish_non_exhaustive()
+    }
+}
+
+/// What the layer itself answers with.
+pub(crate) enum OwnBody {
+    Bytes(Option<Bytes>),
+    /// `left` is what the content's range has announced and `stream` has not delivered.
+    Content {
+        stream: ContentStream,
+        left: u64,
+    },
+}
+
+/// The repository delivered more or fewer bytes than it announced.
+#[derive(Debug, thiserror::Error)]
+#[error("the content does not have the length that the repository announced")]
+struct WrongLength;
+
+impl OwnBody {
+    pub(crate) fn empty() -> Self {
+        Self::Bytes(None)
+    }
+
+    pub(crate) fn full(bytes: Bytes) -> Self {
+        Self::Bytes(Some(bytes))
+    }
+
+    pub(crate) fn content(content: Content) -> Self {
+        Self::Content {
+            left: content.range.end - content.range.start,
+            stream: content.stream,
+        }
+    }
+}
+
+impl Body for OwnBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut *self {
+            Self::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            // The end is known from `left`: asking the stream once more could only cost time.
+            Self::Content { left: 0, .. } => Poll::Ready(None),
+            Self::Content { stream, left } => stream.as_mut().poll_next(cx).map(|next| {
+                Some(match next {
+                    Some(Ok(bytes)) => match left.checked_sub(bytes.len() as u64) {
+                        Some(less) => {
+                            *left = less;
+                            Ok(Frame::data(bytes))
+                        }
+                        None => Err(WrongLength.into()),
+                    },
+                    Some(Err(error)) => Err(error.into()),
+                    None => Err(WrongLength.into()),
+                })
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Bytes(None) | Self::Content { left: 0, .. })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match self {
+            Self::Bytes(bytes) => bytes.as_ref().map_or(0, Bytes::len) as u64,
+            Self::Content { left, .. } => *left,
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! What a [`PresignLayer`](crate::PresignLayer) is configured with.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::policy::ErasedPolicy;
+use crate::repository::ErasedRepository;
+use crate::url::UrlSigner;
+
+/// Which of the two halves a layer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halves {
+    Both,
+    OperationOnly,
+    StorageOnly,
+}
+
+pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) signer: UrlSigner,
+    pub(crate) repository: Arc<dyn ErasedRepository>,
+    pub(crate) policy: Arc<dyn ErasedPolicy>,
+    pub(crate) halves: Halves,
+    /// Without a slash at its end. `None`: any.
+    pub(crate) fhir_base: Option<String>,
+    /// Without a slash at its end.
+    pub(crate) storage_path: String,
+    pub(crate) default_lifetime: Duration,
+    pub(crate) expiry_granularity: Duration,
+    pub(crate) max_upload: u64,
+    pub(crate) allows_empty_uploads: bool,
+    pub(crate) caches_downloads: bool,
+    pub(crate) describes_urls: bool,
+    pub(crate) clock: Clock,
+    /// Which errors of a request body mean that it stalled.
+    pub(crate) is_timeout: Vec<fn(&(dyn Error + 'static)) -> bool>,
+}
+
+impl Config {
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+}

@@ -1,0 +1,85 @@
+//! A media type that content is stored with and uploads are held to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use mime::Mime;
+
+/// The longest content type, in bytes: generous beside RFC 6838's 127 + 1 + 127 for the names.
+const MAX_LENGTH: usize = 512;
+
+/// A complete media type, such as `image/png` or `text/plain; charset=utf-8`.
+///
+/// It keeps the text that it was made from, byte for byte, since that text is signed into write
+/// URLs and stored with the content.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ContentType(Box<str>);
+
+/// The text is not a complete media type (RFC 9110 §8.3.1), or longer than 512 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a media type such as image/png")]
+pub struct InvalidContentType(());
+
+impl ContentType {
+    /// Parses a media type.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidContentType`] when the text is no `type/subtype` with optional parameters, has a
+    /// wildcard in it, or is longer than 512 bytes.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidContentType> {
+        let text = text.as_ref();
+        let mime = parse(text).ok_or(InvalidContentType(()))?;
+        if text.len() > MAX_LENGTH || mime.type_() == mime::STAR || mime.subtype() == mime::STAR {
+            return Err(InvalidContentType(()));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text that it was made from.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether content that calls itself `other` is of this type.
+    ///
+    /// Type, subtype and each parameter of `self` must be there, compared without regard to case;
+    /// `other` may have further parameters, since browsers add a `charset`.
+    pub(crate) fn accepts(&self, other: &str) -> bool {
+        let (Some(own), Some(other)) = (parse(&self.0), parse(other)) else {
+            return false;
+        };
+        own.essence_str().eq_ignore_ascii_case(other.essence_str())
+            && own.params().all(|(name, value)| {
+                other
+                    .get_param(name)
+                    .is_some_and(|theirs| theirs.as_str().eq_ignore_ascii_case(value.as_str()))
+            })
+    }
+}
+
+/// `mime` accepts a text only if it is ASCII and complete, so what passes is a header value too.
+fn parse(text: &str) -> Option<Mime> {
+    text.parse().ok()
+}
+
+impl fmt::Debug for ContentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for ContentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ContentType {
+    type Err = InvalidContentType;
+
+    fn from_str(text: &str) -> Result<Self, InvalidContentType> {
+        Self::new(text)
+    }
+}

@@ -1,0 +1,126 @@
+//! Content on its way out: metadata, the range served, and the bytes.
+
+use std::fmt;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::RepositoryError;
+
+/// What is known of a version's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// The media type, as stored. What is not one is served as `application/octet-stream`.
+    pub content_type: String,
+    /// The whole content's length, in bytes.
+    pub length: u64,
+    /// When the version was written. HTTP tells it in whole seconds.
+    pub last_modified: SystemTime,
+}
+
+/// A part of some content, as a client asks for it (RFC 9110 §14.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ByteRange {
+    /// From the first of these positions to the second, both included; the first is not greater.
+    FromTo(u64, u64),
+    /// From this position to the end.
+    From(u64),
+    /// As many bytes as this from the end.
+    Last(u64),
+}
+
+impl ByteRange {
+    /// The positions that the range selects of content of `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::RangeNotSatisfiable`] when it selects none.
+    pub fn resolve(self, length: u64) -> Result<Range<u64>, RepositoryError> {
+        let unsatisfiable = RepositoryError::RangeNotSatisfiable { length };
+        match self {
+            Self::FromTo(first, last) if first < length => {
+                Ok(first..last.saturating_add(1).min(length))
+            }
+            Self::From(first) if first < length => Ok(first..length),
+            // The one range that empty content satisfies: all of it.
+            Self::Last(count) if count > 0 => Ok(length.saturating_sub(count)..length),
+            _ => Err(unsatisfiable),
+        }
+    }
+}
+
+/// Content to serve: what [`read`](super::BinaryRepository::read) returns.
+pub struct Content {
+    pub(crate) metadata: Metadata,
+    pub(crate) range: Range<u64>,
+    pub(crate) stream: ContentStream,
+}
+
+impl Content {
+    /// Content whose bytes in `range` come from `stream`, in chunks of any size.
+    ///
+    /// A stream that ends early, or yields more than the range, ends the download as broken.
+    pub fn new(
+        metadata: Metadata,
+        range: Range<u64>,
+        stream: impl Stream<Item = Result<Bytes, RepositoryError>> + Send + 'static,
+    ) -> Self {
+        Self {
+            metadata,
+            range,
+            stream: Box::pin(stream),
+        }
+    }
+
+    /// Content that is in memory as a whole. `bytes` is what lies in `range`.
+    #[must_use]
+    pub fn from_bytes(metadata: Metadata, range: Range<u64>, bytes: Bytes) -> Self {
+        Self::new(metadata, range, Once(Some(bytes)))
+    }
+
+    /// What is known of the content.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Which part of the content this is.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// The next chunk, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// What the storage reports while reading.
+    pub async fn next(&mut self) -> Option<Result<Bytes, RepositoryError>> {
+        std::future::poll_fn(|cx| self.stream.as_mut().poll_next(cx)).await
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content")
+            .field("metadata", &self.metadata)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) type ContentStream = Pin<Box<dyn Stream<Item = Result<Bytes, RepositoryError>> + Send>>;
+
+struct Once(Option<Bytes>);
+
+impl Stream for Once {
+    type Item = Result<Bytes, RepositoryError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.take().map(Ok))
+    }
+}

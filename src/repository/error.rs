@@ -1,0 +1,131 @@
+//! What can go wrong in a repository, and what the client is told of it.
+
+use std::error::Error;
+use std::io;
+
+use http::HeaderValue;
+use http::header::CONTENT_RANGE;
+
+use crate::outcome::{Code, Refusal};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a repository did not do what it was asked for.
+///
+/// The sources of [`Unavailable`](Self::Unavailable) and [`Internal`](Self::Internal) are for the
+/// operator alone: clients are told the kind of error, and never the source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepositoryError {
+    /// No such Binary, no such version of it, or no content yet. The client gets 404.
+    #[error("no such content")]
+    NotFound,
+    /// There was such content, and it was deleted. The client gets 410.
+    #[error("the content was deleted")]
+    Deleted,
+    /// The version has its content. The client gets 412.
+    #[error("the version has been written already")]
+    AlreadyWritten,
+    /// No byte of the requested range exists. The client gets 416.
+    #[error("the range lies outside of the content, which has {length} bytes")]
+    RangeNotSatisfiable {
+        /// The content's length, in bytes.
+        length: u64,
+    },
+    /// No room for the content. The client gets 507.
+    #[error("the storage is full")]
+    StorageFull,
+    /// The storage does not answer, or asks to be left alone for a while. The client gets 503.
+    #[error("the storage is not available")]
+    Unavailable(#[source] BoxError),
+    /// The upload's stream ended with this error. The client gets what the error says.
+    #[error("the upload failed")]
+    Upload(#[from] UploadError),
+    /// Anything else. The client gets 500.
+    #[error("the storage failed")]
+    Internal(#[source] BoxError),
+}
+
+impl RepositoryError {
+    /// Wraps an error as [`Unavailable`](Self::Unavailable).
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self::Unavailable(source.into())
+    }
+
+    /// Wraps an error as [`Internal`](Self::Internal).
+    pub fn internal(source: impl Into<BoxError>) -> Self {
+        Self::Internal(source.into())
+    }
+}
+
+impl From<io::Error> for RepositoryError {
+    /// A full disk or an exhausted quota is [`StorageFull`](Self::StorageFull), everything else
+    /// [`Internal`](Self::Internal). That something is not found is for the repository to judge.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::StorageFull,
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// Why an upload ended without being whole. Nothing of it may become visible.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UploadError {
+    /// It is longer than allowed. The client gets 413.
+    #[error("the upload is longer than allowed")]
+    TooLarge {
+        /// The limit, in bytes; `None` if another layer imposed it.
+        limit: Option<u64>,
+    },
+    /// It has no content. The client gets 400.
+    #[error("the upload is empty")]
+    Empty,
+    /// The connection broke, or the content is shorter than announced. The client gets 400.
+    #[error("the upload is incomplete")]
+    Incomplete(#[source] Option<BoxError>),
+    /// No more content arrived in time. The client gets 408.
+    #[error("the upload stalled")]
+    Timeout(#[source] BoxError),
+    /// The content is not what `Content-Digest` or `Repr-Digest` announced. The client gets 400.
+    #[error("the upload does not have the digest that was announced")]
+    DigestMismatch,
+}
+
+impl From<RepositoryError> for Refusal {
+    fn from(error: RepositoryError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&RepositoryError> for Refusal {
+    fn from(error: &RepositoryError) -> Self {
+        match error {
+            RepositoryError::NotFound => Code::NotFound.into(),
+            RepositoryError::Deleted => Code::Deleted.into(),
+            RepositoryError::AlreadyWritten => Code::AlreadyWritten.into(),
+            RepositoryError::RangeNotSatisfiable { length } => {
+                let complete_length = HeaderValue::try_from(format!("bytes */{length}"))
+                    .unwrap_or_else(|_| HeaderValue::from_static("bytes */0"));
+                Self::from(Code::RangeNotSatisfiable).with_header(CONTENT_RANGE, complete_length)
+            }
+            RepositoryError::StorageFull => Code::StorageFull.into(),
+            RepositoryError::Unavailable(_) => Code::Unavailable.into(),
+            RepositoryError::Upload(error) => error.into(),
+            RepositoryError::Internal(_) => Code::Internal.into(),
+        }
+    }
+}
+
+impl From<&UploadError> for Refusal {
+    fn from(error: &UploadError) -> Self {
+        match error {
+            UploadError::TooLarge { limit } => Self::too_large(*limit),
+            UploadError::Empty => Code::EmptyBody.into(),
+            UploadError::Incomplete(_) => Code::IncompleteBody.into(),
+            UploadError::Timeout(_) => Code::UploadTimeout.into(),
+            UploadError::DigestMismatch => Code::DigestMismatch.into(),
+        }
+    }
+}

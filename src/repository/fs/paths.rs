@@ -1,0 +1,84 @@
+//! Where things are in the folder.
+//!
+//! ```text
+//! lock                       held while a process has the folder open
+//! binaries/{id}/binary       a Binary: what its content must be
+//! binaries/{id}/{version}    a version's content
+//! deleted/{id}/              a Binary that was
+//! staging/                   what is not whole yet; emptied when the folder is opened
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::binary::{BinaryId, BinaryKey};
+
+/// The name of a Binary's own file, which is no version's: those begin with `v`.
+const BINARY: &str = "binary";
+
+#[derive(Debug, Clone)]
+pub(super) struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(super) fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    pub(super) fn binaries(&self) -> PathBuf {
+        self.root.join("binaries")
+    }
+
+    pub(super) fn deleted(&self) -> PathBuf {
+        self.root.join("deleted")
+    }
+
+    pub(super) fn staging(&self) -> PathBuf {
+        self.root.join("staging")
+    }
+
+    /// A place for something new, under a name that nothing else has.
+    pub(super) fn staged(&self) -> PathBuf {
+        self.staging().join(BinaryId::unique().as_str())
+    }
+
+    pub(super) fn binary_folder(&self, id: BinaryId) -> PathBuf {
+        self.binaries().join(file_name(id.as_str()))
+    }
+
+    pub(super) fn deleted_folder(&self, id: BinaryId) -> PathBuf {
+        self.deleted().join(file_name(id.as_str()))
+    }
+
+    pub(super) fn content(&self, key: &BinaryKey) -> PathBuf {
+        let version = file_name(key.version().as_str());
+        self.binary_folder(key.id()).join(format!("v{version}"))
+    }
+}
+
+/// A Binary's own file in its folder.
+pub(super) fn binary_file(folder: &Path) -> PathBuf {
+    folder.join(BINARY)
+}
+
+/// The version whose content has this file name, if it has no capital letters.
+pub(super) fn version_of(file_name: &str) -> Option<&str> {
+    file_name.strip_prefix('v')
+}
+
+/// FHIR ids that differ in case alone differ, though not on every file system, so a capital
+/// letter becomes `_` (which no id has) and its small form.
+fn file_name(id: &str) -> String {
+    let mut name = String::with_capacity(id.len());
+    for c in id.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}

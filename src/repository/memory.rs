@@ -1,0 +1,182 @@
+//! Content in memory.
+
+use std::collections::HashMap;
+use std::collections::hash_map::{Entry, VacantEntry};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
+    numbered,
+};
+use crate::binary::{BinaryId, BinaryKey, VersionId};
+use crate::content_type::ContentType;
+use crate::url::Access;
+
+/// Content in memory: for tests, demonstrations, and what need not survive the process.
+///
+/// Clones share their content. A key's context is not looked at.
+#[derive(Clone, Default)]
+pub struct MemoryRepository {
+    binaries: Arc<Mutex<HashMap<BinaryId, Binary>>>,
+}
+
+enum Binary {
+    Existing {
+        content_type: ContentType,
+        versions: HashMap<VersionId, (Metadata, Bytes)>,
+    },
+    Deleted,
+}
+
+impl MemoryRepository {
+    /// An empty repository.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a Binary without content, and returns the key of the version that its first upload
+    /// will create.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when there is a Binary of this id, and
+    /// [`Deleted`](RepositoryError::Deleted) when there was.
+    pub fn create(
+        &self,
+        id: BinaryId,
+        content_type: ContentType,
+    ) -> Result<BinaryKey, RepositoryError> {
+        let mut binaries = self.lock();
+        match binaries.get(&id) {
+            Some(Binary::Existing { .. }) => return Err(RepositoryError::AlreadyWritten),
+            Some(Binary::Deleted) => return Err(RepositoryError::Deleted),
+            None => {}
+        }
+        let versions = HashMap::new();
+        let binary = Binary::Existing {
+            content_type,
+            versions,
+        };
+        binaries.insert(id, binary);
+        let first = numbered::locate(&Target::new(id, Access::Write), 0)?;
+        Ok(BinaryKey::new(id, first))
+    }
+
+    /// Deletes a Binary with all its content, for good: its id is not used again.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](RepositoryError::NotFound) when there never was such a Binary.
+    pub fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
+        match self.lock().get_mut(&id) {
+            Some(binary) => *binary = Binary::Deleted,
+            None => return Err(RepositoryError::NotFound),
+        }
+        Ok(())
+    }
+
+    fn get(&self, key: &BinaryKey) -> Result<(Metadata, Bytes), RepositoryError> {
+        match self.lock().get(&key.id()) {
+            Some(Binary::Existing { versions, .. }) => versions
+                .get(&key.version())
+                .cloned()
+                .ok_or(RepositoryError::NotFound),
+            Some(Binary::Deleted) => Err(RepositoryError::Deleted),
+            None => Err(RepositoryError::NotFound),
+        }
+    }
+
+    /// No code panics while it holds the lock, and none leaves the map half changed.
+    fn lock(&self) -> MutexGuard<'_, HashMap<BinaryId, Binary>> {
+        self.binaries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BinaryRepository for MemoryRepository {
+    async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        match self.lock().get(&target.id()) {
+            Some(Binary::Existing {
+                content_type,
+                versions,
+            }) => {
+                let numbers = versions.keys().filter_map(|v| numbered::number(v.as_str()));
+                let version = numbered::locate(target, numbers.max().unwrap_or(0))?;
+                Ok(Located {
+                    key: target.key(version),
+                    content_type: content_type.clone(),
+                })
+            }
+            Some(Binary::Deleted) => Err(RepositoryError::Deleted),
+            None => Err(RepositoryError::NotFound),
+        }
+    }
+
+    async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
+        Ok(self.get(key)?.0)
+    }
+
+    async fn read(
+        &self,
+        key: &BinaryKey,
+        range: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        let (metadata, bytes) = self.get(key)?;
+        let range = match range {
+            Some(range) => range.resolve(metadata.length)?,
+            None => 0..metadata.length,
+        };
+        // What is in memory has a length that fits.
+        #[expect(clippy::cast_possible_truncation, reason = "at most bytes.len()")]
+        let part = bytes.slice(range.start as usize..range.end as usize);
+        Ok(Content::from_bytes(metadata, range, part))
+    }
+
+    async fn write(
+        &self,
+        key: &BinaryKey,
+        mut upload: Upload,
+    ) -> Result<Metadata, RepositoryError> {
+        vacant(&mut self.lock(), key)?;
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = upload.next().await {
+            bytes.extend_from_slice(&chunk?);
+        }
+        let bytes = bytes.freeze();
+        let metadata = Metadata {
+            content_type: upload.content_type().as_str().to_owned(),
+            length: bytes.len() as u64,
+            last_modified: SystemTime::now(),
+        };
+        // Once more: another upload may have been faster.
+        vacant(&mut self.lock(), key)?.insert((metadata.clone(), bytes));
+        Ok(metadata)
+    }
+}
+
+/// The place of a version that has not been written.
+fn vacant<'a>(
+    binaries: &'a mut HashMap<BinaryId, Binary>,
+    key: &BinaryKey,
+) -> Result<VacantEntry<'a, VersionId, (Metadata, Bytes)>, RepositoryError> {
+    match binaries.get_mut(&key.id()) {
+        Some(Binary::Existing { versions, .. }) => match versions.entry(key.version()) {
+            Entry::Vacant(vacant) => Ok(vacant),
+            Entry::Occupied(_) => Err(RepositoryError::AlreadyWritten),
+        },
+        Some(Binary::Deleted) => Err(RepositoryError::Deleted),
+        None => Err(RepositoryError::NotFound),
+    }
+}
+
+impl fmt::Debug for MemoryRepository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryRepository")
+            .field("binaries", &self.lock().len())
+            .finish_non_exhaustive()
+    }
+}

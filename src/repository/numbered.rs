@@ -1,0 +1,33 @@
+//! Versions as the repositories of this crate count them: `1`, `2`, `3` and so on.
+//!
+//! A write URL names the version after the current one. Of two such URLs, the second to be used
+//! is refused: nobody overwrites what they have not seen.
+
+use super::{RepositoryError, Target};
+use crate::binary::VersionId;
+use crate::url::Access;
+
+/// The version that a URL for `target` points to, when `current` versions have been written.
+pub(super) fn locate(target: &Target, current: u64) -> Result<VersionId, RepositoryError> {
+    // Before the first upload, reading means what that upload will bring.
+    let readable = current.max(1);
+    match (target.access(), target.version()) {
+        (Access::Write, _) => version(current + 1),
+        (Access::Read, None) => version(readable),
+        (Access::Read, Some(named)) => match number(named.as_str()) {
+            Some(number) if (1..=readable).contains(&number) => Ok(named),
+            _ => Err(RepositoryError::NotFound),
+        },
+    }
+}
+
+/// The number of a version; `None` for ids of another kind.
+pub(super) fn number(version: &str) -> Option<u64> {
+    let number = version.parse::<u64>().ok()?;
+    // `+1` and `01` are other ids than `1`.
+    (number.to_string() == version).then_some(number)
+}
+
+fn version(number: u64) -> Result<VersionId, RepositoryError> {
+    VersionId::new(number.to_string()).map_err(RepositoryError::internal)
+}

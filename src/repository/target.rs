@@ -1,0 +1,84 @@
+//! What a URL is asked for, and what it is found to be.
+
+use crate::binary::{BinaryId, BinaryKey, VersionId};
+use crate::content_type::ContentType;
+use crate::url::Access;
+
+/// What a URL is asked for: the Binary, one of its versions or the current one, and the access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    id: BinaryId,
+    version: Option<VersionId>,
+    access: Access,
+    context: Option<Box<str>>,
+}
+
+impl Target {
+    /// The current version of a Binary's content, or with [`Access::Write`] its next one.
+    #[must_use]
+    pub fn new(id: BinaryId, access: Access) -> Self {
+        Self {
+            id,
+            version: None,
+            access,
+            context: None,
+        }
+    }
+
+    /// Reading a version that is not necessarily the current one.
+    #[must_use]
+    pub fn version_of(id: BinaryId, version: VersionId) -> Self {
+        Self {
+            version: Some(version),
+            ..Self::new(id, Access::Read)
+        }
+    }
+
+    pub(crate) fn with_context(mut self, context: Option<Box<str>>) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// The Binary.
+    #[must_use]
+    pub fn id(&self) -> BinaryId {
+        self.id
+    }
+
+    /// The version asked for. `None`: the current one; always `None` for writes.
+    #[must_use]
+    pub fn version(&self) -> Option<VersionId> {
+        self.version
+    }
+
+    /// Whether the URL is to read or to write.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// The key of a version of this Binary, with the context that the policy gave.
+    #[must_use]
+    pub fn key(&self, version: VersionId) -> BinaryKey {
+        let key = BinaryKey::new(self.id, version);
+        match &self.context {
+            Some(context) => key.with_context(context.clone()),
+            None => key,
+        }
+    }
+
+    /// What the policy put into [`Terms::context`](crate::Terms::context), for the repository.
+    #[must_use]
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
+    }
+}
+
+/// What [`locate`](super::BinaryRepository::locate) found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The version that the URL will point to.
+    pub key: BinaryKey,
+    /// What `Binary.contentType` names: uploads are held to it.
+    pub content_type: ContentType,
+}

@@ -1,0 +1,84 @@
+//! Request bodies of the requests that the layer answers itself.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http::header::EXPECT;
+use http::request::Parts;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::body::BoxError;
+
+/// How much of a refused request's body is read and thrown away, in bytes.
+const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// A request body of any type.
+pub(crate) struct RequestBody {
+    body: UnsyncBoxBody<Bytes, BoxError>,
+    is_polled: bool,
+}
+
+impl RequestBody {
+    pub(crate) fn new<B>(body: B) -> Self
+    where
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let body = body
+            .map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+            .map_err(Into::into)
+            .boxed_unsync();
+        Self {
+            body,
+            is_polled: false,
+        }
+    }
+
+    /// Reads on after a refusal, so that it reaches the client.
+    ///
+    /// Over HTTP/1, a server that answers and closes while the client is still sending makes the
+    /// client's kernel discard the answer, or the client never look for it (RFC 9112 §9.6).
+    /// The amount is bounded, and nothing is read where nothing would be gained: when the client
+    /// has announced more than that, when it waits to be told to go on, and over HTTP/2, which
+    /// can end one direction of a stream.
+    pub(crate) async fn drain(mut self, request: &Parts) {
+        let awaits_go_ahead = request.headers.contains_key(EXPECT) && !self.is_polled;
+        if awaits_go_ahead
+            || request.version >= http::Version::HTTP_2
+            || self.size_hint().lower() > DRAIN_LIMIT
+        {
+            return;
+        }
+        let mut drained = 0;
+        while let Some(Ok(frame)) = self.frame().await {
+            drained += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if drained > DRAIN_LIMIT {
+                return;
+            }
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.is_polled = true;
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

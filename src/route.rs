@@ -1,0 +1,83 @@
+//! Paths, and which of the three ways a request to them takes.
+
+use http::{Method, Uri};
+
+use crate::binary::{BinaryId, InvalidId, VersionId};
+use crate::config::{Config, Halves};
+
+/// What the operation is called on: `Binary/[id]` or `Binary/[id]/_history/[vid]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub(crate) id: BinaryId,
+    pub(crate) version: Option<VersionId>,
+}
+
+/// The way that a request takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The operation; on an error if what stands for an id is no FHIR id.
+    Mint(Result<Subject, InvalidId>),
+    Serve,
+    Inner,
+}
+
+impl Route {
+    /// Decides from the path's end, then from its beginning, without allocating.
+    ///
+    /// The operation comes first: with a storage base URL that is a bare host, every path is a
+    /// storage path.
+    pub(crate) fn of(config: &Config, method: &Method, uri: &Uri) -> Self {
+        let path = uri.path();
+        if config.halves != Halves::StorageOnly
+            && let Some(owner) = strip_operation(path)
+            && let Some(subject) = subject(owner, config.fhir_base.as_deref())
+        {
+            // Not 204 with `Allow`: the host's own answer may be a CORS preflight's.
+            return if method == Method::OPTIONS {
+                Self::Inner
+            } else {
+                Self::Mint(subject)
+            };
+        }
+        if config.halves != Halves::OperationOnly && is_below(path, &config.storage_path) {
+            return Self::Serve;
+        }
+        Self::Inner
+    }
+}
+
+/// What stands before the operation's name. `$` is a legal character of a path (RFC 3986 §3.3),
+/// yet some clients encode it.
+fn strip_operation(path: &str) -> Option<&str> {
+    let path = path.strip_suffix("presigned-url")?;
+    path.strip_suffix("/$")
+        .or_else(|| path.strip_suffix("/%24"))
+}
+
+/// `None` if this is not about a Binary.
+fn subject(owner: &str, base: Option<&str>) -> Option<Result<Subject, InvalidId>> {
+    let (rest, last) = owner.rsplit_once('/')?;
+    let (before, id, version) = match rest.strip_suffix("/_history") {
+        Some(instance) => {
+            let (before, id) = instance.rsplit_once('/')?;
+            (before, id, Some(last))
+        }
+        None => (rest, last, None),
+    };
+    let actual_base = before.strip_suffix("/Binary")?;
+    if base.is_some_and(|base| base != actual_base) {
+        return None;
+    }
+    let subject = || {
+        Ok(Subject {
+            id: BinaryId::new(id)?,
+            version: version.map(VersionId::new).transpose()?,
+        })
+    };
+    Some(subject())
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

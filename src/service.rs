@@ -1,0 +1,99 @@
+//! [`Presign`]: three ways, and which one.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::binary::InvalidId;
+use crate::body::{BoxError, OwnBody, ResponseBody};
+use crate::config::Config;
+use crate::future::ResponseFuture;
+use crate::operation;
+use crate::request_body::RequestBody;
+use crate::route::{Route, Subject};
+use crate::storage;
+
+/// The service that [`PresignLayer`](crate::PresignLayer) makes: it answers the operation and the
+/// storage path itself, and leaves every other request to the inner service.
+#[derive(Clone)]
+pub struct Presign<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S> Presign<S> {
+    pub(crate) fn new(inner: S, config: Arc<Config>) -> Self {
+        Self { inner, config }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Presign<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let half = match Route::of(&self.config, request.method(), request.uri()) {
+            Route::Inner => return ResponseFuture::inner(self.inner.call(request)),
+            Route::Mint(subject) => Half::Operation(subject),
+            Route::Serve => Half::Storage,
+        };
+        let config = Arc::clone(&self.config);
+        let (parts, body) = request.into_parts();
+        let body = RequestBody::new(body);
+        ResponseFuture::own(Box::pin(
+            async move { answer(&config, half, parts, body).await },
+        ))
+    }
+}
+
+/// The two ways that are ours.
+#[derive(Clone, Copy)]
+enum Half {
+    Operation(Result<Subject, InvalidId>),
+    Storage,
+}
+
+async fn answer(config: &Config, half: Half, parts: Parts, body: RequestBody) -> Response<OwnBody> {
+    // Whoever reads the body takes it, and puts back what is left of it.
+    let mut body = Some(body);
+    let answer = match half {
+        Half::Operation(subject) => operation::mint(config, subject, &parts, &mut body).await,
+        Half::Storage => storage::serve(config, &parts, &mut body).await,
+    };
+    let mut response = match answer {
+        Ok(response) => response,
+        Err(refusal) => {
+            if let Some(body) = body {
+                body.drain(&parts).await;
+            }
+            refusal.into_response()
+        }
+    };
+    // HEAD is GET without the content (RFC 9110 §9.3.2); `Content-Length` stays.
+    if parts.method == Method::HEAD {
+        *response.body_mut() = OwnBody::empty();
+    }
+    response
+}
+
+impl<S: std::fmt::Debug> std::fmt::Debug for Presign<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Presign")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,131 @@
+//! Conditional requests (RFC 9110 §13).
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::binary::VersionId;
+use crate::outcome::entity_tag;
+
+/// What content is compared by.
+pub(super) struct Validators {
+    entity_tag: HeaderValue,
+    last_modified: SystemTime,
+}
+
+/// What the preconditions of a request come to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Proceed,
+    /// 304, for GET and HEAD alone.
+    NotModified,
+    /// 412
+    Failed,
+}
+
+impl Validators {
+    pub(super) fn new(version: &VersionId, last_modified: SystemTime) -> Self {
+        Self {
+            entity_tag: entity_tag(version),
+            last_modified: whole_seconds(last_modified),
+        }
+    }
+
+    /// Whether `header` lists this content's entity tag, or is `*`.
+    ///
+    /// The tag is a FHIR id in quotes. Neither a comma nor a quote can be inside of it, so no
+    /// piece of another tag can be taken for it, however the list is split.
+    fn are_listed(&self, headers: &HeaderMap, header: HeaderName, comparison: Comparison) -> bool {
+        headers
+            .get_all(header)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+            .map(|tag| match comparison {
+                Comparison::Weak => tag.strip_prefix(b"W/").unwrap_or(tag),
+                Comparison::Strong => tag,
+            })
+            .any(|tag| tag == b"*" || tag == self.entity_tag.as_bytes())
+    }
+}
+
+/// RFC 9110 §8.8.3.2. The content's own tag is always strong.
+#[derive(Clone, Copy)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+/// Whether the request's outcome depends on the content's state, other than by `If-Range`.
+pub(super) fn has_preconditions(headers: &HeaderMap) -> bool {
+    [
+        IF_MATCH,
+        IF_NONE_MATCH,
+        IF_MODIFIED_SINCE,
+        IF_UNMODIFIED_SINCE,
+    ]
+    .iter()
+    .any(|name| headers.contains_key(name))
+}
+
+/// Evaluates the preconditions in the order of RFC 9110 §13.2.2, steps 1 to 4.
+///
+/// `current` is the content that is there, if any; `is_read` says that the method is GET or HEAD.
+pub(super) fn evaluate(
+    headers: &HeaderMap,
+    is_read: bool,
+    current: Option<&Validators>,
+) -> Outcome {
+    if headers.contains_key(IF_MATCH) {
+        if !current.is_some_and(|current| current.are_listed(headers, IF_MATCH, Comparison::Strong))
+        {
+            return Outcome::Failed;
+        }
+    } else if let (Some(since), Some(current)) = (date(headers, IF_UNMODIFIED_SINCE), current)
+        && current.last_modified > since
+    {
+        return Outcome::Failed;
+    }
+
+    if headers.contains_key(IF_NONE_MATCH) {
+        if current
+            .is_some_and(|current| current.are_listed(headers, IF_NONE_MATCH, Comparison::Weak))
+        {
+            return if is_read {
+                Outcome::NotModified
+            } else {
+                Outcome::Failed
+            };
+        }
+    } else if let (true, Some(since), Some(current)) =
+        (is_read, date(headers, IF_MODIFIED_SINCE), current)
+        && current.last_modified <= since
+    {
+        return Outcome::NotModified;
+    }
+    Outcome::Proceed
+}
+
+/// Step 5: whether `Range` is to be heeded, as far as `If-Range` has a say (RFC 9110 §13.1.5).
+///
+/// A date must be the very one that was sent: what changed within a second has no other.
+pub(super) fn range_applies(headers: &HeaderMap, current: &Validators) -> bool {
+    let Some(value) = headers.get(IF_RANGE) else {
+        return true;
+    };
+    *value == current.entity_tag || date(headers, IF_RANGE) == Some(current.last_modified)
+}
+
+/// A date that cannot be parsed is as if it were not there (RFC 9110 §13.1.3).
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
+}
+
+/// `Last-Modified` has no fractions of a second, so neither may what is compared with it.
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since_epoch = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs())
+}

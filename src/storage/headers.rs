@@ -1,0 +1,162 @@
+//! The headers of a download.
+
+use std::ops::Range;
+use std::time::SystemTime;
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use mime::Mime;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::config::Config;
+use crate::content_type::ContentType;
+use crate::filename::Filename;
+use crate::outcome::{NOSNIFF, entity_tag};
+use crate::repository::Metadata;
+use crate::url::{Grant, Permission};
+
+/// Content comes from strangers and is served from a trusted origin: whatever it is, it may show
+/// itself, and neither run nor load anything.
+const CONTENT_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// The raster formats that browsers show. Not SVG, which is a document with scripts.
+const RASTER_IMAGES: [&str; 10] = [
+    "apng", "avif", "bmp", "gif", "jpeg", "jxl", "png", "tiff", "webp", "x-icon",
+];
+
+/// Characters that RFC 8187 §3.2.1 does not allow unencoded in `filename*`.
+const EXTENDED_VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// Adds all that is true of the content, whichever part of it is sent.
+pub(super) fn add(
+    headers: &mut HeaderMap,
+    config: &Config,
+    grant: &Grant,
+    metadata: &Metadata,
+    now: SystemTime,
+) {
+    headers.reserve(16);
+    let content_type = content_type(&metadata.content_type);
+    headers.insert(
+        CONTENT_DISPOSITION,
+        disposition(&grant.permission, &content_type),
+    );
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(ETAG, entity_tag(&grant.key.version()));
+    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(metadata.last_modified)) {
+        headers.insert(LAST_MODIFIED, date);
+    }
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CACHE_CONTROL, cache_control(config, grant, now));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.insert(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        CROSS_ORIGIN_RESOURCE_POLICY,
+        HeaderValue::from_static("cross-origin"),
+    );
+    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("none"));
+}
+
+/// Leaves out what a 304 should not repeat (RFC 9110 §15.4.5).
+pub(super) fn retain_for_not_modified(headers: &mut HeaderMap) {
+    for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_DISPOSITION] {
+        headers.remove(name);
+    }
+}
+
+/// `range` is not empty.
+pub(super) fn add_content_range(headers: &mut HeaderMap, range: &Range<u64>, length: u64) {
+    let value = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(CONTENT_RANGE, value);
+    }
+}
+
+fn content_type(stored: &str) -> HeaderValue {
+    ContentType::new(stored)
+        .ok()
+        .and_then(|content_type| HeaderValue::from_str(content_type.as_str()).ok())
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+/// How long a browser may keep the content: no longer than the URL itself is good for.
+fn cache_control(config: &Config, grant: &Grant, now: SystemTime) -> HeaderValue {
+    let seconds = grant.remaining(now).as_secs();
+    config
+        .caches_downloads
+        .then(|| HeaderValue::try_from(format!("private, max-age={seconds}")).ok())
+        .flatten()
+        .unwrap_or(HeaderValue::from_static("private, no-store"))
+}
+
+/// `Content-Disposition` (RFC 6266): both forms of the file name, for old clients and new.
+fn disposition(permission: &Permission, content_type: &HeaderValue) -> HeaderValue {
+    let (filename, attachment) = match permission {
+        Permission::Read {
+            filename,
+            attachment,
+        } => (filename.as_ref(), *attachment),
+        Permission::Write { .. } => (None, true),
+    };
+    let kind = if !attachment && is_shown_inline(content_type) {
+        "inline"
+    } else {
+        "attachment"
+    };
+    filename
+        .and_then(|filename| {
+            let plain = plain_filename(filename);
+            let extended = utf8_percent_encode(filename.as_str(), EXTENDED_VALUE);
+            let value = format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{extended}");
+            HeaderValue::try_from(value).ok()
+        })
+        .unwrap_or(HeaderValue::from_static(kind))
+}
+
+/// What cannot do harm as a page of our origin: raster images, audio, video, PDF and plain text.
+fn is_shown_inline(content_type: &HeaderValue) -> bool {
+    let Ok(mime) = content_type.to_str().unwrap_or_default().parse::<Mime>() else {
+        return false;
+    };
+    match mime.type_() {
+        mime::AUDIO | mime::VIDEO => true,
+        mime::IMAGE => RASTER_IMAGES.iter().any(|raster| mime.subtype() == *raster),
+        _ => matches!(mime.essence_str(), "application/pdf" | "text/plain"),
+    }
+}
+
+/// A name in ASCII, without what must be escaped in quotes, and without `%`, which some browsers
+/// decode (RFC 6266, appendix D).
+fn plain_filename(filename: &Filename) -> String {
+    filename
+        .as_str()
+        .chars()
+        .map(|c| match c {
+            '"' | '\\' | '%' => '_',
+            ' '..='~' => c,
+            _ => '_',
+        })
+        .collect()
+}

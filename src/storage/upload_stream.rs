@@ -1,0 +1,124 @@
+//! The body of an upload, held to everything that was promised about it.
+
+use std::error::Error;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::Body as _;
+use http_body_util::LengthLimitError;
+
+use super::digest::Digests;
+use crate::body::BoxError;
+use crate::repository::UploadError;
+use crate::request_body::RequestBody;
+
+/// Ends with `None` if the content is whole and within all limits, else with an error.
+pub(super) struct UploadStream {
+    /// `None` once the stream has ended.
+    pub(super) body: Option<RequestBody>,
+    /// Where the rest of the body goes if the upload does not need it.
+    pub(super) leftover: Arc<Mutex<Option<RequestBody>>>,
+    /// Bytes so far.
+    pub(super) received: u64,
+    pub(super) announced: Option<u64>,
+    pub(super) limit: u64,
+    pub(super) allows_empty: bool,
+    pub(super) digests: Digests,
+    pub(super) is_timeout: Vec<fn(&(dyn Error + 'static)) -> bool>,
+}
+
+impl UploadStream {
+    fn accept(&mut self, chunk: Bytes) -> Result<Bytes, UploadError> {
+        self.received += chunk.len() as u64;
+        if self.received > self.limit {
+            return Err(UploadError::TooLarge {
+                limit: Some(self.limit),
+            });
+        }
+        self.digests.update(&chunk);
+        Ok(chunk)
+    }
+
+    fn end(&mut self) -> Option<UploadError> {
+        if self
+            .announced
+            .is_some_and(|announced| announced != self.received)
+        {
+            Some(UploadError::Incomplete(None))
+        } else if self.received == 0 && !self.allows_empty {
+            Some(UploadError::Empty)
+        } else if !self.digests.hold() {
+            Some(UploadError::DigestMismatch)
+        } else {
+            None
+        }
+    }
+
+    /// What a broken body means. Layers in front that limit its size or its time break it too,
+    /// with errors of their own somewhere in the chain of sources.
+    fn classify(&self, error: BoxError) -> UploadError {
+        let mut next: Option<&(dyn Error + 'static)> = Some(&*error);
+        while let Some(cause) = next {
+            let is_io_timeout = cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+            if is_io_timeout || self.is_timeout.iter().any(|is_timeout| is_timeout(cause)) {
+                return UploadError::Timeout(error);
+            }
+            if cause.is::<LengthLimitError>() {
+                return UploadError::TooLarge { limit: None };
+            }
+            next = cause.source();
+        }
+        UploadError::Incomplete(Some(error))
+    }
+}
+
+impl Stream for UploadStream {
+    type Item = Result<Bytes, UploadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let Some(body) = &mut self.body else {
+                // Not `None`: whoever overlooked the error must not take the end for a success.
+                return Poll::Ready(Some(Err(UploadError::Incomplete(None))));
+            };
+            let outcome = match ready!(Pin::new(body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) if !chunk.is_empty() => self.accept(chunk).map(Some),
+                    // Trailers, or nothing.
+                    _ => continue,
+                },
+                Some(Err(error)) => Err(self.classify(error)),
+                None => self.end().map_or(Ok(None), Err),
+            };
+            return Poll::Ready(match outcome {
+                Ok(Some(chunk)) => Some(Ok(chunk)),
+                Ok(None) => None,
+                Err(error) => {
+                    self.give_back();
+                    Some(Err(error))
+                }
+            });
+        }
+    }
+}
+
+impl UploadStream {
+    fn give_back(&mut self) {
+        let mut leftover = self.leftover.lock().unwrap_or_else(PoisonError::into_inner);
+        *leftover = self.body.take();
+    }
+}
+
+impl Drop for UploadStream {
+    fn drop(&mut self) {
+        if self.body.is_some() {
+            self.give_back();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The storage base URL: where presigned URLs point.
+
+/// Why a text cannot be a storage base URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidBaseUrl {
+    /// It does not start with `http://` or `https://`.
+    #[error("the storage base URL must start with http:// or https://")]
+    Scheme,
+    /// Its host or port is missing, wrong, or not in normal form.
+    #[error(
+        "the storage base URL needs a host in lower case, without user name, and no port that its scheme implies"
+    )]
+    Authority,
+    /// Its path has characters other than `A-Z a-z 0-9 - _ . ~ /`, or empty or dot segments.
+    #[error(
+        "the path of the storage base URL may consist of segments of A-Z a-z 0-9 - _ . ~ only, none of them empty, `.` or `..`"
+    )]
+    Path,
+}
+
+/// A base URL in the one form that every URL library leaves unchanged, without a slash at its end.
+///
+/// It is part of the string to sign, so another spelling of it would be another URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BaseUrl {
+    text: String,
+    path_start: usize,
+}
+
+impl BaseUrl {
+    pub(super) fn parse(text: &str) -> Result<Self, InvalidBaseUrl> {
+        let text = text.trim_end_matches('/');
+        let (rest, default_port) = if let Some(rest) = text.strip_prefix("https://") {
+            (rest, 443)
+        } else if let Some(rest) = text.strip_prefix("http://") {
+            (rest, 80)
+        } else {
+            return Err(InvalidBaseUrl::Scheme);
+        };
+        let (authority, path) = match rest.find('/') {
+            Some(slash) => rest.split_at(slash),
+            None => (rest, ""),
+        };
+        if !is_normal_authority(authority, default_port) {
+            return Err(InvalidBaseUrl::Authority);
+        }
+        if !path.split('/').skip(1).all(is_normal_segment) {
+            return Err(InvalidBaseUrl::Path);
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            path_start: text.len() - path.len(),
+        })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The path, without a slash at its end; empty when the URL is a host alone.
+    pub(super) fn path(&self) -> &str {
+        &self.text[self.path_start..]
+    }
+}
+
+fn is_normal_authority(authority: &str, default_port: u16) -> bool {
+    let allowed = |b: u8| {
+        b.is_ascii_lowercase()
+            || b.is_ascii_digit()
+            || matches!(b, b'.' | b'-' | b':' | b'[' | b']')
+    };
+    let Ok(parsed) = authority.parse::<http::uri::Authority>() else {
+        return false;
+    };
+    let port = authority[parsed.host().len()..].strip_prefix(':');
+    let is_normal_port = |port: &str| {
+        !port.starts_with('0') && port.parse::<u16>().is_ok_and(|port| port != default_port)
+    };
+    authority.bytes().all(allowed) && port.is_none_or(is_normal_port)
+}
+
+fn is_normal_segment(segment: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)
+}
