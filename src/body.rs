@@ -43,6 +43,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// An empty body, which layers in front that answer themselves (CORS) need to make.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::own(OwnBody::empty())
+    }
+}
+
 impl<B> Body for ResponseBody<B>
 where
     B: Body<Data = Bytes>,

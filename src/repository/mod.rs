@@ -84,9 +84,11 @@
 //! }
 //! ```
 //!
-//! With the feature `test-util`, `repository::contract` is a test suite for it.
+//! With the feature `test-util`, the module `contract` is a test suite for it.
 
 mod content;
+#[cfg(feature = "test-util")]
+pub mod contract;
 mod error;
 #[cfg(feature = "fs")]
 mod fs;

@@ -1,0 +1,226 @@
+//! The repositories of this crate: the contract, and what each promises beyond it.
+
+#![cfg(feature = "test-util")]
+
+use bytes::Bytes;
+use futures_util::stream;
+use tower_presign::repository::{RepositoryError, Upload, contract};
+use tower_presign::{
+    Access, BinaryId, BinaryKey, BinaryRepository, ContentType, MemoryRepository, Target,
+};
+
+fn text_plain() -> ContentType {
+    ContentType::new("text/plain; charset=utf-8").unwrap()
+}
+
+fn upload(content: &'static str) -> Upload {
+    Upload::new(text_plain(), stream::iter([Ok(Bytes::from(content))]))
+}
+
+/// A deleted Binary is gone in every respect, which is told apart from never having been.
+async fn assert_deleted(repository: &impl BinaryRepository, key: &BinaryKey) {
+    for access in [Access::Read, Access::Write] {
+        let located = repository.locate(&Target::new(key.id(), access)).await;
+        assert!(matches!(located, Err(RepositoryError::Deleted)));
+    }
+    let head = repository.head(key).await;
+    assert!(matches!(head, Err(RepositoryError::Deleted)));
+    let read = repository.read(key, None).await;
+    assert!(matches!(read, Err(RepositoryError::Deleted)));
+    let written = repository.write(key, upload("again")).await;
+    assert!(matches!(written, Err(RepositoryError::Deleted)));
+}
+
+#[tokio::test]
+async fn memory_keeps_the_contract() {
+    contract::check(|| async {
+        let repository = MemoryRepository::new();
+        let id = BinaryId::unique();
+        repository.create(id, text_plain()).unwrap();
+        (repository, id)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn memory_deletes_for_good() {
+    let repository = MemoryRepository::new();
+    let id = BinaryId::unique();
+    let key = repository.create(id, text_plain()).unwrap();
+    repository.write(&key, upload("content")).await.unwrap();
+    let again = repository.create(id, text_plain());
+    assert!(matches!(again, Err(RepositoryError::AlreadyWritten)));
+
+    repository.delete(id).unwrap();
+    assert_deleted(&repository, &key).await;
+    let again = repository.create(id, text_plain());
+    assert!(matches!(again, Err(RepositoryError::Deleted)));
+    let never_was = repository.delete(BinaryId::unique());
+    assert!(matches!(never_was, Err(RepositoryError::NotFound)));
+}
+
+#[cfg(feature = "fs")]
+mod fs {
+    use std::io::ErrorKind;
+    use std::path::Path;
+
+    use super::*;
+    use tempfile::TempDir;
+    use tower_presign::FsRepository;
+
+    async fn open() -> (TempDir, FsRepository) {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = FsRepository::open(folder.path()).await.unwrap();
+        (folder, repository)
+    }
+
+    fn entries(folder: &Path) -> usize {
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
+    async fn read(repository: &FsRepository, key: &BinaryKey) -> Vec<u8> {
+        let mut content = repository.read(key, None).await.unwrap();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = content.next().await {
+            bytes.extend_from_slice(&chunk.unwrap());
+        }
+        bytes
+    }
+
+    async fn check_contract(fsync: bool) {
+        let (folder, repository) = open().await;
+        let repository = repository.fsync(fsync);
+        contract::check(|| async {
+            let id = BinaryId::unique();
+            repository.create(id, text_plain()).await.unwrap();
+            (repository.clone(), id)
+        })
+        .await;
+        assert_eq!(entries(&folder.path().join("staging")), 0);
+    }
+
+    #[tokio::test]
+    async fn fs_keeps_the_contract() {
+        check_contract(true).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn fs_keeps_the_contract_without_fsync() {
+        check_contract(false).await;
+    }
+
+    #[tokio::test]
+    async fn fs_deletes_for_good() {
+        let (folder, repository) = open().await;
+        let id = BinaryId::unique();
+        let key = repository.create(id, text_plain()).await.unwrap();
+        repository.write(&key, upload("content")).await.unwrap();
+        let again = repository.create(id, text_plain()).await;
+        assert!(matches!(again, Err(RepositoryError::AlreadyWritten)));
+
+        repository.delete(id).await.unwrap();
+        assert_deleted(&repository, &key).await;
+        let again = repository.create(id, text_plain()).await;
+        assert!(matches!(again, Err(RepositoryError::Deleted)));
+        let tombstone = folder.path().join("deleted").join(id.as_str());
+        assert_eq!(entries(&tombstone), 0, "no content may be left");
+
+        repository
+            .delete(id)
+            .await
+            .expect("twice is as good as once");
+        let never_was = repository.delete(BinaryId::unique()).await;
+        assert!(matches!(never_was, Err(RepositoryError::NotFound)));
+    }
+
+    #[tokio::test]
+    async fn content_survives_the_process_and_leftovers_do_not() {
+        let (folder, repository) = open().await;
+        let key = repository.create(BinaryId::unique(), text_plain());
+        let key = key.await.unwrap();
+        repository.write(&key, upload("content")).await.unwrap();
+        let written = repository.head(&key).await.unwrap();
+        drop(repository);
+        let staging = folder.path().join("staging");
+        std::fs::write(staging.join("half-an-upload"), "conte").unwrap();
+        std::fs::create_dir(staging.join("half-a-binary")).unwrap();
+
+        let repository = FsRepository::open(folder.path()).await.unwrap();
+        assert_eq!(repository.head(&key).await.unwrap(), written);
+        assert_eq!(read(&repository, &key).await, b"content");
+        assert_eq!(entries(&staging), 0);
+    }
+
+    #[tokio::test]
+    async fn two_processes_cannot_share_a_folder() {
+        let (folder, repository) = open().await;
+        let second = FsRepository::open(folder.path()).await;
+        assert_eq!(second.unwrap_err().kind(), ErrorKind::WouldBlock);
+        drop(repository);
+        FsRepository::open(folder.path()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn ids_that_differ_in_case_alone_have_names_that_differ_in_more() {
+        let (folder, repository) = open().await;
+        for id in ["scan", "Scan", "sCAN"] {
+            let id = BinaryId::new(id).unwrap();
+            repository.create(id, text_plain()).await.unwrap();
+        }
+        let mut names: Vec<String> = std::fs::read_dir(folder.path().join("binaries"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["_scan", "s_c_a_n", "scan"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_damaged_is_an_error_and_not_content() {
+        let (folder, repository) = open().await;
+        let id = BinaryId::new("scan").unwrap();
+        let key = repository.create(id, text_plain()).await.unwrap();
+        let path = folder.path().join("binaries/scan/v1");
+        for damaged in [
+            "",
+            "{}",
+            "{}\ncontent",
+            "{\"format\":\"other\",\"contentType\":\"a/b\"}\n",
+        ] {
+            std::fs::write(&path, damaged).unwrap();
+            let read = repository.read(&key, None).await;
+            assert!(
+                matches!(read, Err(RepositoryError::Internal(_))),
+                "{damaged:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_binary_deleted_during_an_upload_stays_deleted() {
+        let (folder, repository) = open().await;
+        let id = BinaryId::unique();
+        let key = repository.create(id, text_plain()).await.unwrap();
+        let deleting = repository.clone();
+        let content = stream::once(async move {
+            deleting.delete(id).await.unwrap();
+            Ok(Bytes::from("content"))
+        });
+        let written = repository
+            .write(&key, Upload::new(text_plain(), content))
+            .await;
+        assert!(matches!(written, Err(RepositoryError::Deleted)));
+        assert_deleted(&repository, &key).await;
+        assert_eq!(entries(&folder.path().join("staging")), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_such() {
+        let full = std::io::Error::from_raw_os_error(28);
+        assert!(matches!(
+            RepositoryError::from(full),
+            RepositoryError::StorageFull
+        ));
+    }
+}
