@@ -11,7 +11,6 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use crate::binary::VersionId;
-use crate::body::OwnBody;
 
 /// The media type of all that the layer itself has to say.
 pub(crate) const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
@@ -189,7 +188,7 @@ impl Refusal {
         self.with_header(ETAG, entity_tag(version))
     }
 
-    pub(crate) fn into_response(self) -> Response<OwnBody> {
+    pub(crate) fn into_response(self) -> Response<Bytes> {
         let Row {
             code,
             status,
@@ -235,11 +234,11 @@ pub(crate) fn entity_tag(version: &VersionId) -> HeaderValue {
 }
 
 /// A FHIR resource as a response that no cache keeps.
-pub(crate) fn json_response(status: StatusCode, resource: &impl Serialize) -> Response<OwnBody> {
+pub(crate) fn json_response(status: StatusCode, resource: &impl Serialize) -> Response<Bytes> {
     // Serializing structs of strings to memory cannot fail.
     let json = Bytes::from(serde_json::to_vec(resource).unwrap_or_default());
     let length = HeaderValue::from(json.len());
-    let mut response = Response::new(OwnBody::full(json));
+    let mut response = Response::new(json);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, FHIR_JSON);

@@ -39,9 +39,25 @@ use crate::url::{Access, Grant};
 /// # assert_policy(authorize);
 /// ```
 ///
-/// A closure that captures something must return an `async` block that owns what it needs
-/// (`move |request| { let db = db.clone(); async move { … } }`): an `async` closure would lend
-/// its captures to the future, which outlives the call here.
+/// So is an `async` closure that captures nothing. One that captures something must return an `async` block that owns what it needs
+/// (`move |request| { let db = db.clone(); async move { … } }`): an `async` closure lends its
+/// captures to its futures, and these outlive the call.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use tower_presign::{AccessPolicy, Denial, MintRequest, Terms};
+/// # fn assert_policy(_: impl AccessPolicy) {}
+/// assert_policy(async |_: MintRequest| Ok(Terms::new()));
+///
+/// let allowed = Arc::new(["scan-7".to_owned()]);
+/// assert_policy(move |request: MintRequest| {
+///     let allowed = Arc::clone(&allowed);
+///     async move {
+///         let is_allowed = allowed.iter().any(|id| id == request.id().as_str());
+///         is_allowed.then(Terms::new).ok_or(Denial::forbidden())
+///     }
+/// });
+/// ```
 pub trait AccessPolicy: Send + Sync + 'static {
     /// Whether the caller may have the URL, and on which terms.
     ///

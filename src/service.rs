@@ -71,7 +71,9 @@ async fn answer(config: &Config, half: Half, parts: Parts, body: RequestBody) ->
     // Whoever reads the body takes it, and puts back what is left of it.
     let mut body = Some(body);
     let answer = match half {
-        Half::Operation(subject) => operation::mint(config, subject, &parts, &mut body).await,
+        Half::Operation(subject) => operation::mint(config, subject, &parts, &mut body)
+            .await
+            .map(|response| response.map(OwnBody::full)),
         Half::Storage => storage::serve(config, &parts, &mut body).await,
     };
     let mut response = match answer {
@@ -80,7 +82,7 @@ async fn answer(config: &Config, half: Half, parts: Parts, body: RequestBody) ->
             if let Some(body) = body {
                 body.drain(&parts).await;
             }
-            refusal.into_response()
+            refusal.into_response().map(OwnBody::full)
         }
     };
     // HEAD is GET without the content (RFC 9110 §9.3.2); `Content-Length` stays.

@@ -5,13 +5,13 @@ mod parameters;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::binary::InvalidId;
-use crate::body::OwnBody;
 use crate::config::Config;
 use crate::outcome::{Code, Refusal, json_response};
 use crate::policy::{MintRequest, Terms};
@@ -30,7 +30,7 @@ pub(crate) async fn mint(
     subject: Result<Subject, InvalidId>,
     parts: &Parts,
     body: &mut Option<RequestBody>,
-) -> Result<Response<OwnBody>, Refusal> {
+) -> Result<Response<Bytes>, Refusal> {
     if !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
         return Err(Refusal::method_not_allowed("GET, HEAD, POST, OPTIONS"));
     }

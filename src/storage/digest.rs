@@ -70,9 +70,9 @@ impl Digests {
     }
 
     /// Whether what has arrived is what was announced.
-    pub(super) fn hold(&mut self) -> bool {
-        let sha256 = self.sha256.take().map(Sha256::finalize);
-        let sha512 = self.sha512.take().map(Sha512::finalize);
+    pub(super) fn hold(&self) -> bool {
+        let sha256 = self.sha256.clone().map(Sha256::finalize);
+        let sha512 = self.sha512.clone().map(Sha512::finalize);
         self.announced.iter().all(|announced| match announced {
             Announced::Sha256(value) => sha256.as_deref() == Some(value.as_slice()),
             Announced::Sha512(value) => sha512.as_deref() == Some(value.as_slice()),

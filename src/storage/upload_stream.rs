@@ -43,7 +43,7 @@ impl UploadStream {
         Ok(chunk)
     }
 
-    fn end(&mut self) -> Option<UploadError> {
+    fn end(&self) -> Option<UploadError> {
         if self
             .announced
             .is_some_and(|announced| announced != self.received)

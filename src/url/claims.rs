@@ -1,8 +1,7 @@
 //! A [`Grant`] as the signed part of a request target, and back.
 //!
-//! Parsing is strict: it accepts what [`write`] and other makers of the same format write, and
-//! nothing else, so that no two texts mean the same grant. It is only ever given bytes whose
-//! signature is right.
+//! Parsing is strict: it accepts what [`write`] writes, and nothing else, but for file names, which
+//! are made safe, whoever signed them. It is only ever given bytes whose signature is right.
 
 use std::fmt::Write as _;
 
