@@ -31,7 +31,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::future::{self, join_all};
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, Stream, StreamExt as _};
 
 use super::{BinaryRepository, ByteRange, Located, RepositoryError, Target, Upload, UploadError};
 use crate::binary::{BinaryId, BinaryKey, VersionId};
@@ -90,10 +90,9 @@ async fn before_the_first_upload_there_is_a_place_but_no_content<R: BinaryReposi
 
 async fn what_was_written_is_read_back<R: BinaryRepository>(repository: &R, id: BinaryId) {
     let Located { key, content_type } = locate(repository, id, Access::Write).await;
-    let chunks = ["every ", "byte, ", "as it came"];
-    let whole = chunks.concat();
-    let upload = Upload::new(content_type.clone(), stream::iter(chunks).map(chunk))
-        .with_length(whole.len() as u64);
+    let parts = ["every ", "byte, ", "as it came"];
+    let whole = parts.concat();
+    let upload = Upload::new(content_type.clone(), chunks(parts)).with_length(whole.len() as u64);
     let written = ok(repository.write(&key, upload).await, "write");
     let read = ok(repository.head(&key).await, "head");
     assert_eq!(written.length, read.length, "lengths of write and head");
@@ -215,9 +214,7 @@ async fn an_upload_is_invisible_until_it_is_whole<R: BinaryRepository>(
         cx.waker().wake_by_ref();
         Poll::Pending
     });
-    let content = stream::iter([vec![b'x'; 700_000], vec![b'x'; 1_400_000]])
-        .map(chunk)
-        .chain(end);
+    let content = chunks([vec![b'x'; 700_000], vec![b'x'; 1_400_000]]).chain(end);
     let writing = repository.write(&key, Upload::new(content_type, content));
     let looking = async {
         for _ in 0..100 {
@@ -294,7 +291,7 @@ async fn of_racing_uploads_one_wins<R: BinaryRepository>(repository: &R, id: Bin
     let contents: Vec<String> = (0..8).map(|i| format!("{i}").repeat(100_000 + i)).collect();
     let writes = contents.iter().map(|content| {
         let halves = [content[..50_000].to_owned(), content[50_000..].to_owned()];
-        let upload = Upload::new(content_type.clone(), stream::iter(halves).map(chunk));
+        let upload = Upload::new(content_type.clone(), chunks(halves));
         repository.write(&key, upload)
     });
     let written = join_all(writes).await;
@@ -343,7 +340,7 @@ async fn a_binary_that_never_was_is_not_found<R: BinaryRepository>(repository: &
     }
     let key = BinaryKey::new(stranger, VersionId::unique());
     assert_not_found(repository, &key).await;
-    let upload = Upload::new(content_type, stream::iter(["content"]).map(chunk));
+    let upload = Upload::new(content_type, chunks(["content"]));
     let written = repository.write(&key, upload).await;
     assert!(
         matches!(written, Err(RepositoryError::NotFound)),
@@ -373,13 +370,21 @@ async fn write_to<R: BinaryRepository>(repository: &R, key: &BinaryKey, bytes: &
     let content_type = locate(repository, key.id(), Access::Write)
         .await
         .content_type;
-    let chunks: Vec<Bytes> = bytes.chunks(70_000).map(Bytes::copy_from_slice).collect();
-    let upload = Upload::new(content_type, stream::iter(chunks).map(chunk));
+    let parts: Vec<_> = bytes.chunks(70_000).map(<[u8]>::to_vec).collect();
+    let upload = Upload::new(content_type, chunks(parts));
     ok(repository.write(key, upload).await, "write");
 }
 
-fn chunk(bytes: impl Into<Bytes>) -> Result<Bytes, UploadError> {
-    Ok(bytes.into())
+/// An upload's stream of whole chunks.
+fn chunks<I: IntoIterator<Item: Into<Bytes>>>(
+    chunks: I,
+) -> impl Stream<Item = Result<Bytes, UploadError>> {
+    stream::iter(
+        chunks
+            .into_iter()
+            .map(|chunk| Ok(chunk.into()))
+            .collect::<Vec<_>>(),
+    )
 }
 
 async fn collect(mut content: super::Content) -> Vec<u8> {
