@@ -108,6 +108,8 @@
 //! [tower]: https://docs.rs/tower
 
 #![forbid(unsafe_code)]
+// Not in Cargo.toml: tests, benches and examples may.
+#![warn(clippy::expect_used, clippy::unwrap_used, unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod binary;

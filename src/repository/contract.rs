@@ -224,7 +224,7 @@ async fn an_upload_is_invisible_until_it_is_whole<R: BinaryRepository>(
     };
     let (written, ()) = future::join(writing, looking).await;
     ok(written, "write");
-    assert_content(repository, &key, &[b'x'; 2_100_000]).await;
+    assert_content(repository, &key, &vec![b'x'; 2_100_000]).await;
 }
 
 async fn a_failed_upload_leaves_nothing_and_may_be_repeated<R: BinaryRepository>(

@@ -192,17 +192,13 @@ impl UrlSigner {
         method: &Method,
         now: SystemTime,
     ) -> Result<Grant, VerifyError> {
-        let Some((signed, signature)) = target.rsplit_once(SIGNATURE) else {
-            return Err(if target.contains("Signature=") {
-                VerifyError::InvalidSignature
-            } else {
-                VerifyError::MissingSignature
-            });
+        let grant = match split_signature(target) {
+            Some((signed, signature)) if self.is_authentic(signed, signature) => {
+                claims::parse(signed).ok_or(VerifyError::InvalidSignature)?
+            }
+            None if !target.contains("Signature=") => return Err(VerifyError::MissingSignature),
+            _ => return Err(VerifyError::InvalidSignature),
         };
-        if !self.is_authentic(signed, signature) {
-            return Err(VerifyError::InvalidSignature);
-        }
-        let grant = claims::parse(signed).ok_or(VerifyError::InvalidSignature)?;
 
         let granted = grant.access();
         let is_granted = match granted {
@@ -222,22 +218,29 @@ impl UrlSigner {
     fn is_authentic(&self, signed: &str, signature: &str) -> bool {
         // The decoder wants room for a multiple of three bytes.
         let mut decoded = [0; 33];
-        if signature.len() != SIGNATURE_LENGTH
-            || URL_SAFE_NO_PAD
-                .decode_slice(signature, &mut decoded)
-                .is_err()
+        if URL_SAFE_NO_PAD
+            .decode_slice(signature, &mut decoded)
+            .is_err()
         {
             return false;
         }
-        let Some((_, from_key_id)) = signed.split_once("Key-Pair-Id=") else {
+        let Some(key_id) = signed
+            .rsplit('&')
+            .find_map(|claim| claim.strip_prefix("Key-Pair-Id="))
+        else {
             return false;
         };
-        let key_id = from_key_id.split('&').next().unwrap_or_default();
         let keyring = self.shared.keyring.load();
         keyring
             .find(key_id)
             .is_some_and(|key| key.mac(signed).verify_slice(&decoded[..32]).is_ok())
     }
+}
+
+/// What is signed, and the 43 characters after `&Signature=` at the end.
+fn split_signature(target: &str) -> Option<(&str, &str)> {
+    let (rest, signature) = target.split_at_checked(target.len().checked_sub(SIGNATURE_LENGTH)?)?;
+    Some((rest.strip_suffix(SIGNATURE)?, signature))
 }
 
 /// Every string to sign of this signer begins alike, so that part is hashed once.
