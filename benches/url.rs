@@ -32,8 +32,8 @@ fn main() {
     };
     let url = signer.sign(&grant);
     let target = url.as_str().strip_prefix(BASE).unwrap();
-    let (signed, signature) = target.rsplit_once("&Signature=").unwrap();
-    let string_to_sign = format!("tower-presign/v1\n{BASE}\n{signed}");
+    let (claims, signature) = target.rsplit_once("&Signature=").unwrap();
+    let string_to_sign = format!("tower-presign/v1\n{BASE}\n{claims}");
     let mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
 
     let hmac_and_decode = || {
