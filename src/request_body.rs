@@ -15,7 +15,9 @@ use crate::body::BoxError;
 /// How much of a refused request's body is read and thrown away, in bytes.
 const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;
 
-/// A request body of any type.
+/// A request body of any type. The default is an empty one, which is what whoever takes the body
+/// leaves behind.
+#[derive(Default)]
 pub(crate) struct RequestBody {
     body: UnsyncBoxBody<Bytes, BoxError>,
     is_polled: bool,
