@@ -115,7 +115,7 @@ impl OwnBody {
 
     pub(crate) fn content(content: Content) -> Self {
         Self::Content {
-            left: content.range.end - content.range.start,
+            left: content.range.end.saturating_sub(content.range.start),
             stream: content.stream,
         }
     }

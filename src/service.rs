@@ -67,9 +67,12 @@ enum Half {
     Storage,
 }
 
-async fn answer(config: &Config, half: Half, parts: Parts, body: RequestBody) -> Response<OwnBody> {
-    // Whoever reads the body takes it, and puts back what is left of it.
-    let mut body = Some(body);
+async fn answer(
+    config: &Config,
+    half: Half,
+    parts: Parts,
+    mut body: RequestBody,
+) -> Response<OwnBody> {
     let answer = match half {
         Half::Operation(subject) => operation::mint(config, subject, &parts, &mut body)
             .await
@@ -79,9 +82,7 @@ async fn answer(config: &Config, half: Half, parts: Parts, body: RequestBody) ->
     let mut response = match answer {
         Ok(response) => response,
         Err(refusal) => {
-            if let Some(body) = body {
-                body.drain(&parts).await;
-            }
+            body.drain(&parts).await;
             refusal.into_response().map(OwnBody::full)
         }
     };

@@ -29,7 +29,7 @@ pub(crate) async fn mint(
     config: &Config,
     subject: Result<Subject, InvalidId>,
     parts: &Parts,
-    body: &mut Option<RequestBody>,
+    body: &mut RequestBody,
 ) -> Result<Response<Bytes>, Refusal> {
     if !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
         return Err(Refusal::method_not_allowed("GET, HEAD, POST, OPTIONS"));
@@ -107,13 +107,10 @@ fn target(subject: Subject, is_upload: bool) -> Result<Target, Refusal> {
 
 async fn read_parameters(
     parts: &Parts,
-    body: &mut Option<RequestBody>,
+    body: &mut RequestBody,
     upload: &mut Upload,
 ) -> Result<(), Refusal> {
-    let Some(reader) = body.as_mut() else {
-        return Ok(());
-    };
-    let json = match Limited::new(reader, MAX_PARAMETERS).collect().await {
+    let json = match Limited::new(body, MAX_PARAMETERS).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             return Err(Refusal::too_large(Some(MAX_PARAMETERS as u64)));

@@ -83,7 +83,7 @@ async fn content(
     let mut response = Response::new(OwnBody::empty());
     let response_headers = response.headers_mut();
     headers::add(response_headers, config, grant, content.metadata(), now);
-    let length = HeaderValue::from(served.end - served.start);
+    let length = HeaderValue::from(served.end.saturating_sub(served.start));
     response_headers.insert(CONTENT_LENGTH, length);
     // Of empty content there is no part that `Content-Range` could name.
     if wanted.is_some() && !served.is_empty() {

@@ -23,7 +23,7 @@ use crate::url::{Access, Permission, VerifyError};
 pub(crate) async fn serve(
     config: &Config,
     parts: &Parts,
-    body: &mut Option<RequestBody>,
+    body: &mut RequestBody,
 ) -> Result<Response<OwnBody>, Refusal> {
     if parts.method == Method::OPTIONS {
         return Ok(options());

@@ -1,5 +1,6 @@
 //! `PUT` on a write URL.
 
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{
@@ -29,31 +30,25 @@ pub(super) async fn upload(
     content_type: &ContentType,
     limit: u64,
     parts: &Parts,
-    body: &mut Option<RequestBody>,
+    body: &mut RequestBody,
 ) -> Result<Response<OwnBody>, Refusal> {
     let headers = &parts.headers;
     check_content_headers(headers, content_type)?;
     let digests = Digests::announced(headers)?;
-    let Some(incoming) = body.as_ref() else {
-        return Err(Code::EmptyBody.into());
-    };
-    let length = announced_length(headers, incoming);
+    let length = announced_length(headers, body);
     if length.is_some_and(|length| length > limit) {
         return Err(Refusal::too_large(Some(limit)));
     }
-    if !config.allows_empty_uploads && (length == Some(0) || incoming.is_end_stream()) {
+    if !config.allows_empty_uploads && (length == Some(0) || body.is_end_stream()) {
         return Err(Code::EmptyBody.into());
     }
     if conditional::has_preconditions(headers) {
         check_preconditions(config, key, headers).await?;
     }
 
-    let Some(incoming) = body.take() else {
-        return Err(Code::EmptyBody.into());
-    };
-    let leftover = Arc::new(Mutex::new(None));
+    let leftover = Arc::new(Mutex::new(RequestBody::default()));
     let stream = UploadStream {
-        body: Some(incoming),
+        body: Some(mem::take(body)),
         leftover: Arc::clone(&leftover),
         received: 0,
         announced: length,
@@ -67,10 +62,7 @@ pub(super) async fn upload(
         upload = upload.with_length(length);
     }
     if let Err(error) = config.repository.write(key, upload).await {
-        *body = leftover
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        *body = mem::take(&mut *leftover.lock().unwrap_or_else(PoisonError::into_inner));
         let refusal = Refusal::from(&error);
         return Err(match error {
             RepositoryError::AlreadyWritten => refusal.with_entity_tag(&key.version()),

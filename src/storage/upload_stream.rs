@@ -21,7 +21,7 @@ pub(super) struct UploadStream {
     /// `None` once the stream has ended.
     pub(super) body: Option<RequestBody>,
     /// Where the rest of the body goes if the upload does not need it.
-    pub(super) leftover: Arc<Mutex<Option<RequestBody>>>,
+    pub(super) leftover: Arc<Mutex<RequestBody>>,
     /// Bytes so far.
     pub(super) received: u64,
     pub(super) announced: Option<u64>,
@@ -110,15 +110,14 @@ impl Stream for UploadStream {
 
 impl UploadStream {
     fn give_back(&mut self) {
-        let mut leftover = self.leftover.lock().unwrap_or_else(PoisonError::into_inner);
-        *leftover = self.body.take();
+        if let Some(body) = self.body.take() {
+            *self.leftover.lock().unwrap_or_else(PoisonError::into_inner) = body;
+        }
     }
 }
 
 impl Drop for UploadStream {
     fn drop(&mut self) {
-        if self.body.is_some() {
-            self.give_back();
-        }
+        self.give_back();
     }
 }
