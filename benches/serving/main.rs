@@ -1,0 +1,80 @@
+//! The layer over HTTP, beside nginx and tower-http on the same machine: the server on one core,
+//! the load on another, in rounds taken in turn, so that only the ratios count.
+//!
+//! Needs `wrk` and `nginx` (both Debian packages); without them it says so and measures nothing.
+//!
+//! ```text
+//! cargo bench --bench serving
+//! ```
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("serving: needs Linux");
+}
+
+#[cfg(target_os = "linux")]
+mod load;
+#[cfg(target_os = "linux")]
+mod servers;
+
+#[cfg(target_os = "linux")]
+fn main() {
+    use load::{Row, installed};
+
+    if let Ok(kind) = std::env::var("SERVE") {
+        return servers::run(&kind);
+    }
+    for tool in ["wrk", "nginx", "taskset"] {
+        if !installed(tool) {
+            println!("serving: {tool} is not installed, nothing measured");
+            return;
+        }
+    }
+    // The load has this core, the servers the other.
+    load::pin_to_core(1);
+    let site = servers::Site::new();
+    let ours = servers::start("fs", &site);
+    let memory = servers::start("memory", &site);
+    let hello = servers::start("hello", &site);
+    let serve_dir = servers::start("serve-dir", &site);
+    let nginx = servers::start_nginx(&site);
+
+    let hello_url = format!("{hello}/hello");
+    let mint = format!("{memory}/fhir/Binary/1k/$presigned-url");
+    Row::new("mint, against hello world", ">= 0.75 x").get(&mint, &hello_url, 64);
+
+    for (name, against_nginx, against_serve_dir) in [
+        ("1k", ">= 1.0 x", ""),
+        ("100k", ">= 0.8 x", ">= 1.3 x"),
+        ("10m", ">= 0.8 x", ">= 1.1 x"),
+    ] {
+        let url = site.signed(&ours, name);
+        Row::new(&format!("GET {name}, against nginx"), against_nginx).get(
+            &url,
+            &site.nginx_signed(&nginx, name),
+            64,
+        );
+        Row::new(&format!("GET {name}, against ServeDir"), against_serve_dir).get(
+            &url,
+            &format!("{serve_dir}/{name}"),
+            64,
+        );
+    }
+    let small = site.signed(&ours, "1k");
+    Row::new("GET 1k, against hello world", ">= 0.45 x").get(&small, &hello_url, 64);
+    Row::new("GET 1k, 1,024 connections against 64", ">= 0.8 x").connections(&small, 1024, 64);
+
+    for (size, count, target) in [
+        (1024, 2000, ">= 0.8 x"),
+        (10 * 1024 * 1024, 20, ">= 1.2 x"),
+        (1024 * 1024 * 1024, 1, ">= 1.4 x"),
+    ] {
+        Row::new(&format!("PUT of {size} bytes, against nginx"), target).put(
+            || site.write_targets(count),
+            &ours,
+            || site.nginx_targets(count),
+            &nginx,
+            size,
+        );
+    }
+}

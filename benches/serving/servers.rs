@@ -1,0 +1,249 @@
+//! The servers that are compared, each a process of its own, on the first core.
+
+use std::cell::Cell;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::stream;
+use tower_http::services::ServeDir;
+use tower_presign::repository::Upload;
+use tower_presign::{
+    Access, AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository, Grant,
+    MemoryRepository, Permission, PresignLayer, SigningKey, Target, UrlSigner, VersionId,
+};
+
+const BASE: &str = "http://storage.example/storage";
+const NGINX_PORT: u16 = 18_437;
+
+static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+fn signer() -> UrlSigner {
+    let key = SigningKey::new("bench", [7, 1, 8, 2].repeat(8)).expect("a key");
+    UrlSigner::new(key, BASE).expect("a base URL")
+}
+
+fn png() -> ContentType {
+    ContentType::new("image/png").expect("a type")
+}
+
+/// The same files for all servers.
+pub(crate) struct Site {
+    folder: tempfile::TempDir,
+    next_binary: Cell<usize>,
+    next_file: Cell<usize>,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = folder.path().join("files");
+        std::fs::create_dir(&files).expect("a folder");
+        for (name, size) in [
+            ("1k", 1024),
+            ("100k", 100 * 1024),
+            ("10m", 10 * 1024 * 1024),
+        ] {
+            std::fs::write(files.join(name), vec![0x5a; size]).expect("a file");
+        }
+        let site = Self {
+            folder,
+            next_binary: Cell::new(0),
+            next_file: Cell::new(0),
+        };
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(site.fill());
+        site
+    }
+
+    /// Binaries to read, and more to write than are written.
+    async fn fill(&self) {
+        let repository = FsRepository::open(self.path("binaries"))
+            .await
+            .expect("a folder");
+        let repository = repository.fsync(false);
+        for name in ["1k", "100k", "10m"] {
+            let content = std::fs::read(self.path("files").join(name)).expect("a file");
+            let id = BinaryId::new(name).expect("an id");
+            let key = repository.create(id, png()).await.expect("a Binary");
+            let content = stream::iter([Ok(Bytes::from(content))]);
+            let upload = Upload::new(png(), content);
+            repository.write(&key, upload).await.expect("an upload");
+        }
+        for number in 0..15_000 {
+            let id = BinaryId::new(format!("w{number}")).expect("an id");
+            repository.create(id, png()).await.expect("a Binary");
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn target(permission: Permission, id: &str) -> String {
+        let expires = SystemTime::now() + Duration::from_secs(3600);
+        let expires = expires.duration_since(SystemTime::UNIX_EPOCH).expect("now");
+        let grant = Grant {
+            key: BinaryKey::new(
+                BinaryId::new(id).expect("an id"),
+                VersionId::new("1").expect("an id"),
+            ),
+            permission,
+            expires: expires.as_secs(),
+        };
+        let url = signer().sign(&grant);
+        url.as_str().replacen("http://storage.example", "", 1)
+    }
+
+    pub(crate) fn signed(&self, server: &str, name: &str) -> String {
+        let permission = Permission::Read {
+            filename: None,
+            attachment: false,
+        };
+        format!("{server}{}", Self::target(permission, name))
+    }
+
+    pub(crate) fn write_targets(&self, count: usize) -> Vec<String> {
+        numbers(&self.next_binary, count)
+            .map(|number| {
+                let permission = Permission::Write {
+                    content_type: png(),
+                    max_length: None,
+                };
+                Self::target(permission, &format!("w{number}"))
+            })
+            .collect()
+    }
+
+    pub(crate) fn nginx_targets(&self, count: usize) -> Vec<String> {
+        numbers(&self.next_file, count)
+            .map(|number| format!("/put/{number}"))
+            .collect()
+    }
+
+    /// As nginx's `secure_link` wants it: base64url of the MD5 of expiry, path and secret.
+    pub(crate) fn nginx_signed(&self, server: &str, name: &str) -> String {
+        let script = format!(
+            "printf %s '4102444800/get/{name} secret' | openssl md5 -binary | openssl base64 \
+             | tr +/ -_ | tr -d ="
+        );
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .output()
+            .expect("sh runs");
+        let md5 = String::from_utf8_lossy(&output.stdout);
+        format!("{server}/get/{name}?md5={}&expires=4102444800", md5.trim())
+    }
+}
+
+/// The next `count` numbers: no target is used twice.
+fn numbers(next: &Cell<usize>, count: usize) -> std::ops::Range<usize> {
+    let first = next.get();
+    next.set(first + count);
+    first..first + count
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        for mut child in CHILDREN.lock().expect("no panic").drain(..) {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// Starts this program again, as a server, and returns its address.
+pub(crate) fn start(kind: &str, site: &Site) -> String {
+    let mut child = Command::new("taskset")
+        .args(["-c", "0"])
+        .arg(std::env::current_exe().expect("a program"))
+        .env("SERVE", kind)
+        .env("FOLDER", site.folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let stdout = child.stdout.take().expect("a pipe");
+    let mut address = String::new();
+    BufReader::new(stdout)
+        .read_line(&mut address)
+        .expect("an address");
+    CHILDREN.lock().expect("no panic").push(child);
+    address.trim().to_owned()
+}
+
+pub(crate) fn start_nginx(site: &Site) -> String {
+    let folder = site.folder.path();
+    std::fs::create_dir(site.path("put")).expect("a folder");
+    let configuration = site.path("nginx.conf");
+    let text = format!(
+        "user root; worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log stderr;
+        events {{ worker_connections 4096; }}
+        http {{
+            access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+            client_body_temp_path {folder}/body; client_max_body_size 0;
+            server {{
+                listen 127.0.0.1:{NGINX_PORT};
+                location /get/ {{
+                    alias {folder}/files/;
+                    secure_link $arg_md5,$arg_expires;
+                    secure_link_md5 \"$secure_link_expires$uri secret\";
+                    if ($secure_link = \"\") {{ return 403; }}
+                    if ($secure_link = \"0\") {{ return 410; }}
+                }}
+                location /put/ {{ alias {folder}/put/; dav_methods PUT; }}
+            }}
+        }}",
+        folder = folder.display()
+    );
+    std::fs::write(&configuration, text).expect("a file");
+    let child = Command::new("taskset")
+        .args(["-c", "0", "nginx", "-c"])
+        .arg(&configuration)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("nginx starts");
+    CHILDREN.lock().expect("no panic").push(child);
+    let address = format!("127.0.0.1:{NGINX_PORT}");
+    while std::net::TcpStream::connect(&address).is_err() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    format!("http://{address}")
+}
+
+/// What the program does when it is started as a server.
+#[tokio::main]
+pub(crate) async fn run(kind: &str) {
+    let folder = std::env::var("FOLDER").expect("a folder");
+    let app = match kind {
+        "fs" => {
+            let folder = Path::new(&folder).join("binaries");
+            let repository = FsRepository::open(folder).await.expect("a folder");
+            let layer = PresignLayer::new(signer(), repository.fsync(false), AllowAll);
+            Router::new().fallback(async || "").layer(layer)
+        }
+        "memory" => {
+            let repository = MemoryRepository::new();
+            let id = BinaryId::new("1k").expect("an id");
+            repository.create(id, png()).expect("a Binary");
+            let target = Target::new(id, Access::Read);
+            repository.locate(&target).await.expect("a Binary");
+            let layer = PresignLayer::new(signer(), repository, AllowAll);
+            Router::new().fallback(async || "").layer(layer)
+        }
+        "serve-dir" => {
+            Router::new().fallback_service(ServeDir::new(Path::new(&folder).join("files")))
+        }
+        _ => Router::new().route("/hello", get(async || "Hello, World!")),
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    println!("http://{}", listener.local_addr().expect("an address"));
+    std::io::stdout().flush().expect("a pipe");
+    axum::serve(listener, app).await.expect("the server runs");
+}
