@@ -16,6 +16,7 @@ pub(crate) enum Halves {
     StorageOnly,
 }
 
+pub(crate) type IsTimeout = fn(&(dyn Error + 'static)) -> bool;
 pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 #[derive(Clone)]
@@ -36,7 +37,7 @@ pub(crate) struct Config {
     pub(crate) describes_urls: bool,
     pub(crate) clock: Clock,
     /// Which errors of a request body mean that it stalled.
-    pub(crate) is_timeout: Vec<fn(&(dyn Error + 'static)) -> bool>,
+    pub(crate) is_timeout: Vec<IsTimeout>,
 }
 
 impl Config {

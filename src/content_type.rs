@@ -29,7 +29,7 @@ impl ContentType {
     /// wildcard in it, or is longer than 512 bytes.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidContentType> {
         let text = text.as_ref();
-        let mime = parse(text).ok_or(InvalidContentType(()))?;
+        let mime = parse_media_type(text).ok_or(InvalidContentType(()))?;
         if text.len() > MAX_LENGTH || mime.type_() == mime::STAR || mime.subtype() == mime::STAR {
             return Err(InvalidContentType(()));
         }
@@ -47,10 +47,10 @@ impl ContentType {
     /// Type, subtype and each parameter of `self` must be there, compared without regard to case;
     /// `other` may have further parameters, since browsers add a `charset`.
     pub(crate) fn accepts(&self, other: &str) -> bool {
-        let (Some(own), Some(other)) = (parse(&self.0), parse(other)) else {
+        let (Some(own), Some(other)) = (parse_media_type(&self.0), parse_media_type(other)) else {
             return false;
         };
-        own.essence_str().eq_ignore_ascii_case(other.essence_str())
+        own.essence_str() == other.essence_str()
             && own.params().all(|(name, value)| {
                 other
                     .get_param(name)
@@ -59,9 +59,20 @@ impl ContentType {
     }
 }
 
-/// `mime` accepts a text only if it is ASCII and complete, so what passes is a header value too.
-fn parse(text: &str) -> Option<Mime> {
-    text.parse().ok()
+/// Parses a media type as headers have it. What passes is ASCII, and so a header value.
+pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {
+    if !text.is_ascii() {
+        return None;
+    }
+    text.parse().ok().or_else(|| {
+        // Blanks and tabs around `;` are legal (RFC 9110 §5.6.6), though `mime` minds them. In a
+        // quoted value they would have a meaning.
+        let parts = text.split(';').map(|part| part.trim_matches([' ', '\t']));
+        let compact = parts.collect::<Vec<_>>().join(";");
+        (!text.contains('"'))
+            .then(|| compact.parse().ok())
+            .flatten()
+    })
 }
 
 impl fmt::Debug for ContentType {

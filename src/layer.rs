@@ -90,6 +90,8 @@ impl PresignLayer {
 
     /// The path under which requests for content arrive, where a proxy or a nested router has
     /// changed it. Default: the path of the storage base URL.
+    ///
+    /// A nested axum router needs a fallback of its own for the layer to see these requests.
     pub fn storage_path(self, path: impl AsRef<str>) -> Self {
         let path = normal_path(path.as_ref());
         self.with(|config| config.storage_path = path)
@@ -103,7 +105,8 @@ impl PresignLayer {
     /// Rounds expiries up to multiples of this many whole seconds, so that within each a URL
     /// minted twice is the same text, by which browsers can cache. Default: none.
     ///
-    /// An expiry is never rounded beyond the maximum lifetime.
+    /// This lengthens every lifetime, also those that [`Terms`] set, by up to as much; never
+    /// beyond the maximum lifetime.
     pub fn expiry_granularity(self, granularity: Duration) -> Self {
         self.with(|config| config.expiry_granularity = granularity)
     }

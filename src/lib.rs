@@ -94,9 +94,13 @@
 //! - Clients use the storage base URL as it is signed. A proxy may change host and scheme behind
 //!   it, and also the path, if [`PresignLayer::storage_path`] says so; it must leave the query
 //!   alone.
+//! - In axum, use `Router::layer` (not `route_layer`, which sees the router's own routes alone); a
+//!   nested router needs a fallback of its own.
 //! - Put CORS in front of the layer, so that refusals carry its headers too.
 //! - Put a limit of time on request bodies in front of it (tower-http's `RequestBodyTimeoutLayer`,
-//!   with [`PresignLayer::timeout_error`]): the layer has no timers of its own.
+//!   with [`PresignLayer::timeout_error`]): the layer has no timers of its own. Over HTTP/1, a
+//!   refusal waits until the client has sent its body, up to 256 MiB of it, unless the client
+//!   waits for `100 Continue`: most clients do not look for an answer before.
 //! - Replicas need the same keys and base URL, and a repository that they share.
 //!
 //! # Features

@@ -1,6 +1,7 @@
 //! Who may have a presigned URL, on which terms, and whether it may still be used.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -98,14 +99,17 @@ impl AccessPolicy for AllowAll {
 }
 
 /// A request for a presigned URL.
-#[derive(Debug)]
+///
+/// Its `Debug` form leaves out the headers, where credentials are.
 pub struct MintRequest {
     parts: Parts,
     target: Target,
 }
 
 impl MintRequest {
-    pub(crate) fn new(parts: Parts, target: Target) -> Self {
+    /// A request as the layer makes it: to test a policy with.
+    #[must_use]
+    pub fn new(parts: Parts, target: Target) -> Self {
         Self { parts, target }
     }
 
@@ -146,15 +150,27 @@ impl MintRequest {
     }
 }
 
+impl fmt::Debug for MintRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MintRequest")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The use of a presigned URL that is genuine and has not expired.
-#[derive(Debug, Clone, Copy)]
+///
+/// Its `Debug` form leaves out the URI, where the signature is, and the headers.
+#[derive(Clone, Copy)]
 pub struct RedeemRequest<'a> {
     parts: &'a Parts,
     grant: &'a Grant,
 }
 
 impl<'a> RedeemRequest<'a> {
-    pub(crate) fn new(parts: &'a Parts, grant: &'a Grant) -> Self {
+    /// A request as the layer makes it: to test a policy with.
+    #[must_use]
+    pub fn new(parts: &'a Parts, grant: &'a Grant) -> Self {
         Self { parts, grant }
     }
 
@@ -168,6 +184,15 @@ impl<'a> RedeemRequest<'a> {
     #[must_use]
     pub fn parts(&self) -> &'a Parts {
         self.parts
+    }
+}
+
+impl fmt::Debug for RedeemRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedeemRequest")
+            .field("method", &self.parts.method)
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
     }
 }
 
@@ -189,7 +214,8 @@ impl Terms {
     }
 
     /// For how long the URL is valid, in whole seconds: at least 1, and at most the signer's
-    /// maximum lifetime, to which longer ones are cut.
+    /// maximum lifetime, to which longer ones are cut. The layer's
+    /// [`expiry_granularity`](crate::PresignLayer::expiry_granularity), if it has one, adds to it.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);

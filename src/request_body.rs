@@ -1,16 +1,21 @@
 //! Request bodies of the requests that the layer answers itself.
 
+use std::error::Error;
+use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http::header::EXPECT;
 use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, LengthLimitError};
+use pin_project_lite::pin_project;
 
 use crate::body::BoxError;
+use crate::config::IsTimeout;
+use crate::repository::UploadError;
 
 /// How much of a refused request's body is read and thrown away, in bytes.
 const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;
@@ -29,12 +34,8 @@ impl RequestBody {
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let body = body
-            .map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
-            .map_err(Into::into)
-            .boxed_unsync();
         Self {
-            body,
+            body: UnsyncBoxBody::new(Erased { body }),
             is_polled: false,
         }
     }
@@ -83,4 +84,60 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+pin_project! {
+    /// Any body as one of [`Bytes`]. (`BodyExt::map_frame` would forget the size hint.)
+    struct Erased<B> {
+        #[pin]
+        body: B,
+    }
+}
+
+impl<B> Body for Erased<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(self.project().body.poll_frame(cx));
+        Poll::Ready(frame.map(|frame| {
+            frame
+                .map(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+                .map_err(Into::into)
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What a broken body means. Layers in front that limit its size or its time break it too, with
+/// errors of their own somewhere in the chain of sources.
+pub(crate) fn classify(error: BoxError, is_timeout: &[IsTimeout]) -> UploadError {
+    let mut next: Option<&(dyn Error + 'static)> = Some(&*error);
+    while let Some(cause) = next {
+        let is_io_timeout = cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        if is_io_timeout || is_timeout.iter().any(|is_timeout| is_timeout(cause)) {
+            return UploadError::Timeout(error);
+        }
+        if cause.is::<LengthLimitError>() {
+            return UploadError::TooLarge { limit: None };
+        }
+        next = cause.source();
+    }
+    UploadError::Incomplete(Some(error))
 }

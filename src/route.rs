@@ -22,27 +22,25 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// Decides from the path's end, then from its beginning, without allocating.
-    ///
-    /// The operation comes first: with a storage base URL that is a bare host, every path is a
-    /// storage path.
+    /// Decides without allocating.
     pub(crate) fn of(config: &Config, method: &Method, uri: &Uri) -> Self {
         let path = uri.path();
+        let is_stored =
+            config.halves != Halves::OperationOnly && is_below(path, &config.storage_path);
+        // With a storage base URL that is a bare host every path is a storage path: then the
+        // operation comes first.
+        if is_stored && !config.storage_path.is_empty() {
+            return Self::Serve;
+        }
+        // `OPTIONS` is left to the host: its answer may be that to a CORS preflight.
         if config.halves != Halves::StorageOnly
+            && method != Method::OPTIONS
             && let Some(owner) = strip_operation(path)
             && let Some(subject) = subject(owner, config.fhir_base.as_deref())
         {
-            // Not 204 with `Allow`: the host's own answer may be a CORS preflight's.
-            return if method == Method::OPTIONS {
-                Self::Inner
-            } else {
-                Self::Mint(subject)
-            };
+            return Self::Mint(subject);
         }
-        if config.halves != Halves::OperationOnly && is_below(path, &config.storage_path) {
-            return Self::Serve;
-        }
-        Self::Inner
+        if is_stored { Self::Serve } else { Self::Inner }
     }
 }
 

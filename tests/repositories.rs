@@ -122,8 +122,13 @@ mod fs {
         assert_deleted(&repository, &key).await;
         let again = repository.create(id, text_plain()).await;
         assert!(matches!(again, Err(RepositoryError::Deleted)));
-        let tombstone = folder.path().join("deleted").join(id.as_str());
-        assert_eq!(entries(&tombstone), 0, "no content may be left");
+        for place in ["binaries", "staging"] {
+            assert_eq!(
+                entries(&folder.path().join(place)),
+                0,
+                "no content may be left"
+            );
+        }
 
         repository
             .delete(id)
@@ -212,6 +217,58 @@ mod fs {
         assert!(matches!(written, Err(RepositoryError::Deleted)));
         assert_deleted(&repository, &key).await;
         assert_eq!(entries(&folder.path().join("staging")), 0);
+    }
+
+    /// Deleting while others upload, look up and delete: nothing is left but the tombstone, and
+    /// nobody is told of an error of the file system.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn deleting_is_whole_whatever_else_happens() {
+        let (folder, repository) = open().await;
+        let repository = repository.fsync(false);
+        for _ in 0..200 {
+            let id = BinaryId::unique();
+            let key = repository.create(id, text_plain()).await.unwrap();
+            let spawn = |repository: FsRepository, key: BinaryKey| {
+                let target = Target::new(id, Access::Read);
+                let (uploader, looker) = (repository.clone(), repository.clone());
+                (
+                    tokio::spawn(async move { uploader.write(&key, upload("x")).await.err() }),
+                    tokio::spawn(async move { looker.locate(&target).await.err() }),
+                    tokio::spawn(async move { repository.delete(id).await.err() }),
+                )
+            };
+            let (write, locate, delete) = spawn(repository.clone(), key.clone());
+            let (write_2, locate_2, delete_2) = spawn(repository.clone(), key);
+            for task in [write, locate, write_2, locate_2] {
+                let error = task.await.unwrap();
+                let is_expected = match &error {
+                    None => true,
+                    Some(error) => matches!(
+                        error,
+                        RepositoryError::Deleted | RepositoryError::AlreadyWritten
+                    ),
+                };
+                assert!(is_expected, "{error:?}");
+            }
+            for delete in [delete, delete_2] {
+                assert!(delete.await.unwrap().is_none());
+            }
+        }
+        for place in ["binaries", "staging"] {
+            assert_eq!(entries(&folder.path().join(place)), 0, "{place}");
+        }
+        assert_eq!(entries(&folder.path().join("deleted")), 200);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_folder_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("binaries");
+        FsRepository::open(&folder).await.unwrap();
+        let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 
     #[cfg(target_os = "linux")]

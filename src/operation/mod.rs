@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::outcome::{Code, Refusal, json_response};
 use crate::policy::{MintRequest, Terms};
 use crate::repository::{RepositoryError, Target};
-use crate::request_body::RequestBody;
+use crate::request_body::{RequestBody, classify};
 use crate::route::Subject;
 use crate::url::{Access, Grant, Permission, PresignedUrl, unix_seconds};
 use parameters::Upload;
@@ -41,7 +41,7 @@ pub(crate) async fn mint(
     let mut upload = Upload::default();
     upload.read_query(query)?;
     if parts.method == Method::POST {
-        read_parameters(parts, body, &mut upload).await?;
+        read_parameters(config, parts, body, &mut upload).await?;
     }
     let target = target(subject, upload.is_requested())?;
 
@@ -106,6 +106,7 @@ fn target(subject: Subject, is_upload: bool) -> Result<Target, Refusal> {
 }
 
 async fn read_parameters(
+    config: &Config,
     parts: &Parts,
     body: &mut RequestBody,
     upload: &mut Upload,
@@ -115,7 +116,7 @@ async fn read_parameters(
         Err(error) if error.is::<LengthLimitError>() => {
             return Err(Refusal::too_large(Some(MAX_PARAMETERS as u64)));
         }
-        Err(_) => return Err(Code::IncompleteBody.into()),
+        Err(error) => return Err(Refusal::from(&classify(error, &config.is_timeout))),
     };
     if json.is_empty() {
         return Ok(());

@@ -4,9 +4,11 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 use mime::Mime;
 
+use crate::content_type::parse_media_type;
 use crate::outcome::{Code, Refusal};
 
-/// The names of JSON that FHIR clients use, the last two since before FHIR R3.
+/// What is produced, and the other names of JSON that FHIR clients use, the last two since before
+/// FHIR R3.
 const JSON: [&str; 4] = [
     "application/fhir+json",
     "application/json",
@@ -34,16 +36,13 @@ pub(super) fn check(headers: &HeaderMap, query: &str) -> Result<(), Refusal> {
 
 /// Whether a media type is JSON, whatever its parameters (`fhirVersion`, `charset`).
 pub(super) fn is_json(media_type: &str) -> bool {
-    media_type.parse::<Mime>().is_ok_and(|mime| {
-        JSON.iter()
-            .any(|json| mime.essence_str().eq_ignore_ascii_case(json))
-    })
+    parse_media_type(media_type).is_some_and(|mime| JSON.contains(&mime.essence_str()))
 }
 
 fn is_json_format(format: &str) -> bool {
     // A `+` that the client did not encode has become a blank.
     let format = format.trim().replace(' ', "+");
-    format == "json" || is_json(&format)
+    format.eq_ignore_ascii_case("json") || is_json(&format)
 }
 
 /// RFC 9110 §12.5.1, for a server with one format. What cannot be parsed excludes nothing.
@@ -53,31 +52,24 @@ fn accepts_json(headers: &HeaderMap) -> bool {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|range| range.trim().parse::<Mime>().ok())
+        .filter_map(|range| parse_media_type(range.trim()))
         .map(|range| {
             let quality = range.get_param("q").map(|q| q.as_str().parse::<f32>());
             let is_wanted = !matches!(quality, Some(Ok(quality)) if quality <= 0.0);
             (range, is_wanted)
         })
         .collect();
+    // Of several ranges that match alike, any that wants it decides.
+    let wants = |essence: &str| {
+        let matching = ranges
+            .iter()
+            .filter(|(range, _)| range.essence_str() == essence);
+        matching.map(|(_, is_wanted)| *is_wanted).max()
+    };
+    // The most specific range decides. Clients that name JSON by another of its names take ours.
+    let other_names = || JSON[1..].iter().any(|name| wants(name) == Some(true));
     ranges.is_empty()
-        || JSON.iter().any(|json| {
-            // The most specific range decides; of equal ones, any that wants it.
-            ranges
-                .iter()
-                .filter_map(|(range, is_wanted)| Some((specificity(range, json)?, *is_wanted)))
-                .max()
-                .is_some_and(|(_, is_wanted)| is_wanted)
+        || wants(JSON[0]).unwrap_or_else(|| {
+            other_names() || wants("application/*").or(wants("*/*")).unwrap_or(false)
         })
-}
-
-fn specificity(range: &Mime, media_type: &str) -> Option<u8> {
-    let (own_type, _) = media_type.split_once('/')?;
-    if range.essence_str().eq_ignore_ascii_case(media_type) {
-        Some(2)
-    } else if range.subtype() == mime::STAR && range.type_() == own_type {
-        Some(1)
-    } else {
-        (range.essence_str() == "*/*").then_some(0)
-    }
 }

@@ -63,7 +63,7 @@ pub struct Content {
 impl Content {
     /// Content whose bytes in `range` come from `stream`, in chunks of any size.
     ///
-    /// A stream that ends early, or yields more than the range, ends the download as broken.
+    /// A stream that ends early ends the download as broken.
     pub fn new(
         metadata: Metadata,
         range: Range<u64>,
@@ -101,6 +101,14 @@ impl Content {
     /// What the storage reports while reading.
     pub async fn next(&mut self) -> Option<Result<Bytes, RepositoryError>> {
         std::future::poll_fn(|cx| self.stream.as_mut().poll_next(cx)).await
+    }
+}
+
+impl Stream for Content {
+    type Item = Result<Bytes, RepositoryError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.stream.as_mut().poll_next(cx)
     }
 }
 

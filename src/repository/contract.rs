@@ -68,6 +68,7 @@ where
         an_upload_is_invisible_until_it_is_whole
         a_failed_upload_leaves_nothing_and_may_be_repeated
         a_dropped_upload_leaves_nothing_and_may_be_repeated
+        whether_a_whole_upload_counts_is_settled_when_it_is_dropped
         of_racing_uploads_one_wins
         a_second_upload_makes_a_new_version_and_keeps_the_old
         a_binary_that_never_was_is_not_found
@@ -284,6 +285,42 @@ async fn a_dropped_upload_leaves_nothing_and_may_be_repeated<R: BinaryRepository
     }
     let key = write(repository, id, b"whole").await;
     assert_content(repository, &key, b"whole").await;
+}
+
+/// Once its content has ended, an upload may be stored or not when it is dropped, but not later:
+/// whoever then finds nothing can write.
+async fn whether_a_whole_upload_counts_is_settled_when_it_is_dropped<R: BinaryRepository>(
+    repository: &R,
+    id: BinaryId,
+) {
+    for _ in 0..20 {
+        let Located { key, content_type } = locate(repository, id, Access::Write).await;
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let watch = Arc::clone(&has_ended);
+        let end = stream::poll_fn(move |_| {
+            watch.store(true, Ordering::Relaxed);
+            Poll::Ready(None)
+        });
+        let upload = Upload::new(content_type, chunks(["dropped"]).chain(end));
+        {
+            let mut writing = pin!(repository.write(&key, upload));
+            future::poll_fn(|cx| {
+                let polled = writing.as_mut().poll(cx);
+                if polled.is_ready() || has_ended.load(Ordering::Relaxed) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
+        if repository.head(&key).await.is_err() {
+            write_to(repository, &key, b"repeated").await;
+            assert_content(repository, &key, b"repeated").await;
+        } else {
+            assert_content(repository, &key, b"dropped").await;
+        }
+    }
 }
 
 async fn of_racing_uploads_one_wins<R: BinaryRepository>(repository: &R, id: BinaryId) {

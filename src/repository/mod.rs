@@ -34,7 +34,7 @@
 //!         if !self.0.lock().unwrap().contains_key(&target.id()) {
 //!             return Err(RepositoryError::NotFound);
 //!         }
-//!         Ok(Located { key: BinaryKey::new(target.id(), version), content_type })
+//!         Ok(Located { key: target.key(version), content_type })
 //!     }
 //!
 //!     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
@@ -99,6 +99,7 @@ mod upload;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub(crate) use content::ContentStream;
 pub use content::{ByteRange, Content, Metadata};
@@ -194,6 +195,45 @@ pub trait BinaryRepository: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<PresignedUrl>, RepositoryError>> + Send {
         let _ = grant;
         async { Ok(None) }
+    }
+}
+
+impl<R: BinaryRepository> BinaryRepository for Arc<R> {
+    fn locate(
+        &self,
+        target: &Target,
+    ) -> impl Future<Output = Result<Located, RepositoryError>> + Send {
+        (**self).locate(target)
+    }
+
+    fn head(
+        &self,
+        key: &BinaryKey,
+    ) -> impl Future<Output = Result<Metadata, RepositoryError>> + Send {
+        (**self).head(key)
+    }
+
+    fn read(
+        &self,
+        key: &BinaryKey,
+        range: Option<ByteRange>,
+    ) -> impl Future<Output = Result<Content, RepositoryError>> + Send {
+        (**self).read(key, range)
+    }
+
+    fn write(
+        &self,
+        key: &BinaryKey,
+        upload: Upload,
+    ) -> impl Future<Output = Result<Metadata, RepositoryError>> + Send {
+        (**self).write(key, upload)
+    }
+
+    fn presign(
+        &self,
+        grant: &Grant,
+    ) -> impl Future<Output = Result<Option<PresignedUrl>, RepositoryError>> + Send {
+        (**self).presign(grant)
     }
 }
 

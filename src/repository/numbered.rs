@@ -12,7 +12,7 @@ pub(super) fn locate(target: &Target, current: u64) -> Result<VersionId, Reposit
     // Before the first upload, reading means what that upload will bring.
     let readable = current.max(1);
     match (target.access(), target.version()) {
-        (Access::Write, _) => version(current + 1),
+        (Access::Write, _) => version(current.checked_add(1).ok_or(RepositoryError::NotFound)?),
         (Access::Read, None) => version(readable),
         (Access::Read, Some(named)) => match number(named.as_str()) {
             Some(number) if (1..=readable).contains(&number) => Ok(named),

@@ -7,11 +7,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::binary::VersionId;
 use crate::outcome::entity_tag;
+use crate::url::unix_seconds;
 
 /// What content is compared by.
 pub(super) struct Validators {
-    entity_tag: HeaderValue,
-    last_modified: SystemTime,
+    pub(super) entity_tag: HeaderValue,
+    /// In whole seconds, not before 1970, and not after now (RFC 9110 §8.8.2.1).
+    pub(super) last_modified: SystemTime,
 }
 
 /// What the preconditions of a request come to.
@@ -25,10 +27,11 @@ pub(super) enum Outcome {
 }
 
 impl Validators {
-    pub(super) fn new(version: &VersionId, last_modified: SystemTime) -> Self {
+    pub(super) fn new(version: &VersionId, last_modified: SystemTime, now: SystemTime) -> Self {
+        let seconds = unix_seconds(last_modified.min(now));
         Self {
             entity_tag: entity_tag(version),
-            last_modified: whole_seconds(last_modified),
+            last_modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
         }
     }
 
@@ -37,16 +40,18 @@ impl Validators {
     /// The tag is a FHIR id in quotes. Neither a comma nor a quote can be inside of it, so no
     /// piece of another tag can be taken for it, however the list is split.
     fn are_listed(&self, headers: &HeaderMap, header: HeaderName, comparison: Comparison) -> bool {
-        headers
-            .get_all(header)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-            .map(<[u8]>::trim_ascii)
-            .map(|tag| match comparison {
+        let is_own = |tag: &[u8]| {
+            let tag = tag.trim_ascii();
+            let opaque = match comparison {
                 Comparison::Weak => tag.strip_prefix(b"W/").unwrap_or(tag),
                 Comparison::Strong => tag,
-            })
-            .any(|tag| tag == b"*" || tag == self.entity_tag.as_bytes())
+            };
+            opaque == self.entity_tag.as_bytes()
+        };
+        headers.get_all(header).iter().any(|value| {
+            let value = value.as_bytes();
+            value.trim_ascii() == b"*" || value.split(|byte| *byte == b',').any(is_own)
+        })
     }
 }
 
@@ -120,12 +125,4 @@ pub(super) fn range_applies(headers: &HeaderMap, current: &Validators) -> bool {
 /// A date that cannot be parsed is as if it were not there (RFC 9110 §13.1.3).
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
-}
-
-/// `Last-Modified` has no fractions of a second, so neither may what is compared with it.
-fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since_epoch = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs())
 }

@@ -39,7 +39,7 @@ pub(super) async fn download(
     let mut wanted = ranges.first().copied();
     if depends {
         let metadata = repository.head(&grant.key).await?;
-        let validators = Validators::new(&version, metadata.last_modified);
+        let validators = Validators::new(&version, metadata.last_modified, now);
         match conditional::evaluate(request, true, Some(&validators)) {
             Outcome::Proceed => {}
             Outcome::NotModified => {

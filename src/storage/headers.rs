@@ -12,10 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use mime::Mime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::conditional::Validators;
 use crate::config::Config;
-use crate::content_type::ContentType;
+use crate::content_type::parse_media_type;
 use crate::filename::Filename;
-use crate::outcome::{NOSNIFF, entity_tag};
+use crate::outcome::NOSNIFF;
 use crate::repository::Metadata;
 use crate::url::{Grant, Permission};
 
@@ -57,16 +58,21 @@ pub(super) fn add(
     now: SystemTime,
 ) {
     headers.reserve(16);
-    let content_type = content_type(&metadata.content_type);
+    let validators = Validators::new(&grant.key.version(), metadata.last_modified, now);
+    let content_type = parse_media_type(&metadata.content_type)
+        .filter(|mime| mime.type_() != mime::STAR && mime.subtype() != mime::STAR)
+        .unwrap_or(mime::APPLICATION_OCTET_STREAM);
     headers.insert(
         CONTENT_DISPOSITION,
         disposition(&grant.permission, &content_type),
     );
-    headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(ETAG, entity_tag(&grant.key.version()));
-    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(metadata.last_modified)) {
+    if let Ok(content_type) = HeaderValue::from_str(content_type.as_ref()) {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(validators.last_modified)) {
         headers.insert(LAST_MODIFIED, date);
     }
+    headers.insert(ETAG, validators.entity_tag);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, cache_control(config, grant, now));
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
@@ -94,13 +100,6 @@ pub(super) fn add_content_range(headers: &mut HeaderMap, range: &Range<u64>, len
     }
 }
 
-fn content_type(stored: &str) -> HeaderValue {
-    ContentType::new(stored)
-        .ok()
-        .and_then(|content_type| HeaderValue::from_str(content_type.as_str()).ok())
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"))
-}
-
 /// How long a browser may keep the content: no longer than the URL itself is good for.
 fn cache_control(config: &Config, grant: &Grant, now: SystemTime) -> HeaderValue {
     let seconds = grant.remaining(now).as_secs();
@@ -112,7 +111,7 @@ fn cache_control(config: &Config, grant: &Grant, now: SystemTime) -> HeaderValue
 }
 
 /// `Content-Disposition` (RFC 6266): both forms of the file name, for old clients and new.
-fn disposition(permission: &Permission, content_type: &HeaderValue) -> HeaderValue {
+fn disposition(permission: &Permission, content_type: &Mime) -> HeaderValue {
     let (filename, attachment) = match permission {
         Permission::Read {
             filename,
@@ -136,14 +135,16 @@ fn disposition(permission: &Permission, content_type: &HeaderValue) -> HeaderVal
 }
 
 /// What cannot do harm as a page of our origin: raster images, audio, video, PDF and plain text.
-fn is_shown_inline(content_type: &HeaderValue) -> bool {
-    let Ok(mime) = content_type.to_str().unwrap_or_default().parse::<Mime>() else {
+fn is_shown_inline(content_type: &Mime) -> bool {
+    // `image/png+xml`, if there were such a thing, would be XML.
+    if content_type.suffix().is_some() {
         return false;
-    };
-    match mime.type_() {
+    }
+    let subtype = content_type.subtype();
+    match content_type.type_() {
         mime::AUDIO | mime::VIDEO => true,
-        mime::IMAGE => RASTER_IMAGES.iter().any(|raster| mime.subtype() == *raster),
-        _ => matches!(mime.essence_str(), "application/pdf" | "text/plain"),
+        mime::IMAGE => RASTER_IMAGES.iter().any(|raster| subtype == *raster),
+        _ => matches!(content_type.essence_str(), "application/pdf" | "text/plain"),
     }
 }
 

@@ -51,8 +51,7 @@ pub(super) fn coalesce(
         }
         all.end = all.end.max(next.end);
     }
-    Ok(Some(ByteRange::FromTo(
-        all.start,
-        all.end.saturating_sub(1),
-    )))
+    // Suffixes of empty content are all of it.
+    let last = all.end.checked_sub(1);
+    Ok(last.map(|last| ByteRange::FromTo(all.start, last)))
 }

@@ -128,7 +128,11 @@ async fn check_preconditions(
     headers: &HeaderMap,
 ) -> Result<(), Refusal> {
     let current = match config.repository.head(key).await {
-        Ok(metadata) => Some(Validators::new(&key.version(), metadata.last_modified)),
+        Ok(metadata) => Some(Validators::new(
+            &key.version(),
+            metadata.last_modified,
+            config.now(),
+        )),
         Err(RepositoryError::NotFound) => None,
         Err(error) => return Err(error.into()),
     };

@@ -1,7 +1,5 @@
 //! The body of an upload, held to everything that was promised about it.
 
-use std::error::Error;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -9,12 +7,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body as _;
-use http_body_util::LengthLimitError;
 
 use super::digest::Digests;
-use crate::body::BoxError;
+use crate::config::IsTimeout;
 use crate::repository::UploadError;
-use crate::request_body::RequestBody;
+use crate::request_body::{RequestBody, classify};
 
 /// Ends with `None` if the content is whole and within all limits, else with an error.
 pub(super) struct UploadStream {
@@ -28,7 +25,7 @@ pub(super) struct UploadStream {
     pub(super) limit: u64,
     pub(super) allows_empty: bool,
     pub(super) digests: Digests,
-    pub(super) is_timeout: Vec<fn(&(dyn Error + 'static)) -> bool>,
+    pub(super) is_timeout: Vec<IsTimeout>,
 }
 
 impl UploadStream {
@@ -57,25 +54,6 @@ impl UploadStream {
             None
         }
     }
-
-    /// What a broken body means. Layers in front that limit its size or its time break it too,
-    /// with errors of their own somewhere in the chain of sources.
-    fn classify(&self, error: BoxError) -> UploadError {
-        let mut next: Option<&(dyn Error + 'static)> = Some(&*error);
-        while let Some(cause) = next {
-            let is_io_timeout = cause
-                .downcast_ref::<io::Error>()
-                .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
-            if is_io_timeout || self.is_timeout.iter().any(|is_timeout| is_timeout(cause)) {
-                return UploadError::Timeout(error);
-            }
-            if cause.is::<LengthLimitError>() {
-                return UploadError::TooLarge { limit: None };
-            }
-            next = cause.source();
-        }
-        UploadError::Incomplete(Some(error))
-    }
 }
 
 impl Stream for UploadStream {
@@ -93,7 +71,7 @@ impl Stream for UploadStream {
                     // Trailers, or nothing.
                     _ => continue,
                 },
-                Some(Err(error)) => Err(self.classify(error)),
+                Some(Err(error)) => Err(classify(error, &self.is_timeout)),
                 None => self.end().map_or(Ok(None), Err),
             };
             return Poll::Ready(match outcome {

@@ -1,5 +1,7 @@
 //! The storage base URL: where presigned URLs point.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 /// Why a text cannot be a storage base URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -30,14 +32,15 @@ pub(super) struct BaseUrl {
 
 impl BaseUrl {
     pub(super) fn parse(text: &str) -> Result<Self, InvalidBaseUrl> {
-        let text = text.trim_end_matches('/');
-        let (rest, default_port) = if let Some(rest) = text.strip_prefix("https://") {
-            (rest, 443)
-        } else if let Some(rest) = text.strip_prefix("http://") {
-            (rest, 80)
+        let (scheme, default_port) = if text.starts_with("https://") {
+            ("https://", 443)
+        } else if text.starts_with("http://") {
+            ("http://", 80)
         } else {
             return Err(InvalidBaseUrl::Scheme);
         };
+        let rest = text[scheme.len()..].trim_end_matches('/');
+        let text = &text[..scheme.len() + rest.len()];
         let (authority, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
@@ -65,19 +68,39 @@ impl BaseUrl {
 }
 
 fn is_normal_authority(authority: &str, default_port: u16) -> bool {
-    let allowed = |b: u8| {
-        b.is_ascii_lowercase()
-            || b.is_ascii_digit()
-            || matches!(b, b'.' | b'-' | b':' | b'[' | b']')
+    let (host, port) = match authority.rfind(':') {
+        // A colon in brackets belongs to an IPv6 address.
+        Some(colon) if !authority.ends_with(']') => {
+            (&authority[..colon], Some(&authority[colon + 1..]))
+        }
+        _ => (authority, None),
     };
-    let Ok(parsed) = authority.parse::<http::uri::Authority>() else {
-        return false;
-    };
-    let port = authority[parsed.host().len()..].strip_prefix(':');
     let is_normal_port = |port: &str| {
-        !port.starts_with('0') && port.parse::<u16>().is_ok_and(|port| port != default_port)
+        port.bytes().all(|b| b.is_ascii_digit())
+            && !port.starts_with('0')
+            && port.parse::<u16>().is_ok_and(|port| port != default_port)
     };
-    authority.bytes().all(allowed) && port.is_none_or(is_normal_port)
+    is_normal_host(host) && port.is_none_or(is_normal_port)
+}
+
+fn is_normal_host(host: &str) -> bool {
+    let in_brackets = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    if let Some(address) = in_brackets {
+        // Of mapped IPv4 addresses there are two spellings in use.
+        return address.parse::<Ipv6Addr>().is_ok_and(|parsed| {
+            parsed.to_string() == address && parsed.to_ipv4_mapped().is_none()
+        });
+    }
+    let is_number = |label: &str| label.starts_with(|c: char| c.is_ascii_digit());
+    if host.rsplit('.').next().is_some_and(is_number) {
+        // URL libraries take this for an IPv4 address, and know more spellings of one.
+        return host.parse::<Ipv4Addr>().is_ok();
+    }
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    host.split('.')
+        .all(|label| !label.is_empty() && label.bytes().all(allowed))
 }
 
 fn is_normal_segment(segment: &str) -> bool {

@@ -120,6 +120,9 @@ impl UrlSigner {
 
     /// Sets the maximum lifetime, in whole seconds: URLs that would be valid for longer are
     /// refused, and none is minted. Default: 7 days. Clones made before are not affected.
+    ///
+    /// Where the clocks of several servers differ, let those that verify have a minute more than
+    /// those that mint.
     #[must_use]
     pub fn with_max_lifetime(mut self, max_lifetime: Duration) -> Self {
         self.max_lifetime = max_lifetime;

@@ -4,27 +4,29 @@
 //! one read.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::cached;
 use crate::repository::{ByteRange, Metadata, RepositoryError};
 
-/// What is read of a file at first, in bytes: all of a small one, and always its header.
-const FIRST_READ: u64 = 64 * 1024;
+/// What is read of a file at first if all of it is wanted, in bytes: all of a small one.
+const FIRST_READ: u64 = 128 * 1024;
+
+/// What is read of a file at first otherwise, in bytes: its header, which is far shorter, since a
+/// content type has at most 512 bytes.
+const HEADER_READ: u64 = 4096;
 
 /// What is read at once after that, in bytes.
-const CHUNK: u64 = 512 * 1024;
-
-/// Beyond the longest header: a content type has at most 512 bytes.
-const MAX_HEADER: usize = 4096;
+const CHUNK: u64 = 256 * 1024;
 
 const FORMAT: &str = "tower-presign/1";
 
@@ -57,16 +59,41 @@ pub(super) struct ContentFile {
     beginning: Bytes,
 }
 
-impl ContentFile {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let attributes = file.metadata()?;
-        let mut beginning = read(&mut file, FIRST_READ.min(attributes.len()))?;
+/// How much of a content file to read when it is opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Beginning {
+    Header,
+    Content,
+}
 
-        let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not a content file");
+impl ContentFile {
+    pub(super) fn open(path: &Path, beginning: Beginning) -> io::Result<Self> {
+        Self::new(File::open(path)?, beginning, read)
+    }
+
+    /// Without blocking, if the kernel has what that takes in memory.
+    pub(super) fn open_cached(path: &Path, beginning: Beginning) -> Option<Self> {
+        let read = |file: &File, position, length| {
+            cached::read(file, position, length).ok_or(ErrorKind::WouldBlock.into())
+        };
+        Self::new(cached::open(path)?, beginning, read).ok()
+    }
+
+    fn new(
+        file: File,
+        beginning: Beginning,
+        read: impl FnOnce(&File, u64, u64) -> io::Result<Bytes>,
+    ) -> io::Result<Self> {
+        let attributes = file.metadata()?;
+        let first_read = match beginning {
+            Beginning::Header => HEADER_READ,
+            Beginning::Content => FIRST_READ,
+        };
+        let mut beginning = read(&file, 0, first_read.min(attributes.len()))?;
+
+        let invalid = || io::Error::new(ErrorKind::InvalidData, "not a content file");
         let end = beginning
             .iter()
-            .take(MAX_HEADER)
             .position(|byte| *byte == b'\n')
             .ok_or_else(invalid)?;
         let header: Header = serde_json::from_slice(&beginning.split_to(end + 1)[..end])?;
@@ -89,49 +116,46 @@ impl ContentFile {
 
     /// The positions that `range` selects, and their bytes.
     pub(super) fn read(
-        mut self,
+        self,
         range: Option<ByteRange>,
     ) -> Result<(Range<u64>, ContentChunks), RepositoryError> {
         let range = match range {
             Some(range) => range.resolve(self.metadata.length)?,
             None => 0..self.metadata.length,
         };
-        let mut left = range.end - range.start;
         let buffered = self.beginning.len() as u64;
-        let first = if range.start < buffered {
+        let first = (range.start < buffered).then(|| {
             let end = range.end.min(buffered);
             #[expect(clippy::cast_possible_truncation, reason = "at most FIRST_READ")]
-            let first = self.beginning.slice(range.start as usize..end as usize);
-            first
-        } else {
-            Bytes::new()
-        };
-        left -= first.len() as u64;
-        if left > 0 {
-            let position = self.start + range.start + first.len() as u64;
-            self.file.seek(SeekFrom::Start(position))?;
-        }
+            self.beginning.slice(range.start as usize..end as usize)
+        });
+        let next = range.start + first.as_ref().map_or(0, Bytes::len) as u64;
         let chunks = ContentChunks {
-            first: Some(first).filter(|first| !first.is_empty()),
-            left,
+            first: first.filter(|first| !first.is_empty()),
+            position: self.start + next,
+            left: range.end - next,
+            is_cached: true,
             state: State::Idle(self.file),
         };
         Ok((range, chunks))
     }
 }
 
-/// At most `length` bytes, from where the file stands. The buffer is not zeroed beforehand.
-fn read(file: &mut File, length: u64) -> io::Result<Bytes> {
-    let capacity = usize::try_from(length).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(capacity);
+/// At most `length` bytes from `position` on. The buffer is not zeroed beforehand.
+fn read(mut file: &File, position: u64, length: u64) -> io::Result<Bytes> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.seek(SeekFrom::Start(position))?;
     file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes.into())
 }
 
-/// A file's content in chunks, each read where blocking is allowed.
+/// A file's content in chunks, each read at once if it is cached, else where blocking is allowed.
 pub(super) struct ContentChunks {
     first: Option<Bytes>,
+    position: u64,
     left: u64,
+    /// Until a chunk is found not to be.
+    is_cached: bool,
     state: State,
 }
 
@@ -140,6 +164,16 @@ enum State {
     Reading(JoinHandle<(File, io::Result<Bytes>)>),
     /// After an error or the end.
     Ended,
+}
+
+impl ContentChunks {
+    fn advance(&mut self, file: File, bytes: Bytes) -> Bytes {
+        let length = bytes.len() as u64;
+        self.position += length;
+        self.left = self.left.saturating_sub(length);
+        self.state = State::Idle(file);
+        bytes
+    }
 }
 
 impl Stream for ContentChunks {
@@ -151,30 +185,35 @@ impl Stream for ContentChunks {
         }
         loop {
             match std::mem::replace(&mut self.state, State::Ended) {
-                State::Idle(mut file) if self.left > 0 => {
-                    let length = self.left.min(CHUNK);
+                State::Idle(file) if self.left > 0 => {
+                    let (position, length) = (self.position, self.left.min(CHUNK));
+                    if self.is_cached
+                        && let Some(bytes) = cached::read(&file, position, length)
+                    {
+                        return Poll::Ready(Some(Ok(self.advance(file, bytes))));
+                    }
+                    self.is_cached = false;
                     self.state = State::Reading(spawn_blocking(move || {
-                        let bytes = read(&mut file, length);
+                        let bytes = read(&file, position, length);
                         (file, bytes)
                     }));
                 }
                 State::Reading(mut reading) => {
-                    let polled = Pin::new(&mut reading).poll(cx);
-                    if polled.is_pending() {
-                        self.state = State::Reading(reading);
-                        return Poll::Pending;
-                    }
-                    return Poll::Ready(match ready!(polled) {
-                        // A file that ends early: the body finds out that bytes are missing.
-                        Ok((_, Ok(bytes))) if bytes.is_empty() => None,
-                        Ok((file, Ok(bytes))) => {
-                            self.left = self.left.saturating_sub(bytes.len() as u64);
-                            self.state = State::Idle(file);
-                            Some(Ok(bytes))
+                    return match Pin::new(&mut reading).poll(cx) {
+                        Poll::Pending => {
+                            self.state = State::Reading(reading);
+                            Poll::Pending
                         }
-                        Ok((_, Err(error))) => Some(Err(error.into())),
-                        Err(error) => Some(Err(RepositoryError::unavailable(error))),
-                    });
+                        // A file that ends early: the body finds out that bytes are missing.
+                        Poll::Ready(Ok((_, Ok(bytes)))) if bytes.is_empty() => Poll::Ready(None),
+                        Poll::Ready(Ok((file, Ok(bytes)))) => {
+                            Poll::Ready(Some(Ok(self.advance(file, bytes))))
+                        }
+                        Poll::Ready(Ok((_, Err(error)))) => Poll::Ready(Some(Err(error.into()))),
+                        Poll::Ready(Err(error)) => {
+                            Poll::Ready(Some(Err(RepositoryError::unavailable(error))))
+                        }
+                    };
                 }
                 State::Idle(_) | State::Ended => return Poll::Ready(None),
             }

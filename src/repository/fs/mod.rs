@@ -1,5 +1,6 @@
 //! Content in a folder of the local disk.
 
+mod cached;
 mod content_file;
 mod paths;
 mod staged_file;
@@ -7,7 +8,7 @@ mod staged_file;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -15,14 +16,14 @@ use tokio::task::spawn_blocking;
 
 use super::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
-    numbered,
+    UploadError, numbered,
 };
 use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
 use crate::url::Access;
-use content_file::ContentFile;
+use content_file::{Beginning, ContentFile};
 use paths::Paths;
-use staged_file::{StagedFile, sync_parent};
+use staged_file::{AbortOnDrop, Permit, StagedFile, sync_parent};
 
 /// How much of an upload is gathered in memory and then written at once, in bytes.
 const GATHER: usize = 1024 * 1024;
@@ -53,6 +54,9 @@ const GATHER: usize = 1024 * 1024;
 pub struct FsRepository {
     paths: Paths,
     fsync: bool,
+    /// Held for reading while a version appears in a Binary's folder, and for writing while such a
+    /// folder itself appears or goes.
+    folders: Arc<RwLock<()>>,
     /// Locked as long as any clone is alive.
     _lock: Arc<File>,
 }
@@ -65,26 +69,36 @@ struct Binary {
 }
 
 impl FsRepository {
-    /// Opens the folder, creates it if need be, and removes what interrupted uploads have left.
+    /// Opens the folder, creates it if need be (for its owner alone, where there are such modes),
+    /// and removes what interrupted uploads have left.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::WouldBlock`] when another process has the folder open, and what the file
-    /// system reports.
+    /// system reports, also if it has no hard links.
     pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
-        let paths = Paths::new(root.into());
+        let root = root.into();
         blocking(move || {
+            create_folder(&root)?;
+            let paths = Paths::new(root.canonicalize()?);
             for folder in [paths.binaries(), paths.deleted(), paths.staging()] {
-                fs::create_dir_all(folder)?;
+                create_folder(&folder)?;
+                sync_parent(&folder, true)?;
             }
+            sync_parent(&paths.root(), true)?;
+
             let lock = File::create(paths.lock())?;
             lock.try_lock()?;
+            let (probe, link) = (paths.staged(), paths.staged());
+            File::create_new(&probe)?;
+            fs::hard_link(probe, link)?;
             for leftover in fs::read_dir(paths.staging())? {
                 remove(&leftover?.path())?;
             }
             Ok(Self {
                 paths,
                 fsync: true,
+                folders: Arc::default(),
                 _lock: Arc::new(lock),
             })
         })
@@ -118,8 +132,8 @@ impl FsRepository {
 
     /// Deletes a Binary with all its content, for good: its id is not used again.
     ///
-    /// From the first moment nothing of it can be read. If this fails after that, or is cut short
-    /// by the end of the process, content may still be on the disk: call it again.
+    /// If this fails, or is cut short by the end of the process, the Binary may still be there, as
+    /// a whole: call it again.
     ///
     /// # Errors
     ///
@@ -135,55 +149,56 @@ impl FsRepository {
         id: BinaryId,
         content_type: &ContentType,
     ) -> Result<BinaryKey, RepositoryError> {
-        let folder = self.paths.binary_folder(id);
-        if folder.exists() {
-            return Err(RepositoryError::AlreadyWritten);
-        }
-        if self.paths.deleted_folder(id).exists() {
-            return Err(RepositoryError::Deleted);
-        }
         let binary = serde_json::to_vec(&Binary {
             content_type: content_type.as_str().to_owned(),
         })
         .map_err(io::Error::from)?;
-
         let staged = self.paths.staged();
         fs::create_dir(&staged)?;
         let file = paths::binary_file(&staged);
-        let moved = write_file(&file, &binary, self.fsync)
+        let created = write_file(&file, &binary, self.fsync)
             .and_then(|()| sync_parent(&file, self.fsync))
-            .and_then(|()| fs::rename(&staged, &folder));
-        if let Err(error) = moved {
+            .map_err(RepositoryError::from)
+            .and_then(|()| self.add_folder(id, &staged));
+        if created.is_err() {
+            // What cannot be removed now is removed when the folder is opened again.
             drop(remove(&staged));
-            // A folder that is not empty cannot be replaced: another call was faster.
-            return Err(if folder.exists() {
-                RepositoryError::AlreadyWritten
-            } else {
-                error.into()
-            });
         }
-        sync_parent(&folder, self.fsync)?;
-        Ok(BinaryKey::new(
-            id,
-            numbered::locate(&Target::new(id, Access::Write), 0)?,
-        ))
+        created?;
+        let first = numbered::locate(&Target::new(id, Access::Write), 0)?;
+        Ok(BinaryKey::new(id, first))
+    }
+
+    fn add_folder(&self, id: BinaryId, staged: &Path) -> Result<(), RepositoryError> {
+        let folder = self.paths.binary_folder(id);
+        {
+            let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+            if self.paths.tombstone(id).try_exists()? {
+                return Err(RepositoryError::Deleted);
+            }
+            if folder.try_exists()? {
+                return Err(RepositoryError::AlreadyWritten);
+            }
+            fs::rename(staged, &folder)?;
+        }
+        Ok(sync_parent(&folder, self.fsync)?)
     }
 
     fn delete_blocking(&self, id: BinaryId) -> Result<(), RepositoryError> {
-        let (folder, tombstone) = (self.paths.binary_folder(id), self.paths.deleted_folder(id));
-        match fs::rename(&folder, &tombstone) {
-            Ok(()) => {
-                sync_parent(&folder, self.fsync)?;
-                sync_parent(&tombstone, self.fsync)?;
+        let (folder, tombstone) = (self.paths.binary_folder(id), self.paths.tombstone(id));
+        let grave = self.paths.staged();
+        {
+            let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+            if !folder.try_exists()? {
+                let was_deleted = tombstone.try_exists()?;
+                return was_deleted.then_some(()).ok_or(RepositoryError::NotFound);
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
+            write_file(&tombstone, b"", self.fsync)?;
+            sync_parent(&tombstone, self.fsync)?;
+            fs::rename(&folder, &grave)?;
         }
-        let files = fs::read_dir(&tombstone).map_err(not_found)?;
-        for file in files {
-            fs::remove_file(file?.path())?;
-        }
-        Ok(())
+        sync_parent(&folder, self.fsync)?;
+        Ok(fs::remove_dir_all(grave)?)
     }
 
     fn locate_blocking(&self, target: &Target) -> Result<Located, RepositoryError> {
@@ -193,7 +208,8 @@ impl FsRepository {
         let binary: Binary = serde_json::from_slice(&binary).map_err(RepositoryError::internal)?;
 
         let mut current = 0;
-        for file in fs::read_dir(&folder)? {
+        let files = fs::read_dir(&folder).map_err(|error| self.absent(target.id(), error))?;
+        for file in files {
             let name = file?.file_name();
             let number = name
                 .to_str()
@@ -208,8 +224,20 @@ impl FsRepository {
         })
     }
 
-    fn open_content(&self, key: &BinaryKey) -> Result<ContentFile, RepositoryError> {
-        ContentFile::open(&self.paths.content(key)).map_err(|error| self.absent(key.id(), error))
+    async fn open_content(
+        &self,
+        key: &BinaryKey,
+        beginning: Beginning,
+    ) -> Result<ContentFile, RepositoryError> {
+        let path = self.paths.content(key);
+        if let Some(file) = ContentFile::open_cached(&path, beginning) {
+            return Ok(file);
+        }
+        let (repository, id) = (self.clone(), key.id());
+        blocking(move || {
+            ContentFile::open(&path, beginning).map_err(|error| repository.absent(id, error))
+        })
+        .await
     }
 
     /// Whether `key` may be written, as far as can be told before its content has arrived.
@@ -223,20 +251,34 @@ impl FsRepository {
         Ok(())
     }
 
-    /// Makes a version visible, and returns when it was written.
-    fn commit(&self, staged: StagedFile, key: &BinaryKey) -> Result<SystemTime, RepositoryError> {
-        staged
-            .commit(&self.paths.content(key), self.fsync)
+    /// Makes a version visible, if `permit` still allows it, and returns when it was written.
+    fn commit(
+        &self,
+        staged: &StagedFile,
+        key: &BinaryKey,
+        permit: &Permit,
+    ) -> Result<SystemTime, RepositoryError> {
+        let last_modified = staged.finish(self.fsync)?;
+        let content = self.paths.content(key);
+        permit
+            .use_for(|| {
+                let _folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+                staged.publish(&content)
+            })
+            .ok_or(UploadError::Incomplete(None))?
             .map_err(|error| match error.kind() {
                 ErrorKind::AlreadyExists => RepositoryError::AlreadyWritten,
                 _ => self.absent(key.id(), error),
-            })
+            })?;
+        // If this fails the version stays: someone may have read it already.
+        sync_parent(&content, self.fsync)?;
+        Ok(last_modified)
     }
 
     /// What it means that a file of the Binary is not there; other errors are passed on.
     fn absent(&self, id: BinaryId, error: io::Error) -> RepositoryError {
         match not_found(error) {
-            RepositoryError::NotFound if self.paths.deleted_folder(id).exists() => {
+            RepositoryError::NotFound if self.paths.tombstone(id).exists() => {
                 RepositoryError::Deleted
             }
             error => error,
@@ -251,8 +293,7 @@ impl BinaryRepository for FsRepository {
     }
 
     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
-        let (repository, key) = (self.clone(), key.clone());
-        blocking(move || Ok(repository.open_content(&key)?.metadata)).await
+        Ok(self.open_content(key, Beginning::Header).await?.metadata)
     }
 
     async fn read(
@@ -260,14 +301,14 @@ impl BinaryRepository for FsRepository {
         key: &BinaryKey,
         range: Option<ByteRange>,
     ) -> Result<Content, RepositoryError> {
-        let (repository, key) = (self.clone(), key.clone());
-        blocking(move || {
-            let file = repository.open_content(&key)?;
-            let metadata = file.metadata.clone();
-            let (range, chunks) = file.read(range)?;
-            Ok(Content::new(metadata, range, chunks))
-        })
-        .await
+        let beginning = match range {
+            Some(_) => Beginning::Header,
+            None => Beginning::Content,
+        };
+        let file = self.open_content(key, beginning).await?;
+        let metadata = file.metadata.clone();
+        let (range, chunks) = file.read(range)?;
+        Ok(Content::new(metadata, range, chunks))
     }
 
     async fn write(
@@ -282,6 +323,7 @@ impl BinaryRepository for FsRepository {
         let mut buffer = content_file::header(&content_type)?;
         let mut staged = None;
         let mut length = 0;
+        let abort = AbortOnDrop::default();
         while let Some(chunk) = upload.next().await {
             let chunk = chunk?;
             length += chunk.len() as u64;
@@ -297,9 +339,10 @@ impl BinaryRepository for FsRepository {
             }
         }
         let (repository, key, path) = (self.clone(), key.clone(), self.paths.staged());
+        let permit = abort.permit();
         blocking(move || {
             let staged = write_staged(staged, path, &buffer)?;
-            let last_modified = repository.commit(staged, &key)?;
+            let last_modified = repository.commit(&staged, &key, &permit)?;
             Ok(Metadata {
                 content_type,
                 length,
@@ -318,6 +361,13 @@ fn write_staged(staged: Option<StagedFile>, path: PathBuf, bytes: &[u8]) -> io::
     };
     staged.write(bytes)?;
     Ok(staged)
+}
+
+fn create_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
 }
 
 fn write_file(path: &Path, bytes: &[u8], fsync: bool) -> io::Result<()> {

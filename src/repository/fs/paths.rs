@@ -4,8 +4,8 @@
 //! lock                       held while a process has the folder open
 //! binaries/{id}/binary       a Binary: what its content must be
 //! binaries/{id}/{version}    a version's content
-//! deleted/{id}/              a Binary that was
-//! staging/                   what is not whole yet; emptied when the folder is opened
+//! deleted/{id}               an empty file: a Binary that was
+//! staging/                   what is not whole yet, or any more; emptied when the folder is opened
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -23,6 +23,10 @@ pub(super) struct Paths {
 impl Paths {
     pub(super) fn new(root: PathBuf) -> Self {
         Self { root }
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        self.root.clone()
     }
 
     pub(super) fn lock(&self) -> PathBuf {
@@ -50,7 +54,7 @@ impl Paths {
         self.binaries().join(file_name(id.as_str()))
     }
 
-    pub(super) fn deleted_folder(&self, id: BinaryId) -> PathBuf {
+    pub(super) fn tombstone(&self, id: BinaryId) -> PathBuf {
         self.deleted().join(file_name(id.as_str()))
     }
 

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// A file in the staging folder. Unless it is committed it is removed when dropped.
@@ -21,22 +22,59 @@ impl StagedFile {
         self.file.write_all(bytes)
     }
 
-    /// Makes the file visible as `destination`, at one moment, unless something is there. Returns
-    /// its last modification. After an error, it is not visible.
-    ///
-    /// A second link rather than a renaming: that would replace what is there.
-    pub(super) fn commit(self, destination: &Path, fsync: bool) -> io::Result<SystemTime> {
-        let modified = self.file.metadata()?.modified()?;
+    /// Makes what was written survive a power failure, if `fsync` says so, and returns when that
+    /// was.
+    pub(super) fn finish(&self, fsync: bool) -> io::Result<SystemTime> {
         if fsync {
             self.file.sync_all()?;
         }
-        fs::hard_link(&self.path, destination)?;
-        if let Err(error) = sync_parent(destination, fsync) {
-            fs::remove_file(destination)?;
-            return Err(error);
-        }
-        Ok(modified)
+        self.file.metadata()?.modified()
     }
+
+    /// Makes the file visible as `destination`, at one moment, unless something is there.
+    ///
+    /// A second link rather than a renaming: that would replace what is there.
+    pub(super) fn publish(&self, destination: &Path) -> io::Result<()> {
+        fs::hard_link(&self.path, destination)
+    }
+}
+
+/// What has not been published when this is dropped never will be.
+#[derive(Default)]
+pub(super) struct AbortOnDrop {
+    is_aborted: Arc<Mutex<bool>>,
+}
+
+impl AbortOnDrop {
+    pub(super) fn permit(&self) -> Permit {
+        Permit {
+            is_aborted: Arc::clone(&self.is_aborted),
+        }
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        // Waits for a publication that has begun.
+        *lock(&self.is_aborted) = true;
+    }
+}
+
+/// The permission to publish, as long as its [`AbortOnDrop`] is there.
+pub(super) struct Permit {
+    is_aborted: Arc<Mutex<bool>>,
+}
+
+impl Permit {
+    /// Runs `publish`, or does nothing and returns `None` if the permission is gone.
+    pub(super) fn use_for<T>(&self, publish: impl FnOnce() -> T) -> Option<T> {
+        let is_aborted = lock(&self.is_aborted);
+        (!*is_aborted).then(publish)
+    }
+}
+
+fn lock(is_aborted: &Mutex<bool>) -> MutexGuard<'_, bool> {
+    is_aborted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for StagedFile {
