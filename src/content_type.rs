@@ -61,18 +61,16 @@ impl ContentType {
 
 /// Parses a media type as headers have it. What passes is ASCII, and so a header value.
 pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {
-    if !text.is_ascii() {
-        return None;
-    }
-    text.parse().ok().or_else(|| {
-        // Blanks and tabs around `;` are legal (RFC 9110 §5.6.6), though `mime` minds them. In a
-        // quoted value they would have a meaning.
+    let mime: Mime = text.parse().ok().or_else(|| {
+        // Blanks and tabs around `;` are legal, and so is nothing between two of them (RFC 9110
+        // §5.6.6), though `mime` minds. In a quoted value they would have a meaning.
         let parts = text.split(';').map(|part| part.trim_matches([' ', '\t']));
-        let compact = parts.collect::<Vec<_>>().join(";");
+        let compact: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
         (!text.contains('"'))
-            .then(|| compact.parse().ok())
+            .then(|| compact.join(";").parse().ok())
             .flatten()
-    })
+    })?;
+    (text.is_ascii() && mime.subtype() != "").then_some(mime)
 }
 
 impl fmt::Debug for ContentType {

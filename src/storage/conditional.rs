@@ -122,7 +122,11 @@ pub(super) fn range_applies(headers: &HeaderMap, current: &Validators) -> bool {
     *value == current.entity_tag || date(headers, IF_RANGE) == Some(current.last_modified)
 }
 
-/// A date that cannot be parsed is as if it were not there (RFC 9110 §13.1.3).
+/// What is not one date is as if it were not there (RFC 9110 §13.1.3).
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => httpdate::parse_http_date(value.to_str().ok()?).ok(),
+        _ => None,
+    }
 }

@@ -59,16 +59,20 @@ pub(super) fn add(
 ) {
     headers.reserve(16);
     let validators = Validators::new(&grant.key.version(), metadata.last_modified, now);
+    // What is not a media type, or not a complete one, could be taken for anything.
     let content_type = parse_media_type(&metadata.content_type)
-        .filter(|mime| mime.type_() != mime::STAR && mime.subtype() != mime::STAR)
-        .unwrap_or(mime::APPLICATION_OCTET_STREAM);
+        .filter(|mime| mime.type_() != mime::STAR && mime.subtype() != mime::STAR);
+    let text = match &content_type {
+        Some(_) => &metadata.content_type,
+        None => mime::APPLICATION_OCTET_STREAM.as_ref(),
+    };
+    if let Ok(text) = HeaderValue::from_str(text) {
+        headers.insert(CONTENT_TYPE, text);
+    }
     headers.insert(
         CONTENT_DISPOSITION,
-        disposition(&grant.permission, &content_type),
+        disposition(&grant.permission, content_type.as_ref()),
     );
-    if let Ok(content_type) = HeaderValue::from_str(content_type.as_ref()) {
-        headers.insert(CONTENT_TYPE, content_type);
-    }
     if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(validators.last_modified)) {
         headers.insert(LAST_MODIFIED, date);
     }
@@ -111,7 +115,7 @@ fn cache_control(config: &Config, grant: &Grant, now: SystemTime) -> HeaderValue
 }
 
 /// `Content-Disposition` (RFC 6266): both forms of the file name, for old clients and new.
-fn disposition(permission: &Permission, content_type: &Mime) -> HeaderValue {
+fn disposition(permission: &Permission, content_type: Option<&Mime>) -> HeaderValue {
     let (filename, attachment) = match permission {
         Permission::Read {
             filename,
@@ -119,7 +123,7 @@ fn disposition(permission: &Permission, content_type: &Mime) -> HeaderValue {
         } => (filename.as_ref(), *attachment),
         Permission::Write { .. } => (None, true),
     };
-    let kind = if !attachment && is_shown_inline(content_type) {
+    let kind = if !attachment && content_type.is_some_and(is_shown_inline) {
         "inline"
     } else {
         "attachment"
