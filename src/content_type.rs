@@ -61,16 +61,23 @@ impl ContentType {
 
 /// Parses a media type as headers have it. What passes is ASCII, and so a header value.
 pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {
-    let mime: Mime = text.parse().ok().or_else(|| {
-        // Blanks and tabs around `;` are legal, and so is nothing between two of them (RFC 9110
-        // §5.6.6), though `mime` minds. In a quoted value they would have a meaning.
-        let parts = text.split(';').map(|part| part.trim_matches([' ', '\t']));
-        let compact: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
-        (!text.contains('"'))
-            .then(|| compact.join(";").parse().ok())
-            .flatten()
-    })?;
+    let mime: Mime = text.parse().or_else(|_| compact(text).parse()).ok()?;
     (text.is_ascii() && mime.subtype() != "").then_some(mime)
+}
+
+/// Blanks and tabs around `;` are legal, and so is nothing between two of them (RFC 9110 §5.6.6),
+/// though `mime` minds.
+fn compact(text: &str) -> String {
+    let mut is_quoted = false;
+    let parts = text.split(|c| {
+        is_quoted ^= c == '"';
+        c == ';' && !is_quoted
+    });
+    let parts: Vec<_> = parts
+        .map(|part| part.trim_matches([' ', '\t']))
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(";")
 }
 
 impl fmt::Debug for ContentType {
