@@ -3,6 +3,7 @@
 mod support;
 
 use std::future::ready;
+use std::time::Duration;
 
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
@@ -85,6 +86,8 @@ async fn everything_else_is_to_be_saved() {
         "text/html",
         "text/html; charset=utf-8",
         "application/xhtml+xml",
+        "image/png+xml",
+        "video/mp4+xml",
         "image/svg+xml",
         "IMAGE/SVG+XML",
         "text/xml",
@@ -156,6 +159,29 @@ async fn a_stored_type_that_is_none_becomes_octets() {
         let disposition = answer.header("content-disposition");
         assert_eq!(disposition, Some("attachment"), "{content_type}");
         assert!(answer.header("x-evil").is_none());
+    }
+}
+
+/// RFC 9110 §8.8.2.1; and no date that a header cannot tell.
+#[tokio::test]
+async fn the_last_modification_is_not_before_1970_and_not_in_the_future() {
+    for (last_modified, told) in [
+        (
+            at(0) - Duration::from_secs(86_400),
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+        ),
+        (at(NOW - 1), "Fri, 15 Jan 2027 07:59:59 GMT"),
+        (at(NOW + 1), "Fri, 15 Jan 2027 08:00:00 GMT"),
+        (at(400_000_000_000), "Fri, 15 Jan 2027 08:00:00 GMT"),
+    ] {
+        let mut shelf = Shelf::new(b"content");
+        shelf.last_modified = last_modified;
+        let layer = layer(shelf);
+        let url = mint(&layer, "scan").await;
+        let answer = get(&layer, &url).await;
+        assert_eq!(answer.header("last-modified"), Some(told));
+        let unchanged = get_with(&layer, &url, &[("if-modified-since", told)]).await;
+        assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED);
     }
 }
 

@@ -11,7 +11,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
-use support::{BASE, NOW, SECRET, get, id, put, request, respond, signer};
+use support::{BASE, NOW, SECRET, at, get, id, put, request, respond, signer};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
@@ -21,8 +21,9 @@ use tower_presign::repository::{
 };
 use tower_presign::url::{InvalidBaseUrl, KeyError, VerifyError};
 use tower_presign::{
-    Access, AllowAll, BinaryKey, BinaryRepository, Grant, Keyring, Permission, PresignLayer,
-    PresignedUrl, SigningKey, Terms, UrlSigner, VersionId,
+    Access, AccessPolicy, AllowAll, BinaryKey, BinaryRepository, Denial, Grant, Keyring,
+    MintRequest, Permission, PresignLayer, PresignedUrl, RedeemRequest, SigningKey, Terms,
+    UrlSigner, VersionId,
 };
 
 const DAY: u64 = 24 * 60 * 60;
@@ -509,6 +510,39 @@ fn debug_shows_where_a_url_points_and_no_claim_or_signature() {
     let (_, signature) = url.as_str().rsplit_once('=').unwrap();
     for hidden in [signature, "Signature", "Key-Pair-Id", "Expires="] {
         assert!(!debug.contains(hidden), "{debug}");
+    }
+}
+
+/// Tracing prints a policy's arguments in this form.
+#[tokio::test]
+async fn debug_of_what_a_policy_is_asked_shows_neither_credentials_nor_signatures() {
+    struct Printing(Arc<Mutex<Vec<String>>>);
+    impl AccessPolicy for Printing {
+        async fn mint(&self, request: MintRequest) -> Result<Terms, Denial> {
+            self.0.lock().unwrap().push(format!("{request:?}"));
+            Ok(Terms::new())
+        }
+
+        async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
+            self.0.lock().unwrap().push(format!("{request:?}"));
+            Ok(())
+        }
+    }
+    let printed = Arc::default();
+    let policy = Printing(Arc::clone(&printed));
+    let layer = PresignLayer::new(signer(), support::scan("image/png"), policy);
+    let layer = layer.clock(|| at(NOW));
+    let token = [("authorization", "Bearer doctor")];
+    let answer = support::get_with(&layer, "/Binary/scan/$presigned-url", &token).await;
+    support::get_with(&layer, &answer.url(), &token).await;
+
+    let printed = printed.lock().unwrap();
+    assert_eq!(printed.len(), 2);
+    for debug in printed.iter() {
+        assert!(debug.contains("scan"), "{debug}");
+        for hidden in ["doctor", "uthorization", "Signature", "Key-Pair-Id"] {
+            assert!(!debug.contains(hidden), "{debug}");
+        }
     }
 }
 
