@@ -30,16 +30,17 @@ const GATHER: usize = 1024 * 1024;
 
 /// Content in a folder of the local disk, which one process at a time may use.
 ///
-/// A version's content and metadata are one file, which is written elsewhere and then linked into
+/// A version's content and metadata are one file, which is written elsewhere and then moved into
 /// its place: whenever the process is killed, or the machine, a version is there as a whole or not
-/// at all. Several uploads of one version cannot both be linked.
+/// at all. Several uploads of one version cannot both be moved there.
 ///
 /// Versions are numbered: `1`, `2`, `3`. A write URL names the version after the current one, so
 /// of two that were minted at the same time the second to be used is refused, and nobody
 /// overwrites what they have not seen. Old versions stay readable.
 ///
-/// A key's context is not looked at. The file system must have hard links. Needs a tokio runtime,
-/// on whose blocking threads it works.
+/// A key's context is not looked at. The file system must be able to move a file without replacing
+/// another (as Linux can), or have hard links. Needs a tokio runtime, on whose blocking threads it
+/// works; what the page cache has it reads at once.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -75,7 +76,8 @@ impl FsRepository {
     /// # Errors
     ///
     /// [`ErrorKind::WouldBlock`] when another process has the folder open, and what the file
-    /// system reports, also if it has no hard links.
+    /// system reports, also if it can neither move a file without replacing
+    /// another nor make hard links.
     pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         blocking(move || {
@@ -89,9 +91,8 @@ impl FsRepository {
 
             let lock = File::create(paths.lock())?;
             lock.try_lock()?;
-            let (probe, link) = (paths.staged(), paths.staged());
-            File::create_new(&probe)?;
-            fs::hard_link(probe, link)?;
+            // Find out now, and not at the first upload, whether that can be done here.
+            StagedFile::create(paths.staged())?.publish(&paths.staged())?;
             for leftover in fs::read_dir(paths.staging())? {
                 remove(&leftover?.path())?;
             }
@@ -254,7 +255,7 @@ impl FsRepository {
     /// Makes a version visible, if `permit` still allows it, and returns when it was written.
     fn commit(
         &self,
-        staged: &StagedFile,
+        mut staged: StagedFile,
         key: &BinaryKey,
         permit: &Permit,
     ) -> Result<SystemTime, RepositoryError> {
@@ -342,7 +343,7 @@ impl BinaryRepository for FsRepository {
         let permit = abort.permit();
         blocking(move || {
             let staged = write_staged(staged, path, &buffer)?;
-            let last_modified = repository.commit(&staged, &key, &permit)?;
+            let last_modified = repository.commit(staged, &key, &permit)?;
             Ok(Metadata {
                 content_type,
                 length,

@@ -10,12 +10,17 @@ use std::time::SystemTime;
 pub(super) struct StagedFile {
     file: File,
     path: PathBuf,
+    is_published: bool,
 }
 
 impl StagedFile {
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
         let file = File::create_new(&path)?;
-        Ok(Self { file, path })
+        Ok(Self {
+            file,
+            path,
+            is_published: false,
+        })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -32,11 +37,30 @@ impl StagedFile {
     }
 
     /// Makes the file visible as `destination`, at one moment, unless something is there.
-    ///
-    /// A second link rather than a renaming: that would replace what is there.
-    pub(super) fn publish(&self, destination: &Path) -> io::Result<()> {
-        fs::hard_link(&self.path, destination)
+    pub(super) fn publish(&mut self, destination: &Path) -> io::Result<()> {
+        move_without_replacing(&self.path, destination)?;
+        self.is_published = true;
+        Ok(())
     }
+}
+
+/// Fails with [`AlreadyExists`](io::ErrorKind::AlreadyExists) if `to` is there.
+fn move_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system can.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            moved => return Ok(moved?),
+        }
+    }
+    // An ordinary renaming would replace what is there; a link does not.
+    fs::hard_link(from, to)?;
+    // What cannot be removed now is removed when the folder is opened again.
+    drop(fs::remove_file(from));
+    Ok(())
 }
 
 /// What has not been published when this is dropped never will be.
@@ -80,7 +104,9 @@ fn lock(is_aborted: &Mutex<bool>) -> MutexGuard<'_, bool> {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         // What cannot be removed now is removed when the folder is opened again.
-        drop(fs::remove_file(&self.path));
+        if !self.is_published {
+            drop(fs::remove_file(&self.path));
+        }
     }
 }
 
