@@ -46,6 +46,7 @@ fn main() {
         support::compare(
             &format!("a request to {path}"),
             "<= 20 ns, 0 allocations",
+            2_000,
             || answer(inner.call(black_box(request()))),
             || answer(layered.call(black_box(request()))),
         );

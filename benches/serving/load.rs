@@ -70,6 +70,9 @@ impl<'a> Row<'a> {
     }
 
     fn print(self, mut round: impl FnMut() -> (f64, f64), unit: &str) {
+        if !is_wanted(self.name) {
+            return;
+        }
         round();
         let mut rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| round()).collect();
         rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
@@ -81,6 +84,28 @@ impl<'a> Row<'a> {
             self.target
         );
     }
+}
+
+/// As in `cargo bench --bench serving -- "GET 1k"`.
+fn is_wanted(name: &str) -> bool {
+    let filter = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    filter.is_none_or(|filter| name.contains(&filter))
+}
+
+/// The most memory that the process `pid` has had resident, after `load`.
+pub(crate) fn memory(name: &str, target: &str, pid: u32, load: impl FnOnce()) {
+    if !is_wanted(name) {
+        return;
+    }
+    load();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("a peak");
+    println!("{name:45} {} (target: {target})", peak.trim());
 }
 
 fn wrk(url: &str, connections: u32) -> f64 {
@@ -97,8 +122,25 @@ fn wrk(url: &str, connections: u32) -> f64 {
     rate.trim().parse().expect("a number")
 }
 
+/// Downloads `size` bytes.
+pub(crate) fn get(host: &str, target: &str, size: usize) {
+    let authority = host.strip_prefix("http://").expect("plain HTTP");
+    let mut connection = TcpStream::connect(authority).expect("the server listens");
+    let head = format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    connection.write_all(head.as_bytes()).expect("a head");
+    let mut buffer = vec![0; 1024 * 1024];
+    let mut received = 0;
+    loop {
+        match connection.read(&mut buffer).expect("an answer") {
+            0 => break,
+            length => received += length,
+        }
+    }
+    assert!(received > size, "{target}: {received}");
+}
+
 /// One connection, kept alive, and one upload after the other.
-fn put(host: &str, targets: &[String], size: usize) -> f64 {
+pub(crate) fn put(host: &str, targets: &[String], size: usize) -> f64 {
     let authority = host.strip_prefix("http://").expect("plain HTTP");
     let mut connection = TcpStream::connect(authority).expect("the server listens");
     connection.set_nodelay(true).expect("a socket");

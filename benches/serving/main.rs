@@ -20,6 +20,9 @@ mod servers;
 #[cfg(target_os = "linux")]
 fn main() {
     use load::{Row, installed};
+    use servers::Site;
+
+    const SIZE: usize = 256 * 1024 * 1024;
 
     if let Ok(kind) = std::env::var("SERVE") {
         return servers::run(&kind);
@@ -32,11 +35,12 @@ fn main() {
     }
     // The load has this core, the servers the other.
     load::pin_to_core(1);
-    let site = servers::Site::new();
+    let site = Site::new();
     let ours = servers::start("fs", &site);
-    let memory = servers::start("memory", &site);
-    let hello = servers::start("hello", &site);
-    let serve_dir = servers::start("serve-dir", &site);
+    let (ours, pid) = (ours.address, ours.pid);
+    let memory = servers::start("memory", &site).address;
+    let hello = servers::start("hello", &site).address;
+    let serve_dir = servers::start("serve-dir", &site).address;
     let nginx = servers::start_nginx(&site);
 
     let hello_url = format!("{hello}/hello");
@@ -48,10 +52,10 @@ fn main() {
         ("100k", ">= 0.8 x", ">= 1.3 x"),
         ("10m", ">= 0.8 x", ">= 1.1 x"),
     ] {
-        let url = site.signed(&ours, name);
+        let url = Site::signed(&ours, name);
         Row::new(&format!("GET {name}, against nginx"), against_nginx).get(
             &url,
-            &site.nginx_signed(&nginx, name),
+            &Site::nginx_signed(&nginx, name),
             64,
         );
         Row::new(&format!("GET {name}, against ServeDir"), against_serve_dir).get(
@@ -60,7 +64,7 @@ fn main() {
             64,
         );
     }
-    let small = site.signed(&ours, "1k");
+    let small = Site::signed(&ours, "1k");
     Row::new("GET 1k, against hello world", ">= 0.45 x").get(&small, &hello_url, 64);
     Row::new("GET 1k, 1,024 connections against 64", ">= 0.8 x").connections(&small, 1024, 64);
 
@@ -77,4 +81,27 @@ fn main() {
             size,
         );
     }
+
+    // Last, since the peak is that of the whole run.
+    let [source, uploads @ ..] = &site.write_targets(17)[..] else {
+        unreachable!("17 targets");
+    };
+    load::memory(
+        "64 downloads and 16 uploads of 256 MiB",
+        "<= 96 MiB",
+        pid,
+        || {
+            load::put(&ours, std::slice::from_ref(source), SIZE);
+            std::thread::scope(|scope| {
+                for _ in 0..64 {
+                    let target = Site::read_target_of(source);
+                    let ours = &ours;
+                    scope.spawn(move || load::get(ours, &target, SIZE));
+                }
+                for upload in uploads {
+                    scope.spawn(|| load::put(&ours, std::slice::from_ref(upload), SIZE));
+                }
+            });
+        },
+    );
 }

@@ -19,6 +19,10 @@ use tower_presign::{
 };
 
 const BASE: &str = "http://storage.example/storage";
+const READ: Permission = Permission::Read {
+    filename: None,
+    attachment: false,
+};
 const NGINX_PORT: u16 = 18_437;
 
 static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
@@ -100,12 +104,8 @@ impl Site {
         url.as_str().replacen("http://storage.example", "", 1)
     }
 
-    pub(crate) fn signed(&self, server: &str, name: &str) -> String {
-        let permission = Permission::Read {
-            filename: None,
-            attachment: false,
-        };
-        format!("{server}{}", Self::target(permission, name))
+    pub(crate) fn signed(server: &str, name: &str) -> String {
+        format!("{server}{}", Self::target(READ, name))
     }
 
     pub(crate) fn write_targets(&self, count: usize) -> Vec<String> {
@@ -120,6 +120,12 @@ impl Site {
             .collect()
     }
 
+    /// The target that reads what `write_target` wrote.
+    pub(crate) fn read_target_of(write_target: &str) -> String {
+        let id = write_target.split('/').nth(2).expect("an id");
+        Self::target(READ, id)
+    }
+
     pub(crate) fn nginx_targets(&self, count: usize) -> Vec<String> {
         numbers(&self.next_file, count)
             .map(|number| format!("/put/{number}"))
@@ -127,7 +133,7 @@ impl Site {
     }
 
     /// As nginx's `secure_link` wants it: base64url of the MD5 of expiry, path and secret.
-    pub(crate) fn nginx_signed(&self, server: &str, name: &str) -> String {
+    pub(crate) fn nginx_signed(server: &str, name: &str) -> String {
         let script = format!(
             "printf %s '4102444800/get/{name} secret' | openssl md5 -binary | openssl base64 \
              | tr +/ -_ | tr -d ="
@@ -157,8 +163,13 @@ impl Drop for Site {
     }
 }
 
-/// Starts this program again, as a server, and returns its address.
-pub(crate) fn start(kind: &str, site: &Site) -> String {
+/// This program, started again as a server.
+pub(crate) struct Server {
+    pub(crate) address: String,
+    pub(crate) pid: u32,
+}
+
+pub(crate) fn start(kind: &str, site: &Site) -> Server {
     let mut child = Command::new("taskset")
         .args(["-c", "0"])
         .arg(std::env::current_exe().expect("a program"))
@@ -172,8 +183,13 @@ pub(crate) fn start(kind: &str, site: &Site) -> String {
     BufReader::new(stdout)
         .read_line(&mut address)
         .expect("an address");
+    // `taskset` has become the program, with the same number.
+    let pid = child.id();
     CHILDREN.lock().expect("no panic").push(child);
-    address.trim().to_owned()
+    Server {
+        address: address.trim().to_owned(),
+        pid,
+    }
 }
 
 pub(crate) fn start_nginx(site: &Site) -> String {

@@ -6,18 +6,25 @@ use std::hint::black_box;
 use std::time::Instant;
 
 const ROUNDS: usize = 201;
-const CALLS: u32 = 2_000;
 
 /// Prints the times of `floor` and `subject` in nanoseconds, and `subject`'s ratio and heap
 /// allocations a call.
+///
+/// `calls` is how often each is called in a round.
 pub fn compare<A, B>(
     name: &str,
     target: &str,
+    calls: u32,
     mut floor: impl FnMut() -> A,
     mut subject: impl FnMut() -> B,
 ) {
     let mut rounds: Vec<(f64, f64)> = (0..ROUNDS)
-        .map(|_| (nanoseconds(&mut floor), nanoseconds(&mut subject)))
+        .map(|_| {
+            (
+                nanoseconds(calls, &mut floor),
+                nanoseconds(calls, &mut subject),
+            )
+        })
         .collect();
     let allocations = allocation_counter::measure(|| drop(black_box(subject()))).count_total;
     let middle = ROUNDS / 2;
@@ -33,10 +40,10 @@ pub fn compare<A, B>(
     );
 }
 
-fn nanoseconds<T>(call: &mut impl FnMut() -> T) -> f64 {
+fn nanoseconds<T>(calls: u32, call: &mut impl FnMut() -> T) -> f64 {
     let start = Instant::now();
-    for _ in 0..CALLS {
+    for _ in 0..calls {
         drop(black_box(call()));
     }
-    start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
 }

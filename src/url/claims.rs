@@ -128,6 +128,8 @@ impl<'a> Claims<'a> {
     }
 
     /// The value of the claim `name`, if it comes next.
+    #[expect(clippy::inline_always, reason = "each name's comparison is then a few instructions")]
+    #[inline(always)]
     fn take(&mut self, name: &str) -> Option<&'a str> {
         let rest = self.rest?;
         let value = rest.strip_prefix(name)?.strip_prefix('=')?;
