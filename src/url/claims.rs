@@ -128,7 +128,10 @@ impl<'a> Claims<'a> {
     }
 
     /// The value of the claim `name`, if it comes next.
-    #[expect(clippy::inline_always, reason = "each name's comparison is then a few instructions")]
+    #[expect(
+        clippy::inline_always,
+        reason = "each name's comparison is then a few instructions"
+    )]
     #[inline(always)]
     fn take(&mut self, name: &str) -> Option<&'a str> {
         let rest = self.rest?;

@@ -76,8 +76,8 @@ impl FsRepository {
     /// # Errors
     ///
     /// [`ErrorKind::WouldBlock`] when another process has the folder open, and what the file
-    /// system reports, also if it can neither move a file without replacing
-    /// another nor make hard links.
+    /// system reports, also if it can neither move a file without replacing another nor make hard
+    /// links.
     pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         blocking(move || {
@@ -187,16 +187,22 @@ impl FsRepository {
 
     fn delete_blocking(&self, id: BinaryId) -> Result<(), RepositoryError> {
         let (folder, tombstone) = (self.paths.binary_folder(id), self.paths.tombstone(id));
+        if !folder.try_exists()? {
+            let was_deleted = tombstone.try_exists()?;
+            return was_deleted.then_some(()).ok_or(RepositoryError::NotFound);
+        }
+        write_file(&tombstone, b"", self.fsync)?;
+        sync_parent(&tombstone, self.fsync)?;
         let grave = self.paths.staged();
-        {
+        let moved = {
             let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
-            if !folder.try_exists()? {
-                let was_deleted = tombstone.try_exists()?;
-                return was_deleted.then_some(()).ok_or(RepositoryError::NotFound);
-            }
-            write_file(&tombstone, b"", self.fsync)?;
-            sync_parent(&tombstone, self.fsync)?;
-            fs::rename(&folder, &grave)?;
+            fs::rename(&folder, &grave)
+        };
+        match moved {
+            Ok(()) => {}
+            // Another call was faster.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
         }
         sync_parent(&folder, self.fsync)?;
         Ok(fs::remove_dir_all(grave)?)
