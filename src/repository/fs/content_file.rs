@@ -3,6 +3,7 @@
 //! Metadata and content in one file cannot part, and a small content comes with its metadata in
 //! one read.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
@@ -33,15 +34,15 @@ const FORMAT: &str = "tower-presign/1";
 /// The first line of a file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Header {
-    format: String,
-    content_type: String,
+struct Header<'a> {
+    format: &'a str,
+    content_type: Cow<'a, str>,
 }
 
 /// The header of a file to be, with the line's end.
 pub(super) fn header(content_type: &str) -> io::Result<Vec<u8>> {
     let header = Header {
-        format: FORMAT.into(),
+        format: FORMAT,
         content_type: content_type.into(),
     };
     let mut line = serde_json::to_vec(&header)?;
@@ -96,13 +97,14 @@ impl ContentFile {
             .iter()
             .position(|byte| *byte == b'\n')
             .ok_or_else(invalid)?;
-        let header: Header = serde_json::from_slice(&beginning.split_to(end + 1)[..end])?;
+        let line = beginning.split_to(end + 1);
+        let header: Header<'_> = serde_json::from_slice(&line)?;
         if header.format != FORMAT {
             return Err(invalid());
         }
         let start = end as u64 + 1;
         let metadata = Metadata {
-            content_type: header.content_type,
+            content_type: header.content_type.into_owned(),
             length: attributes.len().checked_sub(start).ok_or_else(invalid)?,
             last_modified: attributes.modified()?,
         };

@@ -8,6 +8,7 @@
 //! staging/                   what is not whole yet, or any more; emptied when the folder is opened
 //! ```
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::binary::{BinaryId, BinaryKey};
@@ -51,16 +52,18 @@ impl Paths {
     }
 
     pub(super) fn binary_folder(&self, id: BinaryId) -> PathBuf {
-        self.binaries().join(file_name(id.as_str()))
+        self.root
+            .join(format!("binaries/{}", FileName(id.as_str())))
     }
 
     pub(super) fn tombstone(&self, id: BinaryId) -> PathBuf {
-        self.deleted().join(file_name(id.as_str()))
+        self.root.join(format!("deleted/{}", FileName(id.as_str())))
     }
 
     pub(super) fn content(&self, key: &BinaryKey) -> PathBuf {
-        let version = file_name(key.version().as_str());
-        self.binary_folder(key.id()).join(format!("v{version}"))
+        let (id, version) = (key.id(), key.version());
+        let (id, version) = (FileName(id.as_str()), FileName(version.as_str()));
+        self.root.join(format!("binaries/{id}/v{version}"))
     }
 }
 
@@ -76,13 +79,17 @@ pub(super) fn version_of(file_name: &str) -> Option<&str> {
 
 /// FHIR ids that differ in case alone differ, though not on every file system, so a capital
 /// letter becomes `_` (which no id has) and its small form.
-fn file_name(id: &str) -> String {
-    let mut name = String::with_capacity(id.len());
-    for c in id.chars() {
-        if c.is_ascii_uppercase() {
-            name.push('_');
+struct FileName<'a>(&'a str);
+
+impl fmt::Display for FileName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(capital) = rest.find(|c: char| c.is_ascii_uppercase()) {
+            let (before, from_capital) = rest.split_at(capital);
+            let (letter, after) = from_capital.split_at(1);
+            write!(f, "{before}_{}", letter.to_ascii_lowercase())?;
+            rest = after;
         }
-        name.push(c.to_ascii_lowercase());
+        f.write_str(rest)
     }
-    name
 }
