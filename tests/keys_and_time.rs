@@ -498,6 +498,7 @@ fn debug_shows_ids_and_no_secret() {
     let debug = shown(SECRET.to_owned());
     assert!(debug[0].contains("\"a\""), "{}", debug[0]);
     assert!(debug[1].contains("\"b\""), "{}", debug[1]);
+    assert!(debug[2].contains(BASE), "{}", debug[2]);
     // Nor anything that depends on it.
     assert_eq!(debug, shown(format!("another {SECRET}")));
 }
