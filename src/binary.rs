@@ -17,6 +17,7 @@ struct FhirId {
 }
 
 impl FhirId {
+    #[inline]
     fn parse(text: &str) -> Result<Self, InvalidId> {
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
         // `.` and `..` are FHIR ids by the letter, but no path may contain them.
@@ -70,6 +71,7 @@ macro_rules! fhir_id {
             /// # Errors
             ///
             /// [`InvalidId`] when the text is not 1 to 64 of `A-Z a-z 0-9 - .`, or is `.` or `..`.
+            #[inline]
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
                 FhirId::parse(text.as_ref()).map(Self)
             }
