@@ -34,6 +34,9 @@ impl RequestBody {
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        if body.is_end_stream() {
+            return Self::default();
+        }
         Self {
             body: UnsyncBoxBody::new(Erased { body }),
             is_polled: false,
