@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use futures_util::stream;
-use tower_presign::repository::{RepositoryError, Upload, contract};
+use tower_presign::repository::{ByteRange, Content, RepositoryError, Upload, contract};
 use tower_presign::{
     Access, BinaryId, BinaryKey, BinaryRepository, ContentType, MemoryRepository, Target,
 };
@@ -79,7 +79,10 @@ mod fs {
     }
 
     async fn read(repository: &FsRepository, key: &BinaryKey) -> Vec<u8> {
-        let mut content = repository.read(key, None).await.unwrap();
+        collect(repository.read(key, None).await.unwrap()).await
+    }
+
+    async fn collect(mut content: Content) -> Vec<u8> {
         let mut bytes = Vec::new();
         while let Some(chunk) = content.next().await {
             bytes.extend_from_slice(&chunk.unwrap());
@@ -258,6 +261,35 @@ mod fs {
             assert_eq!(entries(&folder.path().join(place)), 0, "{place}");
         }
         assert_eq!(entries(&folder.path().join("deleted")), 200);
+    }
+
+    /// Content that the page cache has is read without another thread, all other content with one.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn content_that_is_not_cached_is_read_as_well() {
+        use rustix::fs::{Advice, fadvise};
+        let (folder, repository) = open().await;
+        let id = BinaryId::new("scan").unwrap();
+        let key = repository.create(id, text_plain()).await.unwrap();
+        let content: Vec<u8> = (0..1_000_003_u32).map(|i| i.to_le_bytes()[1]).collect();
+        let chunks = stream::iter([Ok(Bytes::from(content.clone()))]);
+        let upload = Upload::new(text_plain(), chunks);
+        repository.write(&key, upload).await.unwrap();
+
+        let path = folder.path().join("binaries/scan/v1");
+        let evict = |from| {
+            let file = std::fs::File::open(&path).unwrap();
+            fadvise(&file, from, None, Advice::DontNeed).unwrap();
+        };
+        // All of it, then all but its beginning.
+        for from in [0, 256 * 1024] {
+            evict(from);
+            assert!(read(&repository, &key).await == content);
+            evict(from);
+            let range = Some(ByteRange::Last(300_000));
+            let bytes = collect(repository.read(&key, range).await.unwrap()).await;
+            assert!(bytes == content[content.len() - 300_000..]);
+        }
     }
 
     #[cfg(unix)]
