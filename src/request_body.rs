@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::header::EXPECT;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -43,6 +44,15 @@ impl RequestBody {
         }
     }
 
+    /// The length in bytes that is known before the body has arrived. What the server makes of its
+    /// framing counts, and the header where a layer in front has hidden that.
+    pub(crate) fn announced_length(&self, headers: &HeaderMap) -> Option<u64> {
+        self.size_hint().exact().or_else(|| {
+            let value = headers.get(CONTENT_LENGTH)?;
+            value.to_str().ok()?.parse().ok()
+        })
+    }
+
     /// Reads on after a refusal, so that it reaches the client.
     ///
     /// Over HTTP/1, a server that answers and closes while the client is still sending makes the
@@ -52,9 +62,10 @@ impl RequestBody {
     /// can end one direction of a stream.
     pub(crate) async fn drain(mut self, request: &Parts) {
         let awaits_go_ahead = request.headers.contains_key(EXPECT) && !self.is_polled;
+        let length = self.announced_length(&request.headers);
         if awaits_go_ahead
             || request.version >= http::Version::HTTP_2
-            || self.size_hint().lower() > DRAIN_LIMIT
+            || length.is_some_and(|length| length > DRAIN_LIMIT)
         {
             return;
         }

@@ -35,7 +35,7 @@ pub(super) async fn upload(
     let headers = &parts.headers;
     check_content_headers(headers, content_type)?;
     let digests = Digests::announced(headers)?;
-    let length = announced_length(headers, body);
+    let length = body.announced_length(headers);
     if length.is_some_and(|length| length > limit) {
         return Err(Refusal::too_large(Some(limit)));
     }
@@ -112,14 +112,6 @@ fn check_content_headers(headers: &HeaderMap, granted: &ContentType) -> Result<(
             format!("Send the request with the Content-Type {granted}."),
         ))
     }
-}
-
-/// What the server makes of a body's framing counts, and of the header where it knows nothing.
-fn announced_length(headers: &HeaderMap, body: &RequestBody) -> Option<u64> {
-    body.size_hint().exact().or_else(|| {
-        let value = headers.get(CONTENT_LENGTH)?;
-        value.to_str().ok()?.parse().ok()
-    })
 }
 
 async fn check_preconditions(
