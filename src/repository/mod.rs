@@ -170,6 +170,9 @@ pub trait BinaryRepository: Send + Sync + 'static {
     /// An error that can be known before the content arrives must be returned before `upload` is
     /// polled: a client that waits to be told to go on is then spared sending it.
     ///
+    /// The future is dropped when the client goes away, though over HTTP/1 the server only notices
+    /// while it reads: a write that may wait for long for something else needs a time limit.
+    ///
     /// # Errors
     ///
     /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when the version has content;
