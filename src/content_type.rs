@@ -30,7 +30,11 @@ impl ContentType {
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidContentType> {
         let text = text.as_ref();
         let mime = parse_media_type(text).ok_or(InvalidContentType(()))?;
-        if text.len() > MAX_LENGTH || mime.type_() == mime::STAR || mime.subtype() == mime::STAR {
+        if text.len() > MAX_LENGTH
+            || text.ends_with(BLANK)
+            || mime.type_() == mime::STAR
+            || mime.subtype() == mime::STAR
+        {
             return Err(InvalidContentType(()));
         }
         Ok(Self(text.into()))
@@ -59,6 +63,9 @@ impl ContentType {
     }
 }
 
+/// What HTTP takes for white space (RFC 9110 §5.6.3).
+const BLANK: [char; 2] = [' ', '\t'];
+
 /// Parses a media type as headers have it. What passes is ASCII, and so a header value.
 pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {
     let mime: Mime = text.parse().or_else(|_| compact(text).parse()).ok()?;
@@ -73,11 +80,17 @@ fn compact(text: &str) -> String {
         is_quoted ^= c == '"';
         c == ';' && !is_quoted
     });
-    let parts: Vec<_> = parts
-        .map(|part| part.trim_matches([' ', '\t']))
-        .filter(|part| !part.is_empty())
-        .collect();
-    parts.join(";")
+    let mut compact = String::with_capacity(text.len());
+    for (position, part) in parts.enumerate() {
+        let part = part.trim_end_matches(BLANK);
+        if position == 0 {
+            compact.push_str(part);
+        } else if !part.is_empty() {
+            compact.push(';');
+            compact.push_str(part.trim_start_matches(BLANK));
+        }
+    }
+    compact
 }
 
 impl fmt::Debug for ContentType {

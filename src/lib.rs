@@ -99,8 +99,8 @@
 //! - Put CORS in front of the layer, so that refusals carry its headers too.
 //! - Put a limit of time on request bodies in front of it (tower-http's `RequestBodyTimeoutLayer`,
 //!   with [`PresignLayer::timeout_error`]): the layer has no timers of its own. Over HTTP/1, a
-//!   refusal waits until the client has sent its body, up to 256 MiB of it, unless the client
-//!   waits for `100 Continue`: most clients do not look for an answer before.
+//!   refusal waits until the client has sent its body, since most clients do not look for an answer
+//!   before; not if the client waits for `100 Continue`, or announces more than 256 MiB.
 //! - Replicas need the same keys and base URL, and a repository that they share.
 //!
 //! # Features

@@ -40,9 +40,9 @@ use crate::url::{Access, Grant};
 /// # assert_policy(authorize);
 /// ```
 ///
-/// So is an `async` closure that captures nothing. One that captures something must return an `async` block that owns what it needs
-/// (`move |request| { let db = db.clone(); async move { … } }`): an `async` closure lends its
-/// captures to its futures, and these outlive the call.
+/// An `async` closure that captures nothing is a policy too. One that captures something must
+/// return an `async` block that owns what it needs: an `async` closure lends its captures to its
+/// futures, and these outlive the call.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -244,7 +244,8 @@ impl Terms {
     }
 
     /// Tells the repository more about the caller than the Binary's id, a tenant for instance:
-    /// it arrives as [`Target::context`](crate::repository::Target::context) in [`locate`](crate::repository::BinaryRepository::locate).
+    /// it arrives as [`Target::context`](crate::repository::Target::context) in
+    /// [`locate`](crate::repository::BinaryRepository::locate).
     #[must_use]
     pub fn context(mut self, context: impl Into<Box<str>>) -> Self {
         self.context = Some(context.into());

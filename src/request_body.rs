@@ -27,6 +27,8 @@ const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;
 pub(crate) struct RequestBody {
     body: UnsyncBoxBody<Bytes, BoxError>,
     is_polled: bool,
+    /// Bytes.
+    received: u64,
 }
 
 impl RequestBody {
@@ -41,15 +43,17 @@ impl RequestBody {
         Self {
             body: UnsyncBoxBody::new(Erased { body }),
             is_polled: false,
+            received: 0,
         }
     }
 
-    /// The length in bytes that is known before the body has arrived. What the server makes of its
+    /// How many bytes are still to come, if that is known. What the server makes of the body's
     /// framing counts, and the header where a layer in front has hidden that.
-    pub(crate) fn announced_length(&self, headers: &HeaderMap) -> Option<u64> {
+    pub(crate) fn remaining(&self, headers: &HeaderMap) -> Option<u64> {
         self.size_hint().exact().or_else(|| {
             let value = headers.get(CONTENT_LENGTH)?;
-            value.to_str().ok()?.parse().ok()
+            let length: u64 = value.to_str().ok()?.parse().ok()?;
+            Some(length.saturating_sub(self.received))
         })
     }
 
@@ -58,21 +62,20 @@ impl RequestBody {
     /// Over HTTP/1, a server that answers and closes while the client is still sending makes the
     /// client's kernel discard the answer, or the client never look for it (RFC 9112 §9.6).
     /// The amount is bounded, and nothing is read where nothing would be gained: when the client
-    /// has announced more than that, when it waits to be told to go on, and over HTTP/2, which
-    /// can end one direction of a stream.
+    /// has announced that more than that is to come, when it waits to be told to go on, and over
+    /// HTTP/2, which can end one direction of a stream.
     pub(crate) async fn drain(mut self, request: &Parts) {
         let awaits_go_ahead = request.headers.contains_key(EXPECT) && !self.is_polled;
-        let length = self.announced_length(&request.headers);
+        let remaining = self.remaining(&request.headers);
         if awaits_go_ahead
             || request.version >= http::Version::HTTP_2
-            || length.is_some_and(|length| length > DRAIN_LIMIT)
+            || remaining.is_some_and(|remaining| remaining > DRAIN_LIMIT)
         {
             return;
         }
-        let mut drained = 0;
-        while let Some(Ok(frame)) = self.frame().await {
-            drained += frame.data_ref().map_or(0, |data| data.len() as u64);
-            if drained > DRAIN_LIMIT {
+        let limit = self.received.saturating_add(DRAIN_LIMIT);
+        while let Some(Ok(_)) = self.frame().await {
+            if self.received > limit {
                 return;
             }
         }
@@ -88,7 +91,11 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.is_polled = true;
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame {
+            self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -151,6 +151,9 @@ async fn a_stored_type_that_is_none_becomes_octets() {
         "text/html\u{0}",
         "bild/ü",
         "image png",
+        ";image/png",
+        " ; image/png",
+        " image/png",
     ] {
         let answer = download(content_type, Terms::new()).await;
         assert_eq!(answer.status, StatusCode::OK);

@@ -63,6 +63,7 @@ async fn memory_deletes_for_good() {
 mod fs {
     use std::io::ErrorKind;
     use std::path::Path;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use tempfile::TempDir;
@@ -99,7 +100,13 @@ mod fs {
             (repository.clone(), id)
         })
         .await;
-        assert_eq!(entries(&folder.path().join("staging")), 0);
+        // What a dropped upload has left is removed on another thread.
+        let staging = folder.path().join("staging");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while entries(&staging) > 0 {
+            assert!(Instant::now() < deadline, "staging is not emptied");
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
@@ -139,6 +146,21 @@ mod fs {
             .expect("twice is as good as once");
         let never_was = repository.delete(BinaryId::unique()).await;
         assert!(matches!(never_was, Err(RepositoryError::NotFound)));
+    }
+
+    /// As after the end of the process between the two steps of deleting.
+    #[tokio::test]
+    async fn a_binary_whose_deletion_was_cut_short_is_there_as_a_whole() {
+        let (folder, repository) = open().await;
+        let id = BinaryId::new("scan").unwrap();
+        let key = repository.create(id, text_plain()).await.unwrap();
+        std::fs::write(folder.path().join("deleted/scan"), "").unwrap();
+        let head = repository.head(&key).await;
+        assert!(matches!(head, Err(RepositoryError::NotFound)));
+        repository.write(&key, upload("content")).await.unwrap();
+        assert_eq!(read(&repository, &key).await, b"content");
+        repository.delete(id).await.unwrap();
+        assert_deleted(&repository, &key).await;
     }
 
     #[tokio::test]

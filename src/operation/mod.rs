@@ -19,7 +19,7 @@ use crate::repository::{RepositoryError, Target};
 use crate::request_body::{RequestBody, classify};
 use crate::route::Subject;
 use crate::url::{Access, Grant, Permission, PresignedUrl, unix_seconds};
-use parameters::Upload;
+use parameters::UploadParameter;
 
 /// The longest `Parameters` body, in bytes.
 const MAX_PARAMETERS: usize = 64 * 1024;
@@ -38,7 +38,7 @@ pub(crate) async fn mint(
     let query = parts.uri.query().unwrap_or_default();
     negotiation::check(&parts.headers, query)?;
 
-    let mut upload = Upload::default();
+    let mut upload = UploadParameter::default();
     upload.read_query(query)?;
     if parts.method == Method::POST {
         read_parameters(config, parts, body, &mut upload).await?;
@@ -109,7 +109,7 @@ async fn read_parameters(
     config: &Config,
     parts: &Parts,
     body: &mut RequestBody,
-    upload: &mut Upload,
+    upload: &mut UploadParameter,
 ) -> Result<(), Refusal> {
     let json = match Limited::new(body, MAX_PARAMETERS).collect().await {
         Ok(collected) => collected.to_bytes(),

@@ -9,9 +9,9 @@ use crate::url::PresignedUrl;
 
 /// The parameter `upload`, as far as it has been read.
 #[derive(Default)]
-pub(super) struct Upload(Option<bool>);
+pub(super) struct UploadParameter(Option<bool>);
 
-impl Upload {
+impl UploadParameter {
     pub(super) fn is_requested(&self) -> bool {
         self.0.unwrap_or(false)
     }

@@ -18,7 +18,7 @@ pub(super) struct Validators {
 
 /// What the preconditions of a request come to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Verdict {
     Proceed,
     /// 304, for GET and HEAD alone.
     NotModified,
@@ -81,16 +81,16 @@ pub(super) fn evaluate(
     headers: &HeaderMap,
     is_read: bool,
     current: Option<&Validators>,
-) -> Outcome {
+) -> Verdict {
     if headers.contains_key(IF_MATCH) {
         if !current.is_some_and(|current| current.are_listed(headers, IF_MATCH, Comparison::Strong))
         {
-            return Outcome::Failed;
+            return Verdict::Failed;
         }
     } else if let (Some(since), Some(current)) = (date(headers, IF_UNMODIFIED_SINCE), current)
         && current.last_modified > since
     {
-        return Outcome::Failed;
+        return Verdict::Failed;
     }
 
     if headers.contains_key(IF_NONE_MATCH) {
@@ -98,23 +98,24 @@ pub(super) fn evaluate(
             .is_some_and(|current| current.are_listed(headers, IF_NONE_MATCH, Comparison::Weak))
         {
             return if is_read {
-                Outcome::NotModified
+                Verdict::NotModified
             } else {
-                Outcome::Failed
+                Verdict::Failed
             };
         }
     } else if let (true, Some(since), Some(current)) =
         (is_read, date(headers, IF_MODIFIED_SINCE), current)
         && current.last_modified <= since
     {
-        return Outcome::NotModified;
+        return Verdict::NotModified;
     }
-    Outcome::Proceed
+    Verdict::Proceed
 }
 
 /// Step 5: whether `Range` is to be heeded, as far as `If-Range` has a say (RFC 9110 §13.1.5).
 ///
-/// A date must be the very one that was sent: what changed within a second has no other.
+/// A date must be the very one that was sent. It is a strong validator here, since a version never
+/// changes.
 pub(super) fn range_applies(headers: &HeaderMap, current: &Validators) -> bool {
     let Some(value) = headers.get(IF_RANGE) else {
         return true;

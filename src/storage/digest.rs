@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::outcome::{Code, Refusal};
 
-/// One of the two headers. An upload has no content coding, so they say the same.
+/// The two headers. An upload has no content coding, so they say the same.
 const HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("content-digest"),
     HeaderName::from_static("repr-digest"),

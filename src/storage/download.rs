@@ -6,7 +6,7 @@ use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use super::conditional::{self, Outcome, Validators};
+use super::conditional::{self, Validators, Verdict};
 use super::{headers, range};
 use crate::body::OwnBody;
 use crate::config::Config;
@@ -41,15 +41,15 @@ pub(super) async fn download(
         let metadata = repository.head(&grant.key).await?;
         let validators = Validators::new(&version, metadata.last_modified, now);
         match conditional::evaluate(request, true, Some(&validators)) {
-            Outcome::Proceed => {}
-            Outcome::NotModified => {
+            Verdict::Proceed => {}
+            Verdict::NotModified => {
                 let mut response = Response::new(OwnBody::empty());
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
                 headers::add(response.headers_mut(), config, grant, &metadata, now);
                 headers::retain_for_not_modified(response.headers_mut());
                 return Ok(response);
             }
-            Outcome::Failed => {
+            Verdict::Failed => {
                 return Err(Refusal::from(Code::PreconditionFailed).with_entity_tag(&version));
             }
         }

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as _;
 
-use super::conditional::{self, Outcome, Validators};
+use super::conditional::{self, Validators, Verdict};
 use super::digest::Digests;
 use super::upload_stream::UploadStream;
 use crate::binary::BinaryKey;
@@ -35,7 +35,7 @@ pub(super) async fn upload(
     let headers = &parts.headers;
     check_content_headers(headers, content_type)?;
     let digests = Digests::announced(headers)?;
-    let length = body.announced_length(headers);
+    let length = body.remaining(headers);
     if length.is_some_and(|length| length > limit) {
         return Err(Refusal::too_large(Some(limit)));
     }
@@ -129,13 +129,13 @@ async fn check_preconditions(
         Err(error) => return Err(error.into()),
     };
     match conditional::evaluate(headers, false, current.as_ref()) {
-        Outcome::Failed => {
+        Verdict::Failed => {
             let refusal = Refusal::from(Code::PreconditionFailed);
             Err(match current {
                 Some(_) => refusal.with_entity_tag(&key.version()),
                 None => refusal,
             })
         }
-        Outcome::Proceed | Outcome::NotModified => Ok(()),
+        Verdict::Proceed | Verdict::NotModified => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use crate::request_body::{RequestBody, classify};
 
 /// Ends with `None` if the content is whole and within all limits, else with an error.
 pub(super) struct UploadStream {
-    /// `None` once the stream has ended.
+    /// `None` once the stream has failed.
     pub(super) body: Option<RequestBody>,
     /// Where the rest of the body goes if the upload does not need it.
     pub(super) leftover: Arc<Mutex<RequestBody>>,
@@ -54,6 +54,12 @@ impl UploadStream {
             None
         }
     }
+
+    fn give_back(&mut self) {
+        if let Some(body) = self.body.take() {
+            *self.leftover.lock().unwrap_or_else(PoisonError::into_inner) = body;
+        }
+    }
 }
 
 impl Stream for UploadStream {
@@ -82,14 +88,6 @@ impl Stream for UploadStream {
                     Some(Err(error))
                 }
             });
-        }
-    }
-}
-
-impl UploadStream {
-    fn give_back(&mut self) {
-        if let Some(body) = self.body.take() {
-            *self.leftover.lock().unwrap_or_else(PoisonError::into_inner) = body;
         }
     }
 }

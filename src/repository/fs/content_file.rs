@@ -213,7 +213,7 @@ impl Stream for ContentChunks {
                         }
                         Poll::Ready(Ok((_, Err(error)))) => Poll::Ready(Some(Err(error.into()))),
                         Poll::Ready(Err(error)) => {
-                            Poll::Ready(Some(Err(RepositoryError::unavailable(error))))
+                            Poll::Ready(Some(Err(RepositoryError::internal(error))))
                         }
                     };
                 }

@@ -6,12 +6,13 @@ mod paths;
 mod staged_file;
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -33,6 +34,9 @@ const GATHER: usize = 1024 * 1024;
 /// A version's content and metadata are one file, which is written elsewhere and then moved into
 /// its place: whenever the process is killed, or the machine, a version is there as a whole or not
 /// at all. Several uploads of one version cannot both be moved there.
+///
+/// (One exception remains: if the version is there but the disk refuses to confirm it, the upload
+/// is reported as failed, and a repeat of it as already written.)
 ///
 /// Versions are numbered: `1`, `2`, `3`. A write URL names the version after the current one, so
 /// of two that were minted at the same time the second to be used is refused, and nobody
@@ -75,26 +79,32 @@ impl FsRepository {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WouldBlock`] when another process has the folder open, and what the file
-    /// system reports, also if it can neither move a file without replacing another nor make hard
-    /// links.
+    /// [`ErrorKind::WouldBlock`] when the folder is open already, in this process or another, and
+    /// what the file system reports, also if it can neither move a file without replacing another
+    /// nor make hard links.
     pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         blocking(move || {
+            let is_new = !root.try_exists()?;
             create_folder(&root)?;
             let paths = Paths::new(root.canonicalize()?);
+            // The folder above may be one that we may not read; then it has been there before.
+            sync_parent(&paths.root(), is_new)?;
             for folder in [paths.binaries(), paths.deleted(), paths.staging()] {
                 create_folder(&folder)?;
                 sync_parent(&folder, true)?;
             }
-            sync_parent(&paths.root(), true)?;
 
             let lock = File::create(paths.lock())?;
             lock.try_lock()?;
             // Find out now, and not at the first upload, whether that can be done here.
             StagedFile::create(paths.staged())?.publish(&paths.staged())?;
             for leftover in fs::read_dir(paths.staging())? {
-                remove(&leftover?.path())?;
+                match remove(&leftover?.path()) {
+                    // An upload that was aborted before the last closing may just be ending.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    removed => removed?,
+                }
             }
             Ok(Self {
                 paths,
@@ -187,9 +197,14 @@ impl FsRepository {
 
     fn delete_blocking(&self, id: BinaryId) -> Result<(), RepositoryError> {
         let (folder, tombstone) = (self.paths.binary_folder(id), self.paths.tombstone(id));
+        // Also if there is nothing left to do: an earlier call may not have come as far as this.
+        let finish = || sync_parent(&folder, self.fsync);
         if !folder.try_exists()? {
-            let was_deleted = tombstone.try_exists()?;
-            return was_deleted.then_some(()).ok_or(RepositoryError::NotFound);
+            return if tombstone.try_exists()? {
+                Ok(finish()?)
+            } else {
+                Err(RepositoryError::NotFound)
+            };
         }
         write_file(&tombstone, b"", self.fsync)?;
         sync_parent(&tombstone, self.fsync)?;
@@ -201,10 +216,10 @@ impl FsRepository {
         match moved {
             Ok(()) => {}
             // Another call was faster.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(finish()?),
             Err(error) => return Err(error.into()),
         }
-        sync_parent(&folder, self.fsync)?;
+        finish()?;
         Ok(fs::remove_dir_all(grave)?)
     }
 
@@ -278,17 +293,20 @@ impl FsRepository {
                 _ => self.absent(key.id(), error),
             })?;
         // If this fails the version stays: someone may have read it already.
-        sync_parent(&content, self.fsync)?;
+        sync_parent(&content, self.fsync).map_err(|error| self.absent(key.id(), error))?;
         Ok(last_modified)
     }
 
     /// What it means that a file of the Binary is not there; other errors are passed on.
     fn absent(&self, id: BinaryId, error: io::Error) -> RepositoryError {
-        match not_found(error) {
-            RepositoryError::NotFound if self.paths.tombstone(id).exists() => {
-                RepositoryError::Deleted
-            }
-            error => error,
+        if error.kind() != ErrorKind::NotFound {
+            return error.into();
+        }
+        // With both, deleting was cut short.
+        if self.paths.tombstone(id).exists() && !self.paths.binary_folder(id).exists() {
+            RepositoryError::Deleted
+        } else {
+            RepositoryError::NotFound
         }
     }
 }
@@ -328,17 +346,28 @@ impl BinaryRepository for FsRepository {
 
         let content_type = upload.content_type().as_str().to_owned();
         let mut buffer = content_file::header(&content_type)?;
-        let mut staged = None;
+        let mut staged = Discarded(None);
         let mut length = 0;
         let abort = AbortOnDrop::default();
         while let Some(chunk) = upload.next().await {
-            let chunk = chunk?;
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    let staged = staged.0.take();
+                    blocking(move || {
+                        drop(staged);
+                        io::Result::Ok(())
+                    })
+                    .await?;
+                    return Err(error.into());
+                }
+            };
             length += chunk.len() as u64;
             buffer.extend_from_slice(&chunk);
             if buffer.len() >= GATHER {
-                let path = self.paths.staged();
-                (staged, buffer) = blocking(move || {
-                    let staged = write_staged(staged, path, &buffer)?;
+                let (path, begun) = (self.paths.staged(), staged.0.take());
+                (staged.0, buffer) = blocking(move || {
+                    let staged = write_staged(begun, path, &buffer)?;
                     buffer.clear();
                     Ok::<_, RepositoryError>((Some(staged), buffer))
                 })
@@ -346,9 +375,9 @@ impl BinaryRepository for FsRepository {
             }
         }
         let (repository, key, path) = (self.clone(), key.clone(), self.paths.staged());
-        let permit = abort.permit();
+        let (permit, begun) = (abort.permit(), staged.0.take());
         blocking(move || {
-            let staged = write_staged(staged, path, &buffer)?;
+            let staged = write_staged(begun, path, &buffer)?;
             let last_modified = repository.commit(staged, &key, &permit)?;
             Ok(Metadata {
                 content_type,
@@ -357,6 +386,17 @@ impl BinaryRepository for FsRepository {
             })
         })
         .await
+    }
+}
+
+/// A staged file that is dropped where blocking is allowed: to remove a large one takes long.
+struct Discarded(Option<StagedFile>);
+
+impl Drop for Discarded {
+    fn drop(&mut self) {
+        if let (Some(staged), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(staged));
+        }
     }
 }
 
@@ -378,12 +418,12 @@ fn create_folder(path: &Path) -> io::Result<()> {
 }
 
 fn write_file(path: &Path, bytes: &[u8], fsync: bool) -> io::Result<()> {
-    fs::write(path, bytes)?;
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
     if fsync {
-        File::open(path)?.sync_all()
-    } else {
-        Ok(())
+        file.sync_all()?;
     }
+    Ok(())
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -391,13 +431,6 @@ fn remove(path: &Path) -> io::Result<()> {
         fs::remove_dir_all(path)
     } else {
         fs::remove_file(path)
-    }
-}
-
-fn not_found(error: io::Error) -> RepositoryError {
-    match error.kind() {
-        ErrorKind::NotFound => RepositoryError::NotFound,
-        _ => error.into(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// A file in the staging folder. Unless it is committed it is removed when dropped.
+/// A file in the staging folder. Unless it is published it is removed when dropped.
 pub(super) struct StagedFile {
     file: File,
     path: PathBuf,
@@ -41,6 +41,15 @@ impl StagedFile {
         move_without_replacing(&self.path, destination)?;
         self.is_published = true;
         Ok(())
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed when the folder is opened again.
+        if !self.is_published {
+            drop(fs::remove_file(&self.path));
+        }
     }
 }
 
@@ -99,15 +108,6 @@ impl Permit {
 
 fn lock(is_aborted: &Mutex<bool>) -> MutexGuard<'_, bool> {
     is_aborted.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for StagedFile {
-    fn drop(&mut self) {
-        // What cannot be removed now is removed when the folder is opened again.
-        if !self.is_published {
-            drop(fs::remove_file(&self.path));
-        }
-    }
 }
 
 /// Makes the entry of `path` in its folder survive a power failure.
