@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
+use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError};
@@ -26,13 +26,17 @@ const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;
 #[derive(Default)]
 pub(crate) struct RequestBody {
     body: UnsyncBoxBody<Bytes, BoxError>,
-    is_polled: bool,
-    /// Bytes.
+    /// From the header, in bytes.
+    announced: Option<u64>,
+    /// In bytes.
     received: u64,
+    /// Whether the client sends nothing until the body is polled.
+    awaits_go_ahead: bool,
+    is_http_1: bool,
 }
 
 impl RequestBody {
-    pub(crate) fn new<B>(body: B) -> Self
+    pub(crate) fn new<B>(body: B, request: &Parts) -> Self
     where
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
@@ -42,19 +46,20 @@ impl RequestBody {
         }
         Self {
             body: UnsyncBoxBody::new(Erased { body }),
-            is_polled: false,
+            announced: announced_length(&request.headers),
             received: 0,
+            awaits_go_ahead: request.headers.contains_key(EXPECT),
+            is_http_1: request.version < Version::HTTP_2,
         }
     }
 
     /// How many bytes are still to come, if that is known. What the server makes of the body's
     /// framing counts, and the header where a layer in front has hidden that.
-    pub(crate) fn remaining(&self, headers: &HeaderMap) -> Option<u64> {
-        self.size_hint().exact().or_else(|| {
-            let value = headers.get(CONTENT_LENGTH)?;
-            let length: u64 = value.to_str().ok()?.parse().ok()?;
-            Some(length.saturating_sub(self.received))
-        })
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        let announced = self
+            .announced
+            .map(|length| length.saturating_sub(self.received));
+        self.size_hint().exact().or(announced)
     }
 
     /// Reads on after a refusal, so that it reaches the client.
@@ -64,13 +69,11 @@ impl RequestBody {
     /// The amount is bounded, and nothing is read where nothing would be gained: when the client
     /// has announced that more than that is to come, when it waits to be told to go on, and over
     /// HTTP/2, which can end one direction of a stream.
-    pub(crate) async fn drain(mut self, request: &Parts) {
-        let awaits_go_ahead = request.headers.contains_key(EXPECT) && !self.is_polled;
-        let remaining = self.remaining(&request.headers);
-        if awaits_go_ahead
-            || request.version >= http::Version::HTTP_2
-            || remaining.is_some_and(|remaining| remaining > DRAIN_LIMIT)
-        {
+    pub(crate) async fn drain(mut self) {
+        let is_too_long = self
+            .remaining()
+            .is_some_and(|remaining| remaining > DRAIN_LIMIT);
+        if self.awaits_go_ahead || !self.is_http_1 || is_too_long {
             return;
         }
         let limit = self.received.saturating_add(DRAIN_LIMIT);
@@ -90,7 +93,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.is_polled = true;
+        self.awaits_go_ahead = false;
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(frame)) = &frame {
             self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -105,6 +108,10 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 pin_project! {

@@ -53,7 +53,7 @@ where
         };
         let config = Arc::clone(&self.config);
         let (parts, body) = request.into_parts();
-        let body = RequestBody::new(body);
+        let body = RequestBody::new(body, &parts);
         ResponseFuture::own(Box::pin(
             async move { answer(&config, half, parts, body).await },
         ))
@@ -73,8 +73,9 @@ async fn answer(
     parts: Parts,
     mut body: RequestBody,
 ) -> Response<OwnBody> {
+    let is_head = parts.method == Method::HEAD;
     let answer = match half {
-        Half::Operation(subject) => operation::mint(config, subject, &parts, &mut body)
+        Half::Operation(subject) => operation::mint(config, subject, parts, &mut body)
             .await
             .map(|response| response.map(OwnBody::full)),
         Half::Storage => storage::serve(config, &parts, &mut body).await,
@@ -82,12 +83,12 @@ async fn answer(
     let mut response = match answer {
         Ok(response) => response,
         Err(refusal) => {
-            body.drain(&parts).await;
+            body.drain().await;
             refusal.into_response().map(OwnBody::full)
         }
     };
     // HEAD is GET without the content (RFC 9110 §9.3.2); `Content-Length` stays.
-    if parts.method == Method::HEAD {
+    if is_head {
         *response.body_mut() = OwnBody::empty();
     }
     response

@@ -28,7 +28,7 @@ const MAX_PARAMETERS: usize = 64 * 1024;
 pub(crate) async fn mint(
     config: &Config,
     subject: Result<Subject, InvalidId>,
-    parts: &Parts,
+    parts: Parts,
     body: &mut RequestBody,
 ) -> Result<Response<Bytes>, Refusal> {
     if !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
@@ -41,11 +41,11 @@ pub(crate) async fn mint(
     let mut upload = UploadParameter::default();
     upload.read_query(query)?;
     if parts.method == Method::POST {
-        read_parameters(config, parts, body, &mut upload).await?;
+        read_parameters(config, &parts, body, &mut upload).await?;
     }
     let target = target(subject, upload.is_requested())?;
 
-    let request = MintRequest::new(parts.clone(), target.clone());
+    let request = MintRequest::new(parts, target.clone());
     let terms = config.policy.mint(request).await?;
     let presigned = issue(config, target, terms).await?;
     let answer = parameters::answer(&presigned, config.describes_urls);

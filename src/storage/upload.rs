@@ -35,7 +35,7 @@ pub(super) async fn upload(
     let headers = &parts.headers;
     check_content_headers(headers, content_type)?;
     let digests = Digests::announced(headers)?;
-    let length = body.remaining(headers);
+    let length = body.remaining();
     if length.is_some_and(|length| length > limit) {
         return Err(Refusal::too_large(Some(limit)));
     }
