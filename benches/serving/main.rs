@@ -67,6 +67,7 @@ fn main() {
     let small = Site::signed(&ours, "1k");
     Row::new("GET 1k, against hello world", ">= 0.45 x").get(&small, &hello_url, 64);
     Row::new("GET 1k, 1,024 connections against 64", ">= 0.8 x").connections(&small, 1024, 64);
+    Row::new("hello world, 1,024 connections against 64", "none").connections(&hello_url, 1024, 64);
 
     for (size, count, target) in [
         (1024, 2000, ">= 0.8 x"),
