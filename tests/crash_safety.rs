@@ -7,6 +7,8 @@
 
 #![cfg(all(unix, feature = "fs"))]
 
+#[path = "support/example.rs"]
+mod example;
 #[path = "crash_safety/server.rs"]
 mod server;
 

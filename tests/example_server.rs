@@ -3,13 +3,17 @@
 
 #![cfg(feature = "fs")]
 
-use std::path::{Path, PathBuf};
+#[path = "support/example.rs"]
+mod example;
+
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use example::example;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
@@ -531,30 +535,6 @@ fn content() -> Bytes {
     let numbers = 0..750_000_u32;
     let bytes = numbers.flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes());
     bytes.chain([0]).collect()
-}
-
-fn example(data: &Path) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let target: PathBuf = test.parent().unwrap().with_file_name("examples");
-    let example = target
-        .join("axum")
-        .with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(
-        example.exists(),
-        "`cargo test` builds {}; with --test, run `cargo build --example axum` first",
-        example.display()
-    );
-    let mut command = Command::new(example);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PRESIGN_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .env("PRESIGN_LISTEN", "127.0.0.1:0")
-        .env("PRESIGN_DATA", data)
-        .kill_on_drop(true);
-    command
 }
 
 struct Server {

@@ -1,13 +1,14 @@
 //! The example server, as a process that can be killed.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
+
+use crate::example::example;
 
 /// For what takes no time at all on a machine that is not overloaded.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -25,7 +26,12 @@ pub struct Server {
 
 impl Server {
     pub async fn start(folder: TempDir) -> Self {
-        let mut process = example(&folder.path().join("data")).spawn().unwrap();
+        let mut process = example(&folder.path().join("data"))
+            .env("PRESIGN_STORAGE_URL", format!("{URL_ORIGIN}/storage"))
+            .env("PRESIGN_SECRET", "0123456789abcdef".repeat(4))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         let length = timeout(DEADLINE, output.read_line(&mut line)).await;
@@ -50,29 +56,4 @@ impl Server {
         let folder = self.folder.path().join("data/staging");
         std::fs::read_dir(folder).unwrap().count()
     }
-}
-
-fn example(data: &Path) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let target: PathBuf = test.parent().unwrap().with_file_name("examples");
-    let example = target.join("axum");
-    assert!(
-        example.exists(),
-        "`cargo test` builds {}; with --test, run `cargo build --example axum` first",
-        example.display()
-    );
-    let mut command = Command::new(example);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PRESIGN_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .env("PRESIGN_LISTEN", "127.0.0.1:0")
-        .env("PRESIGN_DATA", data)
-        .env("PRESIGN_STORAGE_URL", format!("{URL_ORIGIN}/storage"))
-        .env("PRESIGN_SECRET", "0123456789abcdef".repeat(4))
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
-    command
 }

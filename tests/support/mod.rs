@@ -176,6 +176,16 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// All headers, by name.
+    pub fn sorted_headers(&self) -> Vec<(&str, &str)> {
+        let names = self.headers.keys().map(http::HeaderName::as_str);
+        let mut headers: Vec<_> = names
+            .map(|name| (name, self.header(name).unwrap()))
+            .collect();
+        headers.sort_unstable();
+        headers
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
