@@ -35,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) allows_empty_uploads: bool,
     pub(crate) caches_downloads: bool,
     pub(crate) describes_urls: bool,
+    pub(crate) redirects_to_storage: bool,
     pub(crate) clock: Clock,
     /// Which errors of a request body mean that it stalled.
     pub(crate) is_timeout: Vec<IsTimeout>,

@@ -29,12 +29,8 @@ impl ContentType {
     /// wildcard in it, or is longer than 512 bytes.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidContentType> {
         let text = text.as_ref();
-        let mime = parse_media_type(text).ok_or(InvalidContentType(()))?;
-        if text.len() > MAX_LENGTH
-            || text.ends_with(BLANK)
-            || mime.type_() == mime::STAR
-            || mime.subtype() == mime::STAR
-        {
+        complete_media_type(text).ok_or(InvalidContentType(()))?;
+        if text.len() > MAX_LENGTH || text.ends_with(BLANK) {
             return Err(InvalidContentType(()));
         }
         Ok(Self(text.into()))
@@ -65,6 +61,11 @@ impl ContentType {
 
 /// What HTTP takes for white space (RFC 9110 §5.6.3).
 const BLANK: [char; 2] = [' ', '\t'];
+
+/// What is not a media type, or not a complete one, could be taken for anything.
+pub(crate) fn complete_media_type(text: &str) -> Option<Mime> {
+    parse_media_type(text).filter(|mime| mime.type_() != mime::STAR && mime.subtype() != mime::STAR)
+}
 
 /// Parses a media type as headers have it. What passes is ASCII, and so a header value.
 pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {

@@ -65,6 +65,7 @@ impl PresignLayer {
                 allows_empty_uploads: false,
                 caches_downloads: false,
                 describes_urls: false,
+                redirects_to_storage: false,
                 clock: Arc::new(SystemTime::now),
                 is_timeout: Vec::new(),
             }),
@@ -133,6 +134,22 @@ impl PresignLayer {
     /// Default: no.
     pub fn describe_urls(self, describe: bool) -> Self {
         self.with(|config| config.describes_urls = describe)
+    }
+
+    /// Whether a request that may be served is redirected (307) to a URL of the repository's
+    /// storage that is valid for a minute, if the repository offers one
+    /// ([`BinaryRepository::presign`]). URLs that are handed out then point here in any case, so
+    /// that the policy is asked at each use. Default: no, and the repository's URLs are handed
+    /// out themselves.
+    ///
+    /// Content is still served from here if the answer depends on what is there: to `HEAD`, and
+    /// to a request with a condition. Uploads are redirected only if they say their length, have
+    /// no digest, and have the headers that the storage wants, which
+    /// [`describe_urls`](Self::describe_urls) does not tell in this case: for the storages that
+    /// come with this crate, `If-None-Match: *` on S3. A client that does not wait for an answer
+    /// (`Expect: 100-continue`) sends its content twice.
+    pub fn redirect_to_storage(self, redirect: bool) -> Self {
+        self.with(|config| config.redirects_to_storage = redirect)
     }
 
     /// Where the time comes from. Default: [`SystemTime::now`].

@@ -119,6 +119,7 @@
 mod binary;
 mod body;
 mod config;
+mod content_disposition;
 mod content_type;
 mod filename;
 mod future;

@@ -75,10 +75,12 @@ pub(crate) async fn issue(
         permission,
         expires: expiry(config, terms.lifetime),
     };
-    Ok(match config.repository.presign(&grant).await? {
-        Some(presigned) => presigned,
-        None => config.signer.sign(&grant),
-    })
+    if !config.redirects_to_storage
+        && let Some(presigned) = config.repository.presign(&grant).await?
+    {
+        return Ok(presigned);
+    }
+    Ok(config.signer.sign(&grant))
 }
 
 fn expiry(config: &Config, lifetime: Option<Duration>) -> u64 {

@@ -32,6 +32,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::future::{self, join_all};
 use futures_util::stream::{self, Stream, StreamExt as _};
+use futures_util::task::AtomicWaker;
 
 use super::{BinaryRepository, ByteRange, Located, RepositoryError, Target, Upload, UploadError};
 use crate::binary::{BinaryId, BinaryKey, VersionId};
@@ -68,7 +69,7 @@ where
         an_upload_is_invisible_until_it_is_whole
         a_failed_upload_leaves_nothing_and_may_be_repeated
         a_dropped_upload_leaves_nothing_and_may_be_repeated
-        whether_a_whole_upload_counts_is_settled_when_it_is_dropped
+        a_whole_upload_that_is_dropped_counts_as_a_whole_or_not_at_all
         of_racing_uploads_one_wins
         a_second_upload_makes_a_new_version_and_keeps_the_old
         a_binary_that_never_was_is_not_found
@@ -260,65 +261,49 @@ async fn a_dropped_upload_leaves_nothing_and_may_be_repeated<R: BinaryRepository
 ) {
     for sent in [0, 1, 3 * 1024 * 1024] {
         let Located { key, content_type } = locate(repository, id, Access::Write).await;
-        let has_stalled = Arc::new(AtomicBool::new(false));
-        let watch = Arc::clone(&has_stalled);
+        let has_stalled = Arc::new(Signal::default());
+        let signal = Arc::clone(&has_stalled);
         let stalls =
             stream::iter([Ok(Bytes::from(vec![b'x'; sent]))]).chain(stream::poll_fn(move |_| {
-                watch.store(true, Ordering::Relaxed);
+                signal.set();
                 Poll::Pending
             }));
-        {
-            let mut writing = pin!(repository.write(&key, Upload::new(content_type, stalls)));
-            // Polled until all that there is has been taken, then dropped.
-            future::poll_fn(|cx| {
-                let polled = writing.as_mut().poll(cx);
-                assert!(polled.is_pending(), "a write ended before its upload did");
-                if has_stalled.load(Ordering::Relaxed) {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
-            })
-            .await;
-        }
+        let writing = repository.write(&key, Upload::new(content_type, stalls));
+        // Until all that there is has been taken.
+        let written = until(writing, &has_stalled).await;
+        assert!(written.is_none(), "a write ended before its upload did");
         assert_not_found(repository, &key).await;
     }
     let key = write(repository, id, b"whole").await;
     assert_content(repository, &key, b"whole").await;
 }
 
-/// Once its content has ended, an upload may be stored or not when it is dropped, but not later:
-/// whoever then finds nothing can write.
-async fn whether_a_whole_upload_counts_is_settled_when_it_is_dropped<R: BinaryRepository>(
+/// Once its content has ended, an upload that is dropped may be stored or not, and if the storage
+/// is elsewhere, a little later.
+async fn a_whole_upload_that_is_dropped_counts_as_a_whole_or_not_at_all<R: BinaryRepository>(
     repository: &R,
     id: BinaryId,
 ) {
     for _ in 0..20 {
         let Located { key, content_type } = locate(repository, id, Access::Write).await;
-        let has_ended = Arc::new(AtomicBool::new(false));
-        let watch = Arc::clone(&has_ended);
+        let has_ended = Arc::new(Signal::default());
+        let signal = Arc::clone(&has_ended);
         let end = stream::poll_fn(move |_| {
-            watch.store(true, Ordering::Relaxed);
+            signal.set();
             Poll::Ready(None)
         });
-        let upload = Upload::new(content_type, chunks(["dropped"]).chain(end));
-        {
-            let mut writing = pin!(repository.write(&key, upload));
-            future::poll_fn(|cx| {
-                let polled = writing.as_mut().poll(cx);
-                if polled.is_ready() || has_ended.load(Ordering::Relaxed) {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
-            })
-            .await;
-        }
-        if repository.head(&key).await.is_err() {
-            write_to(repository, &key, b"repeated").await;
-            assert_content(repository, &key, b"repeated").await;
-        } else {
-            assert_content(repository, &key, b"dropped").await;
+        let upload = Upload::new(content_type.clone(), chunks(["dropped"]).chain(end));
+        until(repository.write(&key, upload), &has_ended).await;
+
+        let upload = Upload::new(content_type, chunks(["repeated"]));
+        match repository.write(&key, upload).await {
+            Err(RepositoryError::AlreadyWritten) => {
+                assert_content(repository, &key, b"dropped").await;
+            }
+            repeated => {
+                ok(repeated, "write");
+                assert_content(repository, &key, b"repeated").await;
+            }
         }
     }
 }
@@ -467,4 +452,32 @@ fn position(position: u64) -> usize {
 /// Clocks of two machines may differ a little.
 fn soon() -> SystemTime {
     SystemTime::now() + Duration::from_secs(300)
+}
+
+/// Something that has happened in a stream, which may be polled by another task.
+#[derive(Default)]
+struct Signal {
+    is_set: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Signal {
+    fn set(&self) {
+        self.is_set.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+}
+
+/// Runs `work` until it is done or the signal is set, then drops it.
+async fn until<T>(work: impl Future<Output = T>, signal: &Signal) -> Option<T> {
+    let mut work = pin!(work);
+    future::poll_fn(|cx| {
+        signal.waker.register(cx.waker());
+        match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if signal.is_set.load(Ordering::Acquire) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }

@@ -86,6 +86,8 @@
 //!
 //! With the feature `test-util`, the module `contract` is a test suite for it.
 
+#[cfg(feature = "object-store")]
+mod cloud;
 mod content;
 #[cfg(feature = "test-util")]
 pub mod contract;
@@ -101,6 +103,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+#[cfg(feature = "object-store")]
+pub use cloud::{ObjectStoreRepository, SigningProtocol};
 pub(crate) use content::ContentStream;
 pub use content::{ByteRange, Content, Metadata};
 pub use error::{RepositoryError, UploadError};
@@ -122,8 +126,9 @@ use crate::url::{Grant, PresignedUrl};
 /// 1. A version's content never changes: it does not exist, then it is whole, and it may be
 ///    deleted. What is read under a key is what was written under it, or an error.
 /// 2. [`write`](Self::write) is atomic. A version becomes visible as a whole, at one moment, with
-///    its content type; after an error, or when the future is dropped, nothing is visible. Of
-///    several writes of one version exactly one succeeds.
+///    its content type; after an error, or when the future is dropped, nothing is visible, unless
+///    all content had arrived: then it may be, and as a whole. Of several writes of one version
+///    exactly one succeeds.
 /// 3. A key comes from [`locate`](Self::locate), through a signed URL, and may be a week old: what
 ///    it names may be gone by then.
 pub trait BinaryRepository: Send + Sync + 'static {

@@ -60,6 +60,11 @@ impl Digests {
         Ok(digests)
     }
 
+    /// Whether none was announced.
+    pub(super) fn is_empty(&self) -> bool {
+        self.announced.is_empty()
+    }
+
     pub(super) fn update(&mut self, bytes: &[u8]) {
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(bytes);

@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::conditional::{self, Validators, Verdict};
+use super::redirect::redirect;
 use super::{headers, range};
 use crate::body::OwnBody;
 use crate::config::Config;
@@ -68,6 +69,9 @@ pub(super) async fn download(
             [one] => Some(*one),
             several => range::coalesce(several, metadata.length)?,
         };
+    }
+    if !depends && let Some(response) = redirect(config, grant, request).await? {
+        return Ok(response);
     }
     content(config, grant, wanted, now).await
 }

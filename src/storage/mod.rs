@@ -5,6 +5,7 @@ mod digest;
 mod download;
 mod headers;
 mod range;
+mod redirect;
 mod upload;
 mod upload_stream;
 
@@ -46,7 +47,7 @@ pub(crate) async fn serve(
             max_length,
         } => {
             let limit = max_length.unwrap_or(u64::MAX).min(config.max_upload);
-            upload::upload(config, &grant.key, content_type, limit, parts, body).await
+            upload::upload(config, &grant, content_type, limit, parts, body).await
         }
     }
 }

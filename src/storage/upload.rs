@@ -13,6 +13,7 @@ use http_body::Body as _;
 
 use super::conditional::{self, Validators, Verdict};
 use super::digest::Digests;
+use super::redirect::redirect;
 use super::upload_stream::UploadStream;
 use crate::binary::BinaryKey;
 use crate::body::OwnBody;
@@ -21,18 +22,19 @@ use crate::content_type::ContentType;
 use crate::outcome::{Code, NO_STORE, NOSNIFF, Refusal, entity_tag};
 use crate::repository::{RepositoryError, Upload};
 use crate::request_body::RequestBody;
+use crate::url::Grant;
 
 /// Stores the body, if it is what was granted. What can be refused is refused before the body is
 /// polled: a client that sent `Expect: 100-continue` is then not told to go on.
 pub(super) async fn upload(
     config: &Config,
-    key: &BinaryKey,
+    grant: &Grant,
     content_type: &ContentType,
     limit: u64,
     parts: &Parts,
     body: &mut RequestBody,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let headers = &parts.headers;
+    let (key, headers) = (&grant.key, &parts.headers);
     check_content_headers(headers, content_type)?;
     let digests = Digests::announced(headers)?;
     let length = body.remaining();
@@ -44,6 +46,14 @@ pub(super) async fn upload(
     }
     if conditional::has_preconditions(headers) {
         check_preconditions(config, key, headers).await?;
+    }
+    // What the storage cannot check for us is not left to it.
+    if length.is_some()
+        && digests.is_empty()
+        && let Some(response) = redirect(config, grant, headers).await?
+    {
+        mem::take(body).drain().await;
+        return Ok(response);
     }
 
     let leftover = Arc::new(Mutex::new(RequestBody::default()));

@@ -1,0 +1,207 @@
+//! The stores that the tests run against: servers written by others.
+
+use std::env;
+use std::fs;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::body::Body;
+use axum::error_handling::HandleError;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::StatusCode;
+use http::header::{AUTHORIZATION, IF_NONE_MATCH};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::memory::InMemory;
+use object_store::{ObjectStore, RetryConfig};
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use sha2::Sha256;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tower_presign::BinaryId;
+use tower_presign::repository::{ObjectStoreRepository, SigningProtocol};
+
+pub const BUCKET: &str = "binaries";
+pub const ACCESS_KEY: &str = "access-key";
+pub const SECRET_KEY: &str = "secret-key";
+
+/// A store, opened.
+pub struct Engine {
+    pub store: Arc<dyn ObjectStore>,
+    pub repository: ObjectStoreRepository,
+    _server: Option<S3Server>,
+}
+
+impl Engine {
+    pub async fn memory() -> Option<Self> {
+        let store = Arc::new(InMemory::new());
+        Some(Self {
+            repository: ObjectStoreRepository::open(store.clone()).await.unwrap(),
+            store,
+            _server: None,
+        })
+    }
+
+    pub async fn s3() -> Option<Self> {
+        let server = S3Server::start().await;
+        Some(Self {
+            repository: server.repository().await,
+            store: server.bucket(),
+            _server: Some(server),
+        })
+    }
+
+    /// Azurite, Microsoft's own emulator, if `PRESIGN_TEST_AZURITE` says where it is.
+    pub async fn azurite() -> Option<Self> {
+        let Ok(endpoint) = env::var("PRESIGN_TEST_AZURITE") else {
+            eprintln!("skipped: PRESIGN_TEST_AZURITE does not tell where an Azurite is");
+            return None;
+        };
+        let container = format!("test-{}", BinaryId::unique());
+        create_container(&endpoint, &container).await;
+        let store = MicrosoftAzureBuilder::new()
+            .with_endpoint(format!("{endpoint}/{AZURITE_ACCOUNT}"))
+            .with_allow_http(true)
+            .with_account(AZURITE_ACCOUNT)
+            .with_access_key(AZURITE_KEY)
+            .with_container_name(container)
+            .build();
+        let store = Arc::new(store.unwrap());
+        Some(Self {
+            repository: ObjectStoreRepository::open(store.clone()).await.unwrap(),
+            store,
+            _server: None,
+        })
+    }
+
+    /// Any other S3 server, if `PRESIGN_TEST_S3` names a bucket; the usual variables of AWS tell
+    /// the rest. It need not refuse to put an object twice.
+    pub async fn other_s3() -> Option<Self> {
+        let Ok(bucket) = env::var("PRESIGN_TEST_S3") else {
+            eprintln!("skipped: PRESIGN_TEST_S3 names no bucket");
+            return None;
+        };
+        let store = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .with_allow_http(true)
+            .build();
+        let store = Arc::new(store.unwrap());
+        let repository = match ObjectStoreRepository::open(store.clone()).await {
+            Ok(repository) => repository,
+            Err(error) => {
+                eprintln!("{error}: {:?}", std::error::Error::source(&error));
+                ObjectStoreRepository::open_without_write_once(store.clone())
+            }
+        };
+        Some(Self {
+            repository: repository.with_signer(store.clone(), SigningProtocol::S3),
+            store,
+            _server: None,
+        })
+    }
+}
+
+/// An S3 server in this process, which checks signatures in full.
+pub struct S3Server {
+    pub endpoint: String,
+    /// Where it keeps its objects, as files.
+    pub folder: TempDir,
+}
+
+impl S3Server {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(BUCKET)).unwrap();
+        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
+        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let service = HandleError::new(service.build(), |_| async { StatusCode::BAD_GATEWAY });
+        let router = Router::new()
+            .fallback_service(service)
+            .layer(from_fn_with_state(Arc::default(), one_at_a_time));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, router).into_future());
+        Self { endpoint, folder }
+    }
+
+    /// A client that does not try for long: the server panics at some ranges that S3 refuses.
+    pub fn bucket(&self) -> Arc<AmazonS3> {
+        let bucket = AmazonS3Builder::new()
+            .with_endpoint(&self.endpoint)
+            .with_allow_http(true)
+            .with_region("us-east-1")
+            .with_bucket_name(BUCKET)
+            .with_access_key_id(ACCESS_KEY)
+            .with_secret_access_key(SECRET_KEY)
+            .with_retry(RetryConfig {
+                max_retries: 1,
+                ..RetryConfig::default()
+            })
+            .build();
+        Arc::new(bucket.unwrap())
+    }
+
+    /// Opened, and able to presign; what is offloaded is for the test to say.
+    pub async fn repository(&self) -> ObjectStoreRepository {
+        let bucket = self.bucket();
+        let repository = ObjectStoreRepository::open(bucket.clone()).await.unwrap();
+        repository.with_signer(bucket, SigningProtocol::S3)
+    }
+}
+
+/// S3 looks whether there is an object and puts one in a single step; this server takes two.
+async fn one_at_a_time(
+    State(conditional): State<Arc<Mutex<()>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let _guard = if request.headers().contains_key(IF_NONE_MATCH) {
+        Some(conditional.lock().await)
+    } else {
+        None
+    };
+    next.run(request).await
+}
+
+/// Every Azurite has this account, with this key.
+const AZURITE_ACCOUNT: &str = "devstoreaccount1";
+const AZURITE_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// `Create Container`, which is not for an [`ObjectStore`] to do, signed with the Shared Key
+/// scheme: <https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key>
+async fn create_container(endpoint: &str, container: &str) {
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let version = "2023-11-03";
+    let to_sign = format!(
+        "PUT\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:{date}\nx-ms-version:{version}\n\
+         /{AZURITE_ACCOUNT}/{AZURITE_ACCOUNT}/{container}\nrestype:container"
+    );
+    let key = BASE64.decode(AZURITE_KEY).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+    mac.update(to_sign.as_bytes());
+    let signature = BASE64.encode(mac.finalize().into_bytes());
+    let url = format!("{endpoint}/{AZURITE_ACCOUNT}/{container}?restype=container");
+    let request = http::Request::put(url)
+        .header("x-ms-date", date)
+        .header("x-ms-version", version)
+        .header(
+            AUTHORIZATION,
+            format!("SharedKey {AZURITE_ACCOUNT}:{signature}"),
+        )
+        .header("content-length", 0);
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(response.unwrap().status(), StatusCode::CREATED);
+}
