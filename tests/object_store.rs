@@ -5,15 +5,24 @@ mod support;
 
 #[path = "object_store/engines.rs"]
 mod engines;
+#[path = "object_store/errors.rs"]
+mod errors;
+#[path = "object_store/gcs.rs"]
+mod gcs;
+#[path = "object_store/offload.rs"]
+mod offload;
+#[path = "object_store/redirect.rs"]
+mod redirect;
 
 use std::io;
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
 use engines::Engine;
-use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use object_store::path::Path;
 use support::*;

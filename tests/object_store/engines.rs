@@ -10,12 +10,12 @@ use axum::body::Body;
 use axum::error_handling::HandleError;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::StatusCode;
-use http::header::{AUTHORIZATION, IF_NONE_MATCH};
+use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH};
+use http::{HeaderValue, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -117,6 +117,27 @@ pub struct S3Server {
     pub endpoint: String,
     /// Where it keeps its objects, as files.
     pub folder: TempDir,
+    front: Arc<Front>,
+}
+
+/// What a server in trouble does to requests.
+#[derive(Clone, Copy, Default)]
+pub enum Trouble {
+    #[default]
+    None,
+    /// Answers with this status.
+    Status(StatusCode),
+    /// Puts the next object that must not be there, and then answers that this has failed.
+    LoseAnswer,
+    /// Says that it has put an object, whatever has become of it.
+    ClaimsSuccess,
+}
+
+/// What is between the server and its clients.
+#[derive(Default)]
+struct Front {
+    trouble: std::sync::Mutex<Trouble>,
+    conditional: Mutex<()>,
 }
 
 impl S3Server {
@@ -125,19 +146,28 @@ impl S3Server {
         fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let front = Arc::<Front>::default();
         let service = HandleError::new(service.build(), |_| async { StatusCode::BAD_GATEWAY });
         let router = Router::new()
             .fallback_service(service)
-            .layer(from_fn_with_state(Arc::default(), one_at_a_time));
+            .layer(from_fn_with_state(Arc::clone(&front), pass));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, router).into_future());
-        Self { endpoint, folder }
+        Self {
+            endpoint,
+            folder,
+            front,
+        }
+    }
+
+    pub fn trouble(&self, trouble: Trouble) {
+        *self.front.trouble.lock().unwrap() = trouble;
     }
 
     /// A client that does not try for long: the server panics at some ranges that S3 refuses.
-    pub fn bucket(&self) -> Arc<AmazonS3> {
-        let bucket = AmazonS3Builder::new()
+    pub fn builder(&self) -> AmazonS3Builder {
+        AmazonS3Builder::new()
             .with_endpoint(&self.endpoint)
             .with_allow_http(true)
             .with_region("us-east-1")
@@ -148,8 +178,10 @@ impl S3Server {
                 max_retries: 1,
                 ..RetryConfig::default()
             })
-            .build();
-        Arc::new(bucket.unwrap())
+    }
+
+    pub fn bucket(&self) -> Arc<AmazonS3> {
+        Arc::new(self.builder().build().unwrap())
     }
 
     /// Opened, and able to presign; what is offloaded is for the test to say.
@@ -160,18 +192,34 @@ impl S3Server {
     }
 }
 
-/// S3 looks whether there is an object and puts one in a single step; this server takes two.
-async fn one_at_a_time(
-    State(conditional): State<Arc<Mutex<()>>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let _guard = if request.headers().contains_key(IF_NONE_MATCH) {
-        Some(conditional.lock().await)
+async fn pass(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+    let is_conditional = request.headers().contains_key(IF_NONE_MATCH);
+    // S3 looks whether there is an object and puts one in a single step; this server takes two.
+    let _guard = if is_conditional {
+        Some(front.conditional.lock().await)
     } else {
         None
     };
-    next.run(request).await
+    let trouble = *front.trouble.lock().unwrap();
+    match trouble {
+        Trouble::Status(status) => status.into_response(),
+        Trouble::LoseAnswer if is_conditional => {
+            *front.trouble.lock().unwrap() = Trouble::None;
+            drop(next.run(request).await);
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+        Trouble::None | Trouble::LoseAnswer => next.run(request).await,
+        Trouble::ClaimsSuccess => {
+            let mut response = next.run(request).await;
+            if is_conditional {
+                *response.status_mut() = StatusCode::OK;
+                response
+                    .headers_mut()
+                    .insert(ETAG, HeaderValue::from_static("\"any\""));
+            }
+            response
+        }
+    }
 }
 
 /// Every Azurite has this account, with this key.

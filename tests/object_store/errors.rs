@@ -1,0 +1,171 @@
+//! A store in trouble: what clients are told, and what is left behind.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::engines::{S3Server, Trouble};
+use super::*;
+use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
+use tokio::net::TcpListener;
+use tower_presign::BinaryRepository as _;
+use tower_presign::repository::{ObjectStoreRepository, Upload};
+
+async fn server() -> (S3Server, PresignLayer, String) {
+    let server = S3Server::start().await;
+    let repository = server.repository().await;
+    let id = BinaryId::unique();
+    let png = ContentType::new("image/png").unwrap();
+    repository.create(id, png).await.unwrap();
+    let layer = layer(repository);
+    (server, layer, id.to_string())
+}
+
+/// The parts of unfinished uploads that the server keeps.
+fn leftovers(server: &S3Server) -> Vec<PathBuf> {
+    let files = fs::read_dir(server.folder.path()).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    files
+        .filter(|file| file.to_string_lossy().contains("upload"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_stores_answers_become_ours() {
+    let (server, layer, id) = server().await;
+    let (read, write) = (mint(&layer, &id).await, mint_upload(&layer, &id).await);
+    for (theirs, status, code) in [
+        (503, 503, "unavailable"),
+        (500, 503, "unavailable"),
+        (429, 503, "unavailable"),
+        (507, 507, "storage-full"),
+        // These mean that the operator has something to mend.
+        (400, 500, "internal"),
+        (401, 500, "internal"),
+        (403, 500, "internal"),
+    ] {
+        server.trouble(Trouble::Status(StatusCode::from_u16(theirs).unwrap()));
+        get(&layer, &read).await.assert_refused(status, code);
+        put(&layer, &write, "content")
+            .await
+            .assert_refused(status, code);
+        let operation = format!("/Binary/{id}/$presigned-url");
+        get(&layer, &operation).await.assert_refused(status, code);
+    }
+    server.trouble(Trouble::None);
+    get(&layer, &read).await.assert_refused(404, "not-found");
+    assert_eq!(put(&layer, &write, "content").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let server = S3Server::start().await;
+    let builder = server.builder().with_endpoint(endpoint);
+    let opened = ObjectStoreRepository::open(Arc::new(builder.build().unwrap())).await;
+    assert!(
+        matches!(opened, Err(RepositoryError::Unavailable(_))),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_found_out_at_once() {
+    let server = S3Server::start().await;
+    let builder: AmazonS3Builder = server.builder().with_secret_access_key("another");
+    let opened = ObjectStoreRepository::open(Arc::new(builder.build().unwrap())).await;
+    assert!(
+        matches!(opened, Err(RepositoryError::Internal(_))),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_put_whose_answer_is_lost_has_succeeded() {
+    for length in [1000, LARGE] {
+        let (server, layer, id) = server().await;
+        let url = mint_upload(&layer, &id).await;
+        let server = Arc::new(server);
+        let front = Arc::clone(&server);
+        let lose = stream::once(async move { Ok::<_, io::Error>(bytes(length, 1)) });
+        let body = Body::from_stream(lose.inspect_ok(move |_| front.trouble(Trouble::LoseAnswer)));
+        let stored = put(&layer, &url, body).await;
+        assert_eq!(stored.status, StatusCode::OK, "{stored:?}");
+        let read = get(&layer, &mint(&layer, &id).await).await;
+        assert!(read.body == bytes(length, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_replaces_objects_is_not_opened_by_mistake() {
+    let server = S3Server::start().await;
+    server.trouble(Trouble::ClaimsSuccess);
+    let opened = ObjectStoreRepository::open(server.bucket()).await;
+    assert!(
+        matches!(opened, Err(RepositoryError::Internal(_))),
+        "{opened:?}"
+    );
+    server.trouble(Trouble::None);
+
+    let builder = server
+        .builder()
+        .with_conditional_put(S3ConditionalPut::Disabled);
+    let bucket = Arc::new(builder.build().unwrap());
+    let opened = ObjectStoreRepository::open(bucket.clone()).await;
+    assert!(
+        matches!(opened, Err(RepositoryError::Internal(_))),
+        "{opened:?}"
+    );
+
+    let repository = ObjectStoreRepository::open_without_write_once(bucket);
+    let id = BinaryId::unique();
+    let png = ContentType::new("image/png").unwrap();
+    repository.create(id, png.clone()).await.unwrap();
+    let again = repository.create(id, png).await;
+    assert!(
+        matches!(again, Err(RepositoryError::AlreadyWritten)),
+        "{again:?}"
+    );
+    let layer = layer(repository);
+    let url = mint_upload(&layer, id.as_str()).await;
+    assert_eq!(put(&layer, &url, "first").await.status, StatusCode::OK);
+    put(&layer, &url, "second")
+        .await
+        .assert_refused(412, "already-written");
+}
+
+#[tokio::test]
+async fn an_aborted_upload_leaves_no_parts_in_the_store() {
+    let (server, layer, id) = server().await;
+    let url = mint_upload(&layer, &id).await;
+    let cut = [Ok(bytes(LARGE, 1)), Err(io::ErrorKind::ConnectionReset)];
+    let body = Body::from_stream(stream::iter(cut.map(|part| part.map_err(io::Error::from))));
+    put(&layer, &url, body)
+        .await
+        .assert_refused(400, "incomplete-body");
+    assert_eq!(leftovers(&server), [PathBuf::new(); 0]);
+}
+
+#[tokio::test]
+async fn a_dropped_upload_leaves_no_parts_in_the_store() {
+    let server = S3Server::start().await;
+    let repository = server.repository().await;
+    let id = BinaryId::unique();
+    let png = ContentType::new("image/png").unwrap();
+    let key = repository.create(id, png.clone()).await.unwrap();
+    let stalls = stream::iter([Ok(bytes(LARGE, 1))]).chain(stream::pending());
+    let mut writing = Box::pin(repository.write(&key, Upload::new(png, stalls)));
+    let patience = Duration::from_millis(10);
+    while leftovers(&server).is_empty() {
+        let ended = tokio::time::timeout(patience, &mut writing).await;
+        assert!(ended.is_err(), "{ended:?}");
+    }
+    drop(writing);
+    while !leftovers(&server).is_empty() {
+        tokio::time::sleep(patience).await;
+    }
+    let head = repository.head(&key).await;
+    assert!(matches!(head, Err(RepositoryError::NotFound)), "{head:?}");
+}
