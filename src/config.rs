@@ -20,6 +20,10 @@ pub(crate) type IsTimeout = fn(&(dyn Error + 'static)) -> bool;
 pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings that have nothing to do with each other"
+)]
 pub(crate) struct Config {
     pub(crate) signer: UrlSigner,
     pub(crate) repository: Arc<dyn ErasedRepository>,

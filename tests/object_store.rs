@@ -3,6 +3,9 @@
 
 mod support;
 
+#[path = "support/example.rs"]
+mod example;
+
 #[path = "object_store/engines.rs"]
 mod engines;
 #[path = "object_store/errors.rs"]
@@ -13,6 +16,10 @@ mod gcs;
 mod offload;
 #[path = "object_store/redirect.rs"]
 mod redirect;
+#[path = "object_store/replica.rs"]
+mod replica;
+#[path = "object_store/replicas.rs"]
+mod replicas;
 
 use std::io;
 use std::sync::Arc;

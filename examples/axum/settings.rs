@@ -8,6 +8,7 @@
 //! | `PRESIGN_TOKEN` | `demo` | the bearer token that may do everything |
 //! | `PRESIGN_READ_TOKEN` | `reader` | the bearer token that may only read |
 //! | `PRESIGN_SECRET` | made once, and kept in the folder | at least 32 bytes, in hex |
+//! | `PRESIGN_KEYS` | | `id:secret,id:secret`: sign with the first, accept all; in place of the secret |
 //! | `PRESIGN_TTL` | `3600` | for how long a URL is valid, in seconds |
 //! | `PRESIGN_MAX_UPLOAD` | 5 GiB | the longest content, in bytes |
 
@@ -20,6 +21,7 @@ use std::{env, fs, io};
 
 use tempfile::NamedTempFile;
 use tower_presign::url::DEFAULT_MAX_LIFETIME;
+use tower_presign::{Keyring, SigningKey};
 use zeroize::Zeroizing;
 
 pub(crate) struct Settings {
@@ -31,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) max_upload: u64,
     storage_url: Option<String>,
     secret: Option<Zeroizing<Vec<u8>>>,
+    keys: Option<Zeroizing<String>>,
 }
 
 impl Settings {
@@ -52,6 +55,7 @@ impl Settings {
             max_upload: number("PRESIGN_MAX_UPLOAD")?.unwrap_or(5 * 1024 * 1024 * 1024),
             storage_url: text("PRESIGN_STORAGE_URL")?,
             secret,
+            keys: text::<String>("PRESIGN_KEYS")?.map(Zeroizing::new),
         })
     }
 
@@ -62,8 +66,43 @@ impl Settings {
         }
     }
 
+    /// The keys to sign and verify with.
+    pub(crate) fn keyring(&self) -> Result<Keyring, Box<dyn Error>> {
+        let Some(keys) = &self.keys else {
+            let key = SigningKey::new("example", self.secret()?);
+            return Ok(key
+                .map_err(|error| format!("PRESIGN_SECRET: {error}"))?
+                .into());
+        };
+        let mut keyring: Option<Keyring> = None;
+        for key in keys.split(',') {
+            let (id, hex) = key
+                .split_once(':')
+                .ok_or("PRESIGN_KEYS must be id:secret")?;
+            let secret = from_hex(hex).ok_or("PRESIGN_KEYS must have secrets in hex")?;
+            let key =
+                SigningKey::new(id, secret).map_err(|error| format!("PRESIGN_KEYS: {error}"))?;
+            keyring = Some(match keyring {
+                None => key.into(),
+                Some(keyring) => keyring
+                    .with_verify_only(key)
+                    .map_err(|error| format!("PRESIGN_KEYS: {error}"))?,
+            });
+        }
+        Ok(keyring.ok_or("PRESIGN_KEYS is empty")?)
+    }
+
+    /// Whether the secret is one that several servers can have in common.
+    #[allow(
+        dead_code,
+        reason = "of the two servers that share this file, one asks"
+    )]
+    pub(crate) fn has_shared_secret(&self) -> bool {
+        self.secret.is_some() || self.keys.is_some()
+    }
+
     /// The secret to sign with. The data folder must exist, and belong to this process alone.
-    pub(crate) fn secret(&self) -> Result<Zeroizing<Vec<u8>>, Box<dyn Error>> {
+    fn secret(&self) -> Result<Zeroizing<Vec<u8>>, Box<dyn Error>> {
         if let Some(secret) = &self.secret {
             return Ok(secret.clone());
         }

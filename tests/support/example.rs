@@ -1,20 +1,28 @@
-//! The example server, as built beside the tests.
+//! The example servers, as built beside the tests.
 
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-/// A command that starts it on a free port, with its content in `data` and nothing of the
-/// environment's own settings.
+/// A command that starts the example `axum` on a free port, with its content in `data` and nothing
+/// of the environment's own settings.
+#[allow(dead_code, reason = "not every test keeps content there")]
 pub fn example(data: &Path) -> Command {
+    let mut command = example_named("axum");
+    command.env("PRESIGN_DATA", data);
+    command
+}
+
+/// A command that starts an example on a free port, with nothing of the environment's own settings.
+pub fn example_named(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let target: PathBuf = test.parent().unwrap().with_file_name("examples");
     let example = target
-        .join("axum")
+        .join(name)
         .with_extension(std::env::consts::EXE_EXTENSION);
     assert!(
         example.exists(),
-        "`cargo test` builds {}; with --test, run `cargo build --example axum` first",
+        "`cargo test` builds {}; with --test, run `cargo build --example {name}` first",
         example.display()
     );
     let mut command = Command::new(example);
@@ -25,7 +33,6 @@ pub fn example(data: &Path) -> Command {
     }
     command
         .env("PRESIGN_LISTEN", "127.0.0.1:0")
-        .env("PRESIGN_DATA", data)
         .kill_on_drop(true);
     command
 }

@@ -17,9 +17,9 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tower_http::timeout::TimeoutError;
 use tower_presign::repository::{Upload, UploadError};
-use tower_presign::{BinaryId, BinaryRepository as _, ContentType};
+use tower_presign::{BinaryId, ContentType};
 
-use super::{Binaries, entity_tag, essence, header_value, json};
+use super::{Binaries, Repository, entity_tag, essence, header_value, json};
 use crate::access::Caller;
 use crate::fhir::{self, Outcome};
 
@@ -40,8 +40,8 @@ enum Received {
 }
 
 /// `POST /Binary`
-pub(crate) async fn create(
-    State(binaries): State<Binaries>,
+pub(crate) async fn create<R: Repository>(
+    State(binaries): State<Binaries<R>>,
     caller: Caller,
     headers: HeaderMap,
     body: Body,
@@ -85,7 +85,7 @@ pub(crate) async fn create(
     binaries.create(content_type, Some(content)).await
 }
 
-impl Binaries {
+impl<R: Repository> Binaries<R> {
     async fn create_from(&self, received: Received) -> Result<Response, Outcome> {
         let Received::Binary { content_type, data } = received;
         let content_type = content_type

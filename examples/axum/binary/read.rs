@@ -15,15 +15,15 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tower_presign::repository::{Content, RepositoryError};
-use tower_presign::{Access, BinaryId, BinaryRepository as _, Target, VersionId};
+use tower_presign::{Access, BinaryId, Target, VersionId};
 
-use super::{Binaries, entity_tag, essence, json};
+use super::{Binaries, Repository, entity_tag, essence, json};
 use crate::access::Caller;
 use crate::fhir::{self, Outcome};
 
 /// `GET /Binary/{id}`
-pub(crate) async fn read(
-    State(binaries): State<Binaries>,
+pub(crate) async fn read<R: Repository>(
+    State(binaries): State<Binaries<R>>,
     _: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -34,8 +34,8 @@ pub(crate) async fn read(
 }
 
 /// `GET /Binary/{id}/_history/{version}`
-pub(crate) async fn vread(
-    State(binaries): State<Binaries>,
+pub(crate) async fn vread<R: Repository>(
+    State(binaries): State<Binaries<R>>,
     _: Caller,
     Path((id, version)): Path<(String, String)>,
     headers: HeaderMap,
@@ -46,7 +46,7 @@ pub(crate) async fn vread(
     binaries.read(&target, accepts_resource(&headers)).await
 }
 
-impl Binaries {
+impl<R: Repository> Binaries<R> {
     async fn read(&self, target: &Target, as_resource: bool) -> Result<Response, Outcome> {
         let located = self.repository.locate(target).await?;
         let key = &located.key;

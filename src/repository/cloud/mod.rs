@@ -351,9 +351,8 @@ impl ObjectStoreRepository {
     /// Where a version's bytes are, and what is known of them.
     async fn find(&self, key: &BinaryKey) -> Result<(Path, GetResult), RepositoryError> {
         let content = layout::content(key.id(), key.version().as_str());
-        let object = match self.stat(&content).await? {
-            Some(object) => object,
-            None => return Err(self.absent(key.id()).await),
+        let Some(object) = self.stat(&content).await? else {
+            return Err(self.absent(key.id()).await);
         };
         match Marker::of(&object) {
             Some(Marker::Deleted) => Err(RepositoryError::Deleted),
@@ -466,9 +465,8 @@ impl BinaryRepository for ObjectStoreRepository {
             return Ok(content(object));
         }
         let path = layout::content(key.id(), key.version().as_str());
-        let object = match self.get(&path, range).await? {
-            Some(object) => object,
-            None => return Err(self.absent(key.id()).await),
+        let Some(object) = self.get(&path, range).await? else {
+            return Err(self.absent(key.id()).await);
         };
         match Marker::of(&object) {
             Some(Marker::Deleted) => Err(RepositoryError::Deleted),

@@ -8,13 +8,38 @@ pub(crate) use create::create;
 use http::HeaderValue;
 pub(crate) use read::{read, vread};
 use tower_presign::repository::RepositoryError;
-use tower_presign::{BinaryKey, FsRepository};
+use tower_presign::{BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository};
 
 use crate::fhir::Outcome;
 
+/// A repository in which Binaries can be made, which is for hosts to do.
+pub(crate) trait Repository: BinaryRepository + Clone {
+    fn create(
+        &self,
+        id: BinaryId,
+        content_type: ContentType,
+    ) -> impl Future<Output = Result<BinaryKey, RepositoryError>> + Send;
+
+    fn delete(&self, id: BinaryId) -> impl Future<Output = Result<(), RepositoryError>> + Send;
+}
+
+impl Repository for FsRepository {
+    async fn create(
+        &self,
+        id: BinaryId,
+        content_type: ContentType,
+    ) -> Result<BinaryKey, RepositoryError> {
+        self.create(id, content_type).await
+    }
+
+    async fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
+        self.delete(id).await
+    }
+}
+
 #[derive(Clone)]
-pub(crate) struct Binaries {
-    pub(crate) repository: FsRepository,
+pub(crate) struct Binaries<R> {
+    pub(crate) repository: R,
     /// In bytes.
     pub(crate) max_upload: u64,
 }

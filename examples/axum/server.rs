@@ -1,0 +1,190 @@
+//! The server, whatever keeps its content.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use http::Method;
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, ETAG};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutError};
+use tower_presign::{PresignLayer, UrlSigner};
+
+use crate::access::{self, Tokens};
+use crate::binary::{self, Binaries, Repository};
+use crate::settings::Settings;
+use crate::{conformance, fhir, page};
+
+/// For how long an upload may send nothing.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Serves until the process is told to stop. `configure` may change the layer; `place` is where the
+/// content is, for people.
+pub(crate) async fn run(
+    settings: &Settings,
+    repository: impl Repository,
+    place: &str,
+    configure: impl FnOnce(PresignLayer) -> PresignLayer,
+) -> Result<(), Box<dyn Error>> {
+    // First, since with port 0 only the listener knows the address that URLs must point to.
+    let listener = TcpListener::bind(&settings.listen)
+        .await
+        .map_err(|error| format!("PRESIGN_LISTEN={}: {error}", settings.listen))?;
+    let origin = origin(listener.local_addr()?);
+    let layer = configure(presign(settings, &origin, repository.clone())?);
+
+    let app = app(settings, repository, layer);
+    println!("{}", introduction(settings, &origin, place));
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop_signal())
+        .await?;
+    Ok(())
+}
+
+fn app<R: Repository>(settings: &Settings, repository: R, layer: PresignLayer) -> Router {
+    let binaries = Binaries {
+        repository,
+        max_upload: settings.max_upload,
+    };
+    let fhir = Router::new()
+        .route("/metadata", get(conformance::capability_statement))
+        .route(
+            "/OperationDefinition/Binary-presigned-url",
+            get(conformance::operation_definition),
+        )
+        .route("/Binary", post(binary::create::<R>))
+        .route("/Binary/{id}", get(binary::read::<R>))
+        .route("/Binary/{id}/_history/{version}", get(binary::vread::<R>))
+        .method_not_allowed_fallback(fhir::method_not_allowed)
+        .fallback(fhir::not_found)
+        .with_state(binaries);
+
+    let tokens = Tokens::new(&settings.token, &settings.read_token);
+    // The first layer is the outermost. CORS headers must be on refusals too, or a page cannot
+    // read why it was refused; and the caller must be known when the presign layer asks.
+    let layers = ServiceBuilder::new()
+        .layer(cors())
+        .layer(middleware::from_fn_with_state(tokens, access::identify))
+        .layer(RequestBodyTimeoutLayer::new(IDLE_LIMIT))
+        .layer(layer);
+    Router::new()
+        .merge(page::routes())
+        .nest("/fhir/R4", fhir)
+        .fallback(fhir::not_found)
+        .layer(layers)
+}
+
+fn presign(
+    settings: &Settings,
+    origin: &str,
+    repository: impl Repository,
+) -> Result<PresignLayer, Box<dyn Error>> {
+    let storage_url = settings.storage_url(origin);
+    let signer = UrlSigner::new(settings.keyring()?, &storage_url)
+        .map_err(|error| format!("PRESIGN_STORAGE_URL={storage_url}: {error}"))?;
+    if signer.base_path().is_empty() {
+        // The layer would take every path for itself.
+        let problem = "it needs a path of its own, such as /storage";
+        return Err(format!("PRESIGN_STORAGE_URL={storage_url}: {problem}").into());
+    }
+    Ok(PresignLayer::new(signer, repository, access::authorize)
+        .fhir_base("/fhir/R4")
+        .default_lifetime(settings.ttl)
+        .max_upload(settings.max_upload)
+        .timeout_error::<TimeoutError>())
+}
+
+/// Lets pages of any origin use the server: callers are known by their tokens and signatures, not
+/// by cookies, so there is nothing that a foreign page could borrow.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::PUT,
+            Method::POST,
+            Method::OPTIONS,
+        ])
+        // Not `Any`: the wildcard leaves out `Authorization`.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([ETAG, ACCEPT_RANGES, CONTENT_RANGE, CONTENT_DISPOSITION])
+        .max_age(Duration::from_secs(60 * 60))
+}
+
+/// Where a client on this machine reaches the server.
+fn origin(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    // A storage base URL must not name the port that its scheme implies.
+    let origin = format!("http://{address}");
+    origin
+        .strip_suffix(":80")
+        .map_or(origin.clone(), str::to_owned)
+}
+
+/// What the server prints when it is ready. The commands can be pasted into bash as they are.
+fn introduction(settings: &Settings, origin: &str, place: &str) -> String {
+    let token = &settings.token;
+    format!(
+        r#"Demo page: {origin}/
+FHIR base: {origin}/fhir/R4
+Content:   {place}
+
+To try it, paste this into bash:
+
+api={origin}/fhir/R4
+auth='Authorization: Bearer {token}'
+file=$(mktemp)
+head -c 3000000 /dev/urandom > "$file"
+
+id=$(curl -sSf -H "$auth" -H 'Content-Type: application/fhir+json' \
+  -d '{{"resourceType":"Binary","contentType":"application/octet-stream"}}' \
+  "$api/Binary" | sed 's/.*"id":"\([^"]*\)".*/\1/')
+write_url=$(curl -sSf -H "$auth" "$api/Binary/$id/\$presigned-url?upload=true" \
+  | sed 's/.*"valueUri":"\([^"]*\)".*/\1/')
+curl -sSf -H 'Content-Type: application/octet-stream' -T "$file" "$write_url"
+
+read_url=$(curl -sSf -H "$auth" "$api/Binary/$id/\$presigned-url" \
+  | sed 's/.*"valueUri":"\([^"]*\)".*/\1/')
+curl -sSf -o "$file.copy" "$read_url"
+cmp "$file" "$file.copy" && echo 'The content came back as it was sent.'
+"#
+    )
+}
+
+/// Completes when the server is told to stop. It then accepts nothing new, and ends when the
+/// requests that it has are done.
+async fn stop_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Without a handler the signal ends the process by itself.
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}
