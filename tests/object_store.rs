@@ -97,6 +97,10 @@ async fn objects(engine: &Engine, folder: &str, id: &str) -> usize {
 }
 
 async fn the_contract_is_kept(engine: Engine) {
+    if !engine.is_write_once {
+        eprintln!("skipped: of racing uploads, this store lets each win");
+        return;
+    }
     contract::check(|| async {
         let id = BinaryId::unique();
         let content_type = ContentType::new("text/plain; charset=utf-8").unwrap();
@@ -223,6 +227,10 @@ async fn old_versions_stay_readable(engine: Engine) {
 }
 
 async fn of_racing_uploads_one_wins(engine: Engine) {
+    if !engine.is_write_once {
+        eprintln!("skipped: of racing uploads, this store lets each win");
+        return;
+    }
     for length in [1000, LARGE] {
         let (first, id) = layer_with_png(&engine).await;
         // What the servers have in common is the bucket, the key and the base URL.

@@ -40,6 +40,8 @@ pub const SECRET_KEY: &str = "secret-key";
 pub struct Engine {
     pub store: Arc<dyn ObjectStore>,
     pub repository: ObjectStoreRepository,
+    /// Whether it refuses to put an object twice.
+    pub is_write_once: bool,
     _server: Option<S3Server>,
 }
 
@@ -49,6 +51,7 @@ impl Engine {
         Some(Self {
             repository: ObjectStoreRepository::open(store.clone()).await.unwrap(),
             store,
+            is_write_once: true,
             _server: None,
         })
     }
@@ -58,6 +61,7 @@ impl Engine {
         Some(Self {
             repository: server.repository().await,
             store: server.bucket(),
+            is_write_once: true,
             _server: Some(server),
         })
     }
@@ -81,6 +85,7 @@ impl Engine {
         Some(Self {
             repository: ObjectStoreRepository::open(store.clone()).await.unwrap(),
             store,
+            is_write_once: true,
             _server: None,
         })
     }
@@ -97,16 +102,16 @@ impl Engine {
             .with_allow_http(true)
             .build();
         let store = Arc::new(store.unwrap());
-        let repository = match ObjectStoreRepository::open(store.clone()).await {
-            Ok(repository) => repository,
-            Err(error) => {
-                eprintln!("{error}: {:?}", std::error::Error::source(&error));
-                ObjectStoreRepository::open_without_write_once(store.clone())
-            }
-        };
+        let opened = ObjectStoreRepository::open(store.clone()).await;
+        let is_write_once = opened.is_ok();
+        let repository = opened.unwrap_or_else(|error| {
+            eprintln!("{error}: {:?}", std::error::Error::source(&error));
+            ObjectStoreRepository::open_without_write_once(store.clone())
+        });
         Some(Self {
             repository: repository.with_signer(store.clone(), SigningProtocol::S3),
             store,
+            is_write_once,
             _server: None,
         })
     }

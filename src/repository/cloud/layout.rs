@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Attribute, Attributes, GetResult};
 
@@ -54,9 +55,9 @@ pub(super) fn number(content: &Path) -> u64 {
 pub(super) enum Marker {
     /// The content itself, put by the request that made up this name.
     Content(String),
-    /// Empty; the content is the large object of this name.
+    /// A stand-in; the content is the large object of this name.
     Large(String),
-    /// Empty; there is no content any more.
+    /// A stand-in; there is no content any more.
     Deleted,
 }
 
@@ -80,6 +81,12 @@ impl Marker {
     /// The name in the text of a [`Marker::Large`].
     pub(super) fn large_name(text: &str) -> Option<&str> {
         text.strip_prefix(LARGE)
+    }
+
+    /// What is in an object that stands in for content. Not nothing: stores stumble over ranges of
+    /// empty objects.
+    pub(super) fn stand_in(&self) -> Bytes {
+        Bytes::from(self.to_string())
     }
 
     pub(super) fn attributes(&self, content_type: &str) -> Attributes {

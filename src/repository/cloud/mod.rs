@@ -45,7 +45,7 @@ const CONCURRENCY: usize = 16;
 ///
 /// | object | |
 /// |---|---|
-/// | `binaries/{id}` | empty; its content type is the Binary's |
+/// | `binaries/{id}` | nothing; its content type is the Binary's |
 /// | `content/{id}/{version}` | a version's content; of a large one, where that is |
 /// | `large/{id}/{version}/{…}` | content of more than 5 MiB, uploaded in parts |
 ///
@@ -191,7 +191,7 @@ impl ObjectStoreRepository {
     }
 
     /// Deletes a Binary with all its content, for good: its id is not used again. What remains is
-    /// one empty object for each version.
+    /// one small object for each version.
     ///
     /// If this fails, or is cut short by the end of the process, some versions may still be there:
     /// call it again.
@@ -219,7 +219,7 @@ impl ObjectStoreRepository {
             let tombstone = Marker::Deleted;
             let octets = mime::APPLICATION_OCTET_STREAM.as_ref();
             match self
-                .put_new(&content, Bytes::new(), octets, &tombstone)
+                .put_new(&content, tombstone.stand_in(), octets, &tombstone)
                 .await
             {
                 Err(RepositoryError::AlreadyWritten) => self.bury(&content).await?,
@@ -247,7 +247,8 @@ impl ObjectStoreRepository {
             attributes: Marker::Deleted.attributes(octets),
             ..PutOptions::default()
         };
-        let put = self.store.put_opts(path, Bytes::new().into(), options);
+        let content = Marker::Deleted.stand_in();
+        let put = self.store.put_opts(path, content.into(), options);
         put.await.map_err(error::from_store)?;
         Ok(())
     }
@@ -302,21 +303,25 @@ impl ObjectStoreRepository {
         path: &Path,
         range: Option<ByteRange>,
     ) -> Result<Option<GetResult>, RepositoryError> {
+        let range_of_store = match range {
+            None => None,
+            // Some stores count with a sign.
+            Some(ByteRange::FromTo(first, last)) if last < i64::MAX as u64 => {
+                Some(GetRange::Bounded(first..last + 1))
+            }
+            Some(ByteRange::FromTo(first, _) | ByteRange::From(first)) => {
+                Some(GetRange::Offset(first))
+            }
+            // Azure knows no suffix ranges, and others stumble when the content is shorter.
+            Some(range @ ByteRange::Last(_)) => return self.get_resolved(path, range).await,
+        };
         let options = GetOptions {
-            range: range.map(|range| match range {
-                // Some stores count with a sign.
-                ByteRange::FromTo(first, last) if last < i64::MAX as u64 => {
-                    GetRange::Bounded(first..last + 1)
-                }
-                ByteRange::FromTo(first, _) | ByteRange::From(first) => GetRange::Offset(first),
-                ByteRange::Last(count) => GetRange::Suffix(count),
-            }),
+            range: range_of_store,
             ..GetOptions::default()
         };
         match (self.store.get_opts(path, options).await, range) {
             (Err(StoreError::NotFound { .. }), _) => Ok(None),
-            // Stores tell in ways of their own that a range lies outside, and Azure knows no
-            // suffix ranges at all.
+            // Stores tell in ways of their own that a range lies outside.
             (Err(_), Some(range)) => self.get_resolved(path, range).await,
             (Ok(object), Some(range)) if object.range.is_empty() && is_content(&object) => {
                 range.resolve(object.meta.size)?;
@@ -572,7 +577,7 @@ impl ObjectStoreRepository {
         let committed = if is_abandoned() {
             Err(abandoned())
         } else {
-            self.put_new(&path, Bytes::new(), content_type, &large)
+            self.put_new(&path, large.stand_in(), content_type, &large)
                 .await
         };
         // After any other error the version may have become visible all the same.
