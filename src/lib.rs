@@ -81,7 +81,7 @@
 //!
 //! A secret that works for whoever holds it, in full view in address bars and logs. Hence:
 //!
-//! - Keep lifetimes short ([`Terms::lifetime`]), and query strings out of logs.
+//! - Keep lifetimes short ([`Terms::lifetime`]), and query strings out of logs ([`RedactedUri`]).
 //! - To take back a single URL, refuse it in [`AccessPolicy::redeem`]; to take back all, drop the
 //!   key from the ring ([`UrlSigner::set_keyring`]).
 //! - A read URL shows strangers' content on your origin. Downloads carry headers that keep
@@ -108,6 +108,8 @@
 //! - `fs` (default): [`FsRepository`]. Brings tokio.
 //! - `test-util`: `repository::contract`, a test suite for implementations of
 //!   [`BinaryRepository`].
+//! - `tracing`: `events`, one for each mint, refusal, download and upload, for logs and audit
+//!   trails.
 //!
 //! [tower]: https://docs.rs/tower
 
@@ -120,12 +122,16 @@ mod binary;
 mod body;
 mod config;
 mod content_type;
+#[cfg(feature = "tracing")]
+pub mod events;
 mod filename;
 mod future;
 mod layer;
 mod operation;
 mod outcome;
 mod policy;
+mod record;
+mod redacted_uri;
 pub mod repository;
 mod request_body;
 mod route;
@@ -145,6 +151,7 @@ pub use filename::Filename;
 pub use future::ResponseFuture;
 pub use layer::PresignLayer;
 pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Terms};
+pub use redacted_uri::RedactedUri;
 #[cfg(feature = "fs")]
 pub use repository::FsRepository;
 pub use repository::{BinaryRepository, MemoryRepository, Target};
