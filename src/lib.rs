@@ -75,7 +75,8 @@
 //!
 //! A [`BinaryRepository`], which keeps the bytes: [`FsRepository`] and [`MemoryRepository`] are
 //! here, and the [`repository`] module shows how to write another. And an [`AccessPolicy`], which
-//! decides who may have a URL: an `async fn` is enough.
+//! decides who may have a URL: an `async fn` is enough. For the host's `CapabilityStatement`, the
+//! operation is described in [`fhir`].
 //!
 //! # What a presigned URL is
 //!
@@ -124,6 +125,7 @@ mod config;
 mod content_type;
 #[cfg(feature = "tracing")]
 pub mod events;
+pub mod fhir;
 mod filename;
 mod future;
 mod layer;

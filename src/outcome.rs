@@ -201,13 +201,19 @@ impl Refusal {
         self.with_header(ETAG, entity_tag(version))
     }
 
+    /// What is wrong, for developers.
+    pub(crate) fn diagnostics(&self) -> &str {
+        let of_code = self.code.row().diagnostics;
+        self.diagnostics.as_deref().unwrap_or(of_code)
+    }
+
     pub(crate) fn into_response(self) -> Response<Bytes> {
         let Row {
             code,
             status,
             issue_type,
             text,
-            diagnostics,
+            ..
         } = self.code.row();
         let outcome = OperationOutcome {
             resource_type: "OperationOutcome",
@@ -218,7 +224,7 @@ impl Refusal {
                     coding: [Coding { code }],
                     text,
                 },
-                diagnostics: self.diagnostics.as_deref().unwrap_or(diagnostics),
+                diagnostics: self.diagnostics(),
             }],
         };
         let mut response = json_response(status, &outcome);

@@ -8,7 +8,7 @@
 //! | `GET /` | [`page`], a page to try it in a browser |
 //! | `POST /fhir/R4/Binary` | [`binary`] |
 //! | `GET /fhir/R4/Binary/{id}` and `…/_history/{version}` | [`binary`] |
-//! | `GET /fhir/R4/metadata` | [`conformance`] |
+//! | `GET /fhir/R4/metadata` and `…/OperationDefinition/Binary-presigned-url` | [`conformance`] |
 //! | `GET` and `POST /fhir/R4/Binary/{id}/$presigned-url` | the layer |
 //! | `GET` and `PUT` below `/storage` | the layer |
 
@@ -81,11 +81,7 @@ fn app(
         max_upload: settings.max_upload,
     };
     let fhir = Router::new()
-        .route("/metadata", get(conformance::capability_statement))
-        .route(
-            "/OperationDefinition/Binary-presigned-url",
-            get(conformance::operation_definition),
-        )
+        .merge(conformance::routes(&format!("{origin}/fhir/R4")))
         .route("/Binary", post(binary::create))
         .route("/Binary/{id}", get(binary::read))
         .route("/Binary/{id}/_history/{version}", get(binary::vread))

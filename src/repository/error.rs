@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::io;
 
-use http::HeaderValue;
+use bytes::Bytes;
 use http::header::CONTENT_RANGE;
+use http::{HeaderValue, Response};
 
 use crate::outcome::{Code, Refusal};
 
@@ -55,6 +56,24 @@ impl RepositoryError {
     /// Wraps an error as [`Internal`](Self::Internal).
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::Internal(source.into())
+    }
+
+    /// The `OperationOutcome` that the layer itself would answer with, for what a host does with
+    /// the repository in handlers of its own.
+    ///
+    /// It has the status, the stable code and the headers of the layer's refusals. It does not have
+    /// the source: log it before.
+    ///
+    /// ```
+    /// use tower_presign::repository::RepositoryError;
+    ///
+    /// let response = RepositoryError::NotFound.into_response();
+    /// assert_eq!(response.status(), 404);
+    /// assert_eq!(response.headers()["content-type"], "application/fhir+json");
+    /// ```
+    #[must_use]
+    pub fn into_response(self) -> Response<Bytes> {
+        Refusal::from(self).into_response()
     }
 }
 
