@@ -37,7 +37,7 @@
 //! A `HEAD` request and a 304 send none. The code of a download that breaks off because the
 //! repository fails is that of the [`RepositoryError`], although the status was 200.
 //!
-//! No event contains a signature, a secret, a query, a file name, a context, or a header. `error` is
+//! No event contains a signature, a secret, a query, a file name, a context or a header. `error` is
 //! what the repository says: an implementation must keep its own secrets out of its errors.
 //!
 //! # A host's own logs
@@ -80,6 +80,8 @@
 //! it under load or lose it in a crash; a policy makes sure that nothing happens unrecorded:
 //!
 //! ```
+//! use std::time::SystemTime;
+//!
 //! use http::Extensions;
 //! use serde_json::{Value, json};
 //! use tower_presign::{Access, AccessPolicy, BinaryId, Denial, MintRequest, RedeemRequest, Terms};
@@ -98,7 +100,8 @@
 //! impl<P: AccessPolicy> AccessPolicy for Audited<P> {
 //!     async fn mint(&self, request: MintRequest) -> Result<Terms, Denial> {
 //!         let (id, access) = (request.id(), request.access());
-//!         let mut event = audit_event("Requested a presigned URL", id, access, request.extensions());
+//!         let what = "Asked for a presigned URL";
+//!         let mut event = audit_event(what, id, access, request.extensions());
 //!         let decision = self.policy.mint(request).await;
 //!         event["outcome"] = json!(if decision.is_ok() { "0" } else { "4" });
 //!         self.trail.record(event).await?;
@@ -108,8 +111,9 @@
 //!     async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
 //!         self.policy.redeem(request).await?;
 //!         let (grant, extensions) = (request.grant(), &request.parts().extensions);
-//!         let event = audit_event("Used a presigned URL", grant.key.id(), grant.access(), extensions);
-//!         self.trail.record(event).await
+//!         let (id, access) = (grant.key.id(), grant.access());
+//!         let what = "Used a presigned URL";
+//!         self.trail.record(audit_event(what, id, access, extensions)).await
 //!     }
 //! }
 //!
@@ -132,7 +136,7 @@
 //!             "code": "rest",
 //!         },
 //!         "action": match access { Access::Read => "R", Access::Write => "U" },
-//!         "recorded": humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string(),
+//!         "recorded": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
 //!         "outcome": "0",
 //!         "outcomeDesc": what,
 //!         "agent": [agent],
@@ -174,11 +178,109 @@
 //! # }
 //! ```
 //!
-//! For whether content arrived, and how much of it, add the events: a
-//! [`Subscriber`](tracing::Subscriber) or a layer of `tracing-subscriber` that listens to the
-//! targets `tower_presign::download` and `tower_presign::upload` can write a second `AuditEvent`,
-//! with the `outcome` that `code` tells. `id`, `version` and the time join the two; in a span that
-//! has the request's id, the request's id does.
+//! That says who was let in. Whether the content arrived, and how much of it, the events add, as a
+//! second `AuditEvent`, with the best effort that is in their nature:
+//!
+//! ```
+//! use std::fmt::Debug;
+//! use std::sync::mpsc::Sender;
+//! use std::time::SystemTime;
+//!
+//! use serde_json::{Map, Value, json};
+//! use tracing::field::{Field, Visit};
+//! use tracing::{Event, Subscriber};
+//! use tracing_subscriber::layer::{Context, Layer};
+//!
+//! /// Tells how downloads and uploads ended. The receiver writes it down, for a subscriber must
+//! /// not wait.
+//! struct Transfers(Sender<Value>);
+//!
+//! impl<S: Subscriber> Layer<S> for Transfers {
+//!     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+//!         let action = match event.metadata().target() {
+//!             "tower_presign::download" => "R",
+//!             "tower_presign::upload" => "U",
+//!             _ => return,
+//!         };
+//!         let mut fields = Fields::default();
+//!         event.record(&mut fields);
+//!         let Fields(fields) = fields;
+//!         let detail = |name: &str| {
+//!             json!({ "type": name, "valueString": fields[name].to_string() })
+//!         };
+//!         let (id, version) = (text(&fields["id"]), text(&fields["version"]));
+//!         let audit_event = json!({
+//!             "resourceType": "AuditEvent",
+//!             "type": {
+//!                 "system": "http://terminology.hl7.org/CodeSystem/audit-event-type",
+//!                 "code": "rest",
+//!             },
+//!             "action": action,
+//!             "recorded": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+//!             "outcome": if fields["code"] == "ok" { "0" } else { "8" },
+//!             "outcomeDesc": fields["code"],
+//!             "agent": [{ "requestor": true, "name": "The holder of a presigned URL" }],
+//!             "source": { "observer": { "display": "binary-server" } },
+//!             "entity": [{
+//!                 "what": { "reference": format!("Binary/{id}/_history/{version}") },
+//!                 "detail": [detail("bytes"), detail("duration")],
+//!             }],
+//!         });
+//!         if self.0.send(audit_event).is_err() {
+//!             eprintln!("nobody writes the audit trail any more");
+//!         }
+//!     }
+//! }
+//!
+//! fn text(value: &Value) -> &str {
+//!     value.as_str().unwrap_or_default()
+//! }
+//!
+//! #[derive(Default)]
+//! struct Fields(Map<String, Value>);
+//!
+//! impl Visit for Fields {
+//!     fn record_u64(&mut self, field: &Field, value: u64) {
+//!         self.0.insert(field.name().into(), value.into());
+//!     }
+//!     fn record_f64(&mut self, field: &Field, value: f64) {
+//!         self.0.insert(field.name().into(), value.into());
+//!     }
+//!     fn record_str(&mut self, field: &Field, value: &str) {
+//!         self.0.insert(field.name().into(), value.into());
+//!     }
+//!     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+//!         self.0.insert(field.name().into(), format!("{value:?}").into());
+//!     }
+//! }
+//! # use tower::ServiceExt as _;
+//! # use tower_presign::{Access, AllowAll, BinaryId, ContentType, MemoryRepository, PresignLayer, SigningKey, Terms, UrlSigner};
+//! # use tracing_subscriber::layer::SubscriberExt as _;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (sender, trail) = std::sync::mpsc::channel();
+//! # let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(Transfers(sender)));
+//! # let key = SigningKey::new("a", b"a secret of 32 bytes, better random")?;
+//! # let signer = UrlSigner::new(key, "https://example.com/storage")?;
+//! # let repository = MemoryRepository::new();
+//! # let id = BinaryId::new("scan")?;
+//! # repository.create(id, ContentType::new("image/png")?)?;
+//! # let layer = PresignLayer::new(signer, repository, AllowAll);
+//! # let url = layer.presign(id, Access::Write, Terms::new()).await?;
+//! # let inner = tower::service_fn(async |_| Ok::<_, std::io::Error>(http::Response::<String>::default()));
+//! # let request = http::Request::put(url.as_str()).header("content-type", "image/png");
+//! # tower::Layer::layer(&layer, inner).oneshot(request.body("content".to_owned())?).await?;
+//! # let audit_event = trail.try_recv()?;
+//! # assert_eq!(audit_event["outcome"], "0");
+//! # assert_eq!(audit_event["entity"][0]["what"]["reference"], "Binary/scan/_history/1");
+//! # assert_eq!(audit_event["entity"][0]["detail"][0], json!({ "type": "bytes", "valueString": "7" }));
+//! # assert!(trail.try_recv().is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The Binary, its version and the time join the two; a request's id does so exactly, if the policy
+//! finds it in the request's extensions, and the subscriber in the span around the event.
 //!
 //! [`RepositoryError`]: crate::repository::RepositoryError
 //! [`RedactedUri`]: crate::RedactedUri
