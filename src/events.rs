@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `mint` | `tower_presign::mint` | a URL has been given |
 //! | `download` | `tower_presign::download` | a read URL's response has been sent, or has broken off |
-//! | `upload` | `tower_presign::upload` | content has been stored, or has arrived in part and was not |
+//! | `upload` | `tower_presign::upload` | content has been stored, or its upload has broken off |
 //! | `refusal` | `tower_presign::refusal` | there was no URL, or no content moved |
 //!
 //! | field | type | |

@@ -1,12 +1,17 @@
 //! `refusal`: there was no URL, or no content moved.
 
+use std::future::Future as _;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use axum::body::Body;
 use http::Method;
+use tower_presign::PresignLayer;
 use tower_presign::repository::RepositoryError;
 use tracing::Level;
 
 use super::support::repository::{Failing, Failure, Shelf};
-use super::support::{BASE, NOW, at, request, scan};
+use super::support::{BASE, NOW, at, request, scan, signer};
 use super::{Host, Message, OPERATION};
 
 // The operation
@@ -60,6 +65,23 @@ async fn a_bad_call_of_the_operation_is_told_with_what_is_known_by_then() {
             ("code", "not-found"),
             ("status", "404"),
         ],
+    );
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_before_the_answer_got_no_url() {
+    let undecided = async |_| std::future::pending().await;
+    let layer = PresignLayer::new(signer(), scan("image/png"), undecided);
+    let host = Host::with(layer);
+    {
+        let asking = request(Method::GET, OPERATION, &[], Body::empty());
+        let mut answer = pin!(host.send(asking));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(answer.as_mut().poll(&mut context).is_pending());
+    }
+    host.told().assert(
+        "refusal",
+        &[("id", "scan"), ("access", "read"), ("code", "aborted")],
     );
 }
 

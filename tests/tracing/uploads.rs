@@ -1,4 +1,4 @@
-//! `upload`: content has been stored, or has arrived in part and was not.
+//! `upload`: content has been stored, or its upload has broken off.
 
 use std::future::Future as _;
 use std::io;
