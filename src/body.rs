@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::repository::{Content, ContentStream};
+use crate::record::Record;
+use crate::repository::{Content, ContentStream, RepositoryError};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -96,6 +97,7 @@ pub(crate) enum OwnBody {
     Content {
         stream: ContentStream,
         left: u64,
+        record: Record,
     },
 }
 
@@ -103,6 +105,10 @@ pub(crate) enum OwnBody {
 #[derive(Debug, thiserror::Error)]
 #[error("the content does not have the length that the repository announced")]
 struct WrongLength;
+
+fn wrong_length() -> RepositoryError {
+    RepositoryError::internal(WrongLength)
+}
 
 impl OwnBody {
     pub(crate) fn empty() -> Self {
@@ -117,6 +123,22 @@ impl OwnBody {
         Self::Content {
             left: content.range.end.saturating_sub(content.range.start),
             stream: content.stream,
+            record: Record::default(),
+        }
+    }
+
+    /// Has `record` follow the body to its end.
+    pub(crate) fn recorded(self, mut record: Record) -> Self {
+        match self {
+            Self::Content { stream, left, .. } if left > 0 => Self::Content {
+                stream,
+                left,
+                record,
+            },
+            body => {
+                record.complete();
+                body
+            }
         }
     }
 }
@@ -133,18 +155,24 @@ impl Body for OwnBody {
             Self::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             // The end is known from `left`: asking the stream once more could only cost time.
             Self::Content { left: 0, .. } => Poll::Ready(None),
-            Self::Content { stream, left } => stream.as_mut().poll_next(cx).map(|next| {
-                Some(match next {
-                    Some(Ok(bytes)) => match left.checked_sub(bytes.len() as u64) {
-                        Some(less) => {
-                            *left = less;
-                            Ok(Frame::data(bytes))
-                        }
-                        None => Err(WrongLength.into()),
-                    },
-                    Some(Err(error)) => Err(error.into()),
-                    None => Err(WrongLength.into()),
-                })
+            Self::Content {
+                stream,
+                left,
+                record,
+            } => stream.as_mut().poll_next(cx).map(|next| {
+                let chunk = next.unwrap_or_else(|| Err(wrong_length()));
+                let chunk = chunk.and_then(|bytes| {
+                    let sent = bytes.len();
+                    *left = left.checked_sub(sent as u64).ok_or_else(wrong_length)?;
+                    record.sent(sent);
+                    Ok(bytes)
+                });
+                match &chunk {
+                    Ok(_) if *left == 0 => record.complete(),
+                    Ok(_) => {}
+                    Err(error) => record.failed(error),
+                }
+                Some(chunk.map(Frame::data).map_err(Into::into))
             }),
         }
     }

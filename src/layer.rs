@@ -11,6 +11,7 @@ use crate::binary::BinaryId;
 use crate::config::{Config, Halves};
 use crate::operation;
 use crate::policy::{AccessPolicy, Terms};
+use crate::record::Record;
 use crate::repository::{BinaryRepository, RepositoryError, Target};
 use crate::service::Presign;
 use crate::url::{Access, PresignedUrl, UrlSigner};
@@ -178,7 +179,20 @@ impl PresignLayer {
         access: Access,
         terms: Terms,
     ) -> Result<PresignedUrl, RepositoryError> {
-        operation::issue(&self.config, Target::new(id, access), terms).await
+        let mut record = Record::new();
+        record.subject(id, None);
+        record.access(access);
+        let target = Target::new(id, access);
+        match operation::issue(&self.config, target, terms, &mut record).await {
+            Ok(presigned) => {
+                record.complete();
+                Ok(presigned)
+            }
+            Err(error) => {
+                record.failed(&error);
+                Err(error)
+            }
+        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {

@@ -75,13 +75,14 @@
 //!
 //! A [`BinaryRepository`], which keeps the bytes: [`FsRepository`] and [`MemoryRepository`] are
 //! here, and the [`repository`] module shows how to write another. And an [`AccessPolicy`], which
-//! decides who may have a URL: an `async fn` is enough.
+//! decides who may have a URL: an `async fn` is enough. For the host's `CapabilityStatement`, the
+//! operation is described in [`fhir`].
 //!
 //! # What a presigned URL is
 //!
 //! A secret that works for whoever holds it, in full view in address bars and logs. Hence:
 //!
-//! - Keep lifetimes short ([`Terms::lifetime`]), and query strings out of logs.
+//! - Keep lifetimes short ([`Terms::lifetime`]), and query strings out of logs ([`RedactedUri`]).
 //! - To take back a single URL, refuse it in [`AccessPolicy::redeem`]; to take back all, drop the
 //!   key from the ring ([`UrlSigner::set_keyring`]).
 //! - A read URL shows strangers' content on your origin. Downloads carry headers that keep
@@ -108,6 +109,8 @@
 //! - `fs` (default): [`FsRepository`]. Brings tokio.
 //! - `test-util`: `repository::contract`, a test suite for implementations of
 //!   [`BinaryRepository`].
+//! - `tracing`: `events`, one for each mint, refusal, download and upload, for logs and audit
+//!   trails.
 //!
 //! [tower]: https://docs.rs/tower
 
@@ -121,12 +124,17 @@ mod body;
 mod config;
 mod content_disposition;
 mod content_type;
+#[cfg(feature = "tracing")]
+pub mod events;
+pub mod fhir;
 mod filename;
 mod future;
 mod layer;
 mod operation;
 mod outcome;
 mod policy;
+mod record;
+mod redacted_uri;
 pub mod repository;
 mod request_body;
 mod route;
@@ -146,6 +154,7 @@ pub use filename::Filename;
 pub use future::ResponseFuture;
 pub use layer::PresignLayer;
 pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Terms};
+pub use redacted_uri::RedactedUri;
 #[cfg(feature = "fs")]
 pub use repository::FsRepository;
 pub use repository::{BinaryRepository, MemoryRepository, Target};

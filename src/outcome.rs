@@ -1,6 +1,8 @@
 //! Every refusal: its code, its status, and the `OperationOutcome` that says so.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
@@ -147,6 +149,8 @@ pub(crate) struct Refusal {
     diagnostics: Option<Cow<'static, str>>,
     /// The one header that some statuses need.
     header: Option<(HeaderName, HeaderValue)>,
+    /// What went wrong inside: for the operator, never for the client.
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Refusal {
@@ -162,6 +166,15 @@ impl Refusal {
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.header = Some((name, value));
         self
+    }
+
+    pub(crate) fn with_source(mut self, source: Box<dyn Error + Send + Sync>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
@@ -188,13 +201,19 @@ impl Refusal {
         self.with_header(ETAG, entity_tag(version))
     }
 
+    /// What is wrong, for developers.
+    pub(crate) fn diagnostics(&self) -> &str {
+        let of_code = self.code.row().diagnostics;
+        self.diagnostics.as_deref().unwrap_or(of_code)
+    }
+
     pub(crate) fn into_response(self) -> Response<Bytes> {
         let Row {
             code,
             status,
             issue_type,
             text,
-            diagnostics,
+            ..
         } = self.code.row();
         let outcome = OperationOutcome {
             resource_type: "OperationOutcome",
@@ -205,7 +224,7 @@ impl Refusal {
                     coding: [Coding { code }],
                     text,
                 },
-                diagnostics: self.diagnostics.as_deref().unwrap_or(diagnostics),
+                diagnostics: self.diagnostics(),
             }],
         };
         let mut response = json_response(status, &outcome);
@@ -222,6 +241,7 @@ impl From<Code> for Refusal {
             code,
             diagnostics: None,
             header: (code == Code::Unavailable).then_some((RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            source: None,
         }
     }
 }

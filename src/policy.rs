@@ -1,13 +1,15 @@
 //! Who may have a presigned URL, on which terms, and whether it may still be used.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderValue, Response};
 
 use crate::binary::BinaryId;
 use crate::filename::Filename;
@@ -290,7 +292,23 @@ impl Denial {
     pub fn unavailable() -> Self {
         Self(Code::Unavailable.into())
     }
+
+    /// The `OperationOutcome` that the layer itself would answer with, for handlers of the host
+    /// that deny something too.
+    #[must_use]
+    pub fn into_response(self) -> Response<Bytes> {
+        self.0.into_response()
+    }
 }
+
+/// The stable code, and the sentence for developers.
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code.row().code, self.0.diagnostics())
+    }
+}
+
+impl Error for Denial {}
 
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Self {

@@ -13,6 +13,7 @@ use crate::body::{BoxError, OwnBody, ResponseBody};
 use crate::config::Config;
 use crate::future::ResponseFuture;
 use crate::operation;
+use crate::record::Record;
 use crate::request_body::RequestBody;
 use crate::route::{Route, Subject};
 use crate::storage;
@@ -74,15 +75,21 @@ async fn answer(
     mut body: RequestBody,
 ) -> Response<OwnBody> {
     let is_head = parts.method == Method::HEAD;
+    let mut record = Record::new();
     let answer = match half {
-        Half::Operation(subject) => operation::mint(config, subject, parts, &mut body)
+        Half::Operation(subject) => operation::mint(config, subject, parts, &mut body, &mut record)
             .await
             .map(|response| response.map(OwnBody::full)),
-        Half::Storage => storage::serve(config, &parts, &mut body).await,
+        Half::Storage => storage::serve(config, &parts, &mut body, &mut record).await,
     };
     let mut response = match answer {
-        Ok(response) => response,
+        Ok(response) => {
+            record.answered(response.status());
+            response.map(|body| body.recorded(record))
+        }
         Err(refusal) => {
+            // Before the rest of the body is awaited, which may take long.
+            record.refused(&refusal);
             body.drain().await;
             refusal.into_response().map(OwnBody::full)
         }

@@ -64,7 +64,9 @@ async fn the_capability_statement_lists_the_operation() {
     assert_eq!(operation["name"], "presigned-url");
 
     let definition = operation["definition"].as_str().unwrap();
-    let answer = server.get(format!("/fhir/R4/{definition}")).send().await;
+    let (_, path) = definition.split_once("/fhir/R4/").unwrap();
+    let answer = server.get(format!("/fhir/R4/{path}")).send().await;
+    assert_eq!(answer.json()["url"], definition);
     assert_eq!(answer.json()["code"], "presigned-url");
 }
 

@@ -72,9 +72,7 @@ on_every_engine! {
 const LARGE: usize = 11 * 1024 * 1024 + 7;
 
 fn bytes(length: usize, seed: usize) -> Bytes {
-    (0..length)
-        .map(|i| ((i * 31 + i / 4096 + seed) % 251) as u8)
-        .collect()
+    (0..251).cycle().skip(seed).take(length).collect()
 }
 
 /// A layer, and the id of a new PNG without content.
@@ -179,8 +177,8 @@ async fn an_upload_of_another_type_or_too_late_or_cut_short_leaves_nothing(engin
     let pdf = [("content-type", "application/pdf")];
     let refused = call(&layer, request(http::Method::PUT, &url, &pdf, "%PDF")).await;
     refused.assert_refused(415, "content-type-mismatch");
-    let later = layer.clone().clock(|| at(NOW + 3600));
-    put(&later, &url, "late")
+    let too_late = layer.clone().clock(|| at(NOW + 3600));
+    put(&too_late, &url, "late")
         .await
         .assert_refused(403, "expired");
     for length in [1000, LARGE] {

@@ -1,14 +1,37 @@
 //! What the server can do, for clients to find out.
 
-use axum::response::Response;
+use std::future::ready;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get};
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
+use tower_presign::fhir::{operation_definition, supported_operation};
 
 use crate::fhir;
 
-/// `GET /metadata`
-pub(crate) async fn capability_statement() -> Response {
-    let statement = json!({
+/// `GET /metadata` and `GET /OperationDefinition/Binary-presigned-url`
+pub(crate) fn routes<S>(fhir_base: &str) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let definition = "/OperationDefinition/Binary-presigned-url";
+    let url = format!("{fhir_base}{definition}");
+    Router::new()
+        .route("/metadata", serve(&capability_statement(&url)))
+        .route(definition, serve(&operation_definition(&url)))
+}
+
+fn serve<S>(resource: &Value) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let json = resource.to_string();
+    get(move || ready(fhir::resource(StatusCode::OK, json.clone())))
+}
+
+fn capability_statement(definition: &str) -> Value {
+    json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": "2026-11-24",
@@ -26,50 +49,8 @@ pub(crate) async fn capability_statement() -> Response {
                     { "code": "vread" },
                 ],
                 "versioning": "versioned",
-                "operation": [{
-                    "name": "presigned-url",
-                    "definition": "OperationDefinition/Binary-presigned-url",
-                }],
+                "operation": [supported_operation(definition)],
             }],
         }],
-    });
-    fhir::resource(StatusCode::OK, statement.to_string())
-}
-
-/// `GET /OperationDefinition/Binary-presigned-url`
-pub(crate) async fn operation_definition() -> Response {
-    let definition = json!({
-        "resourceType": "OperationDefinition",
-        "id": "Binary-presigned-url",
-        "name": "BinaryPresignedUrl",
-        "status": "active",
-        "kind": "operation",
-        "description": "A URL by which the content of a Binary can be read or written without \
-            further credentials, for a limited time.",
-        "affectsState": false,
-        "code": "presigned-url",
-        "resource": ["Binary"],
-        "system": false,
-        "type": false,
-        "instance": true,
-        "parameter": [
-            {
-                "name": "upload",
-                "use": "in",
-                "min": 0,
-                "max": "1",
-                "documentation": "Whether the URL is to write. Default: false.",
-                "type": "boolean",
-            },
-            {
-                "name": "url",
-                "use": "out",
-                "min": 1,
-                "max": "1",
-                "documentation": "The presigned URL: for GET and HEAD, or for one PUT.",
-                "type": "uri",
-            },
-        ],
-    });
-    fhir::resource(StatusCode::OK, definition.to_string())
+    })
 }

@@ -1,12 +1,14 @@
 //! What all FHIR answers have in common, refusals above all.
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
+use tower_presign::Denial;
 use tower_presign::repository::{RepositoryError, UploadError};
 
-pub(crate) const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
+const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
 
 /// A FHIR resource as an answer. `json` is a string, bytes, or a stream of them.
 pub(crate) fn resource(status: StatusCode, json: impl IntoResponse) -> Response {
@@ -18,121 +20,73 @@ pub(crate) fn resource(status: StatusCode, json: impl IntoResponse) -> Response 
     (status, headers, json).into_response()
 }
 
-/// A refusal, which the client gets as an `OperationOutcome`.
+/// A refusal, which the client gets as an `OperationOutcome`. Those that the presign layer has too
+/// are the layer's own.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    status: StatusCode,
-    /// <https://hl7.org/fhir/R4/valueset-issue-type.html>
-    issue_type: &'static str,
-    text: &'static str,
-}
+pub(crate) struct Outcome(Box<Response>);
 
 impl Outcome {
-    pub(crate) fn new(status: StatusCode, issue_type: &'static str, text: &'static str) -> Self {
-        Self {
-            status,
-            issue_type,
-            text,
-        }
+    fn new(status: StatusCode, issue_type: &str, text: &str) -> Self {
+        let outcome = json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{
+                "severity": "error",
+                "code": issue_type,
+                "details": { "text": text },
+            }],
+        });
+        Self(Box::new(resource(status, outcome.to_string())))
     }
 
     pub(crate) fn login_required() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "login",
-            "Send a known token: Authorization: Bearer …",
-        )
+        Denial::login_required().into()
     }
 
     pub(crate) fn forbidden() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "This token may only read.",
-        )
+        Denial::forbidden_because("This token may only read.").into()
     }
 
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here.")
+        RepositoryError::NotFound.into()
     }
 
-    pub(crate) fn invalid(text: &'static str) -> Self {
+    pub(crate) fn invalid(text: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid", text)
     }
 
-    pub(crate) fn unsupported_type(text: &'static str) -> Self {
+    pub(crate) fn unsupported_type(text: &str) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text)
     }
 
     pub(crate) fn too_large() -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-long",
-            "The content is longer than allowed.",
-        )
+        UploadError::TooLarge { limit: None }.into()
     }
 }
 
 impl IntoResponse for Outcome {
     fn into_response(self) -> Response {
-        let outcome = json!({
-            "resourceType": "OperationOutcome",
-            "issue": [{
-                "severity": "error",
-                "code": self.issue_type,
-                "details": { "text": self.text },
-            }],
-        });
-        let mut response = resource(self.status, outcome.to_string());
-        if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        }
-        response
+        *self.0
+    }
+}
+
+impl From<Denial> for Outcome {
+    fn from(denial: Denial) -> Self {
+        Self(Box::new(denial.into_response().map(Body::from)))
     }
 }
 
 impl From<RepositoryError> for Outcome {
     fn from(error: RepositoryError) -> Self {
-        match error {
-            RepositoryError::NotFound => Self::not_found(),
-            RepositoryError::Deleted => {
-                Self::new(StatusCode::GONE, "deleted", "This Binary was deleted.")
-            }
-            RepositoryError::StorageFull => Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "no-store",
-                "The server has no room left.",
-            ),
-            RepositoryError::Upload(error) => error.into(),
-            error => {
-                eprintln!("{error}: {:?}", std::error::Error::source(&error));
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "exception",
-                    "Something went wrong.",
-                )
-            }
+        if let RepositoryError::Unavailable(source) | RepositoryError::Internal(source) = &error {
+            eprintln!("{error}: {source:?}");
         }
+        Self(Box::new(error.into_response().map(Body::from)))
     }
 }
 
 impl From<UploadError> for Outcome {
     fn from(error: UploadError) -> Self {
-        match error {
-            UploadError::TooLarge { .. } => Self::too_large(),
-            UploadError::Empty => Self::invalid("There is no content."),
-            UploadError::Timeout(_) => Self::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "timeout",
-                "No more content arrived in time.",
-            ),
-            _ => Self::new(
-                StatusCode::BAD_REQUEST,
-                "incomplete",
-                "The content is not whole.",
-            ),
-        }
+        RepositoryError::from(error).into()
     }
 }
 

@@ -8,7 +8,7 @@
 //! | `GET /` | [`page`], a page to try it in a browser |
 //! | `POST /fhir/R4/Binary` | [`binary`] |
 //! | `GET /fhir/R4/Binary/{id}` and `…/_history/{version}` | [`binary`] |
-//! | `GET /fhir/R4/metadata` | [`conformance`] |
+//! | `GET /fhir/R4/metadata` and `…/OperationDefinition/Binary-presigned-url` | [`conformance`] |
 //! | `GET` and `POST /fhir/R4/Binary/{id}/$presigned-url` | the layer |
 //! | `GET` and `PUT` below `/storage` | the layer |
 

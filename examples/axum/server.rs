@@ -37,7 +37,7 @@ pub(crate) async fn run(
     let origin = origin(listener.local_addr()?);
     let layer = configure(presign(settings, &origin, repository.clone())?);
 
-    let app = app(settings, repository, layer);
+    let app = app(settings, &origin, repository, layer);
     println!("{}", introduction(settings, &origin, place));
     axum::serve(listener, app)
         .with_graceful_shutdown(stop_signal())
@@ -45,17 +45,18 @@ pub(crate) async fn run(
     Ok(())
 }
 
-fn app<R: Repository>(settings: &Settings, repository: R, layer: PresignLayer) -> Router {
+fn app<R: Repository>(
+    settings: &Settings,
+    origin: &str,
+    repository: R,
+    layer: PresignLayer,
+) -> Router {
     let binaries = Binaries {
         repository,
         max_upload: settings.max_upload,
     };
     let fhir = Router::new()
-        .route("/metadata", get(conformance::capability_statement))
-        .route(
-            "/OperationDefinition/Binary-presigned-url",
-            get(conformance::operation_definition),
-        )
+        .merge(conformance::routes(&format!("{origin}/fhir/R4")))
         .route("/Binary", post(binary::create::<R>))
         .route("/Binary/{id}", get(binary::read::<R>))
         .route("/Binary/{id}/_history/{version}", get(binary::vread::<R>))

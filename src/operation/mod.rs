@@ -15,6 +15,7 @@ use crate::binary::InvalidId;
 use crate::config::Config;
 use crate::outcome::{Code, Refusal, json_response};
 use crate::policy::{MintRequest, Terms};
+use crate::record::Record;
 use crate::repository::{RepositoryError, Target};
 use crate::request_body::{RequestBody, classify};
 use crate::route::Subject;
@@ -30,7 +31,11 @@ pub(crate) async fn mint(
     subject: Result<Subject, InvalidId>,
     parts: Parts,
     body: &mut RequestBody,
+    record: &mut Record,
 ) -> Result<Response<Bytes>, Refusal> {
+    if let Ok(Subject { id, version }) = subject {
+        record.subject(id, version);
+    }
     if !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
         return Err(Refusal::method_not_allowed("GET, HEAD, POST, OPTIONS"));
     }
@@ -44,10 +49,11 @@ pub(crate) async fn mint(
         read_parameters(config, &parts, body, &mut upload).await?;
     }
     let target = target(subject, upload.is_requested())?;
+    record.access(target.access());
 
     let request = MintRequest::new(parts, target.clone());
     let terms = config.policy.mint(request).await?;
-    let presigned = issue(config, target, terms).await?;
+    let presigned = issue(config, target, terms, record).await?;
     let answer = parameters::answer(&presigned, config.describes_urls);
     Ok(json_response(StatusCode::OK, &answer))
 }
@@ -57,6 +63,7 @@ pub(crate) async fn issue(
     config: &Config,
     target: Target,
     terms: Terms,
+    record: &mut Record,
 ) -> Result<PresignedUrl, RepositoryError> {
     let target = target.with_context(terms.context.clone());
     let located = config.repository.locate(&target).await?;
@@ -75,12 +82,15 @@ pub(crate) async fn issue(
         permission,
         expires: expiry(config, terms.lifetime),
     };
-    if !config.redirects_to_storage
-        && let Some(presigned) = config.repository.presign(&grant).await?
-    {
-        return Ok(presigned);
-    }
-    Ok(config.signer.sign(&grant))
+    // Redirected at each use, the URL is one of ours in any case.
+    let offloaded = if config.redirects_to_storage {
+        None
+    } else {
+        config.repository.presign(&grant).await?
+    };
+    let presigned = offloaded.unwrap_or_else(|| config.signer.sign(&grant));
+    record.minted(&grant, &presigned);
+    Ok(presigned)
 }
 
 fn expiry(config: &Config, lifetime: Option<Duration>) -> u64 {
@@ -118,7 +128,7 @@ async fn read_parameters(
         Err(error) if error.is::<LengthLimitError>() => {
             return Err(Refusal::too_large(Some(MAX_PARAMETERS as u64)));
         }
-        Err(error) => return Err(Refusal::from(&classify(error, &config.is_timeout))),
+        Err(error) => return Err(classify(error, &config.is_timeout).into()),
     };
     if json.is_empty() {
         return Ok(());

@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::io;
 
-use http::HeaderValue;
+use bytes::Bytes;
 use http::header::CONTENT_RANGE;
+use http::{HeaderValue, Response};
 
 use crate::outcome::{Code, Refusal};
 
@@ -56,6 +57,24 @@ impl RepositoryError {
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::Internal(source.into())
     }
+
+    /// The `OperationOutcome` that the layer itself would answer with, for what a host does with
+    /// the repository in handlers of its own.
+    ///
+    /// It has the status, the stable code and the headers of the layer's refusals. It does not have
+    /// the source: log it before.
+    ///
+    /// ```
+    /// use tower_presign::repository::RepositoryError;
+    ///
+    /// let response = RepositoryError::NotFound.into_response();
+    /// assert_eq!(response.status(), 404);
+    /// assert_eq!(response.headers()["content-type"], "application/fhir+json");
+    /// ```
+    #[must_use]
+    pub fn into_response(self) -> Response<Bytes> {
+        Refusal::from(self).into_response()
+    }
 }
 
 impl From<io::Error> for RepositoryError {
@@ -93,39 +112,56 @@ pub enum UploadError {
     DigestMismatch,
 }
 
-impl From<RepositoryError> for Refusal {
-    fn from(error: RepositoryError) -> Self {
-        Self::from(&error)
-    }
-}
-
-impl From<&RepositoryError> for Refusal {
+impl From<&RepositoryError> for Code {
     fn from(error: &RepositoryError) -> Self {
         match error {
-            RepositoryError::NotFound => Code::NotFound.into(),
-            RepositoryError::Deleted => Code::Deleted.into(),
-            RepositoryError::AlreadyWritten => Code::AlreadyWritten.into(),
-            RepositoryError::RangeNotSatisfiable { length } => {
-                let complete_length = HeaderValue::try_from(format!("bytes */{length}"))
-                    .unwrap_or_else(|_| HeaderValue::from_static("bytes */0"));
-                Self::from(Code::RangeNotSatisfiable).with_header(CONTENT_RANGE, complete_length)
-            }
-            RepositoryError::StorageFull => Code::StorageFull.into(),
-            RepositoryError::Unavailable(_) => Code::Unavailable.into(),
+            RepositoryError::NotFound => Self::NotFound,
+            RepositoryError::Deleted => Self::Deleted,
+            RepositoryError::AlreadyWritten => Self::AlreadyWritten,
+            RepositoryError::RangeNotSatisfiable { .. } => Self::RangeNotSatisfiable,
+            RepositoryError::StorageFull => Self::StorageFull,
+            RepositoryError::Unavailable(_) => Self::Unavailable,
             RepositoryError::Upload(error) => error.into(),
-            RepositoryError::Internal(_) => Code::Internal.into(),
+            RepositoryError::Internal(_) => Self::Internal,
         }
     }
 }
 
-impl From<&UploadError> for Refusal {
+impl From<&UploadError> for Code {
     fn from(error: &UploadError) -> Self {
         match error {
-            UploadError::TooLarge { limit } => Self::too_large(*limit),
-            UploadError::Empty => Code::EmptyBody.into(),
-            UploadError::Incomplete(_) => Code::IncompleteBody.into(),
-            UploadError::Timeout(_) => Code::UploadTimeout.into(),
-            UploadError::DigestMismatch => Code::DigestMismatch.into(),
+            UploadError::TooLarge { .. } => Self::TooLarge,
+            UploadError::Empty => Self::EmptyBody,
+            UploadError::Incomplete(_) => Self::IncompleteBody,
+            UploadError::Timeout(_) => Self::UploadTimeout,
+            UploadError::DigestMismatch => Self::DigestMismatch,
+        }
+    }
+}
+
+impl From<RepositoryError> for Refusal {
+    fn from(error: RepositoryError) -> Self {
+        let refusal = Self::from(Code::from(&error));
+        match error {
+            RepositoryError::RangeNotSatisfiable { length } => {
+                let complete_length = HeaderValue::try_from(format!("bytes */{length}"))
+                    .unwrap_or_else(|_| HeaderValue::from_static("bytes */0"));
+                refusal.with_header(CONTENT_RANGE, complete_length)
+            }
+            RepositoryError::Unavailable(source) | RepositoryError::Internal(source) => {
+                refusal.with_source(source)
+            }
+            RepositoryError::Upload(error) => error.into(),
+            _ => refusal,
+        }
+    }
+}
+
+impl From<UploadError> for Refusal {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::TooLarge { limit } => Self::too_large(limit),
+            error => Code::from(&error).into(),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::body::OwnBody;
 use crate::config::Config;
 use crate::outcome::{Code, Refusal};
 use crate::policy::RedeemRequest;
+use crate::record::Record;
 use crate::request_body::RequestBody;
 use crate::url::{Access, Permission, VerifyError};
 
@@ -25,6 +26,7 @@ pub(crate) async fn serve(
     config: &Config,
     parts: &Parts,
     body: &mut RequestBody,
+    record: &mut Record,
 ) -> Result<Response<OwnBody>, Refusal> {
     if parts.method == Method::OPTIONS {
         return Ok(options());
@@ -35,7 +37,9 @@ pub(crate) async fn serve(
         .and_then(|target| target.as_str().strip_prefix(&*config.storage_path))
         .unwrap_or_default();
     let now = config.now();
-    let grant = config.signer.verify(target, &parts.method, now)?;
+    let grant = config.signer.authenticate(target)?;
+    record.granted(&grant, target);
+    config.signer.check(&grant, &parts.method, now)?;
     config
         .policy
         .redeem(RedeemRequest::new(parts, &grant))
@@ -47,7 +51,7 @@ pub(crate) async fn serve(
             max_length,
         } => {
             let limit = max_length.unwrap_or(u64::MAX).min(config.max_upload);
-            upload::upload(config, &grant, content_type, limit, parts, body).await
+            upload::upload(config, &grant, content_type, limit, parts, body, record).await
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::body::OwnBody;
 use crate::config::Config;
 use crate::content_type::ContentType;
 use crate::outcome::{Code, NO_STORE, NOSNIFF, Refusal, entity_tag};
+use crate::record::Record;
 use crate::repository::{RepositoryError, Upload};
 use crate::request_body::RequestBody;
 use crate::url::Grant;
@@ -33,6 +34,7 @@ pub(super) async fn upload(
     limit: u64,
     parts: &Parts,
     body: &mut RequestBody,
+    record: &mut Record,
 ) -> Result<Response<OwnBody>, Refusal> {
     let (key, headers) = (&grant.key, &parts.headers);
     check_content_headers(headers, content_type)?;
@@ -61,6 +63,7 @@ pub(super) async fn upload(
         body: Some(mem::take(body)),
         leftover: Arc::clone(&leftover),
         received: 0,
+        counter: record.counter(),
         announced: length,
         limit,
         allows_empty: config.allows_empty_uploads,
@@ -73,10 +76,9 @@ pub(super) async fn upload(
     }
     if let Err(error) = config.repository.write(key, upload).await {
         *body = mem::take(&mut *leftover.lock().unwrap_or_else(PoisonError::into_inner));
-        let refusal = Refusal::from(&error);
         return Err(match error {
-            RepositoryError::AlreadyWritten => refusal.with_entity_tag(&key.version()),
-            _ => refusal,
+            RepositoryError::AlreadyWritten => Refusal::from(error).with_entity_tag(&key.version()),
+            error => error.into(),
         });
     }
     Ok(stored(key))

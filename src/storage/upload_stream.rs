@@ -10,6 +10,7 @@ use http_body::Body as _;
 
 use super::digest::Digests;
 use crate::config::IsTimeout;
+use crate::record::Counter;
 use crate::repository::UploadError;
 use crate::request_body::{RequestBody, classify};
 
@@ -21,6 +22,7 @@ pub(super) struct UploadStream {
     pub(super) leftover: Arc<Mutex<RequestBody>>,
     /// Bytes so far.
     pub(super) received: u64,
+    pub(super) counter: Counter,
     pub(super) announced: Option<u64>,
     pub(super) limit: u64,
     pub(super) allows_empty: bool,
@@ -36,6 +38,7 @@ impl UploadStream {
                 limit: Some(self.limit),
             });
         }
+        self.counter.add(chunk.len());
         self.digests.update(&chunk);
         Ok(chunk)
     }

@@ -61,6 +61,12 @@ pub(super) fn write(grant: &Grant, key_id: &str, out: &mut String) {
     }
 }
 
+/// The value of the last `Key-Pair-Id` of a URL, whoever wrote it.
+pub(crate) fn key_id(url: &str) -> Option<&str> {
+    url.rsplit('&')
+        .find_map(|claim| claim.strip_prefix("Key-Pair-Id="))
+}
+
 enum Value<'a> {
     Plain(&'a str),
     Encoded(&'a str),

@@ -46,6 +46,7 @@ mod presigned_url;
 mod signer;
 
 pub use base_url::InvalidBaseUrl;
+pub(crate) use claims::key_id;
 pub(crate) use grant::unix_seconds;
 pub use grant::{Access, Grant, Permission};
 pub use keyring::{KeyError, Keyring, SigningKey};

@@ -195,14 +195,31 @@ impl UrlSigner {
         method: &Method,
         now: SystemTime,
     ) -> Result<Grant, VerifyError> {
-        let grant = match split_signature(target) {
-            Some((signed, signature)) if self.is_authentic(signed, signature) => {
-                claims::parse(signed).ok_or(VerifyError::InvalidSignature)?
-            }
-            None if !target.contains("Signature=") => return Err(VerifyError::MissingSignature),
-            _ => return Err(VerifyError::InvalidSignature),
-        };
+        let grant = self.authenticate(target)?;
+        self.check(&grant, method, now)?;
+        Ok(grant)
+    }
 
+    /// What was signed, whether it still holds or not.
+    #[inline]
+    pub(crate) fn authenticate(&self, target: &str) -> Result<Grant, VerifyError> {
+        match split_signature(target) {
+            Some((signed, signature)) if self.is_authentic(signed, signature) => {
+                claims::parse(signed).ok_or(VerifyError::InvalidSignature)
+            }
+            None if !target.contains("Signature=") => Err(VerifyError::MissingSignature),
+            _ => Err(VerifyError::InvalidSignature),
+        }
+    }
+
+    /// Whether what was signed holds for this method and at this time.
+    #[inline]
+    pub(crate) fn check(
+        &self,
+        grant: &Grant,
+        method: &Method,
+        now: SystemTime,
+    ) -> Result<(), VerifyError> {
         let granted = grant.access();
         let is_granted = match granted {
             Access::Read => matches!(*method, Method::GET | Method::HEAD),
@@ -214,7 +231,7 @@ impl UrlSigner {
         match grant.expires.checked_sub(unix_seconds(now)) {
             None | Some(0) => Err(VerifyError::Expired),
             Some(left) if left > self.max_lifetime.as_secs() => Err(VerifyError::LifetimeTooLong),
-            Some(_) => Ok(grant),
+            Some(_) => Ok(()),
         }
     }
 
@@ -227,10 +244,7 @@ impl UrlSigner {
         {
             return false;
         }
-        let Some(key_id) = signed
-            .rsplit('&')
-            .find_map(|claim| claim.strip_prefix("Key-Pair-Id="))
-        else {
+        let Some(key_id) = claims::key_id(signed) else {
             return false;
         };
         let keyring = self.shared.keyring.load();

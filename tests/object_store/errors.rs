@@ -145,7 +145,7 @@ async fn an_aborted_upload_leaves_no_parts_in_the_store() {
     put(&layer, &url, body)
         .await
         .assert_refused(400, "incomplete-body");
-    assert_eq!(leftovers(&server), [PathBuf::new(); 0]);
+    assert!(leftovers(&server).is_empty());
 }
 
 #[tokio::test]

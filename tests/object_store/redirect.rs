@@ -22,9 +22,10 @@ impl AccessPolicy for Revocable {
     }
 
     async fn redeem(&self, _: RedeemRequest<'_>) -> Result<(), Denial> {
-        match self.0.load(Ordering::Relaxed) {
-            true => Err(Denial::forbidden()),
-            false => Ok(()),
+        if self.0.load(Ordering::Relaxed) {
+            Err(Denial::forbidden())
+        } else {
+            Ok(())
         }
     }
 }

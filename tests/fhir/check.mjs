@@ -1,0 +1,32 @@
+// Holds the resources that `cargo test --test fhir` has written down against the definitions of
+// FHIR R4, R4B and R5, in the form of TypeScript's types: no element too many, none that is
+// required missing, and each of the right type; codes with a required binding among those allowed.
+
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Where the resources are, and node_modules with `typescript` and `@types/fhir`. */
+const folder = process.argv[2];
+
+const resources = JSON.parse(readFileSync(join(folder, "resources.json"), "utf8"));
+const lines = ["r4", "r4b", "r5"].flatMap((release) => [
+  `import type * as ${release} from "fhir/${release}";`,
+  ...resources.map((resource, index) => {
+    const json = JSON.stringify(resource, null, 2);
+    // Of the codes in R5's OperationDefinition.resource, these definitions know only those that R5
+    // has retired.
+    const known = release === "r5" ? json.replace('"Binary"\n', '"Binary" as any\n') : json;
+    return `export const ${release}_${index}: ${release}.${resource.resourceType} = ${known};`;
+  }),
+]);
+writeFileSync(join(folder, "check.ts"), lines.join("\n"));
+
+const compiler = join(folder, "node_modules/typescript/bin/tsc");
+const options = ["--noEmit", "--strict", join(folder, "check.ts")];
+try {
+  execFileSync(process.execPath, [compiler, ...options], { stdio: "inherit" });
+} catch {
+  process.exit(1);
+}
+console.log(`${resources.length} resources are as R4, R4B and R5 define them`);
