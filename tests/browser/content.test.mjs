@@ -61,7 +61,7 @@ browserTest("a PDF opens inside of the page, in the browser's own viewer", async
 
 browserTest("what a browser cannot show can be downloaded, under its name", async (context) => {
   const { page } = await openDemo(context);
-  await choose(page, file("list.csv", "text/csv", "a,b"));
+  await choose(page, file("list.csv", "a,b"));
   const shown = card(page, "list.csv");
   const [download] = await Promise.all([
     page.context().pages()[0].waitForEvent("download"),
@@ -72,7 +72,7 @@ browserTest("what a browser cannot show can be downloaded, under its name", asyn
 
 browserTest("a picture that is none is said to be none", async (context) => {
   const { page } = await openDemo(context);
-  await choose(page, file("broken.png", "image/png", "no picture"));
+  await choose(page, file("broken.png", "no picture"));
   await card(page, "broken.png").getByText("This browser cannot show the file.").waitFor();
   await readUrl(page, "broken.png");
 });
@@ -80,7 +80,7 @@ browserTest("a picture that is none is said to be none", async (context) => {
 browserTest("the URL and a curl command can be copied", async (context) => {
   const { page, origin } = await openDemo(context);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin });
-  await choose(page, file("it's.txt", "text/plain", "text"));
+  await choose(page, file("it's.txt", "text"));
   const url = await readUrl(page, "it's.txt");
   const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
   const shown = card(page, "it's.txt");

@@ -1,16 +1,10 @@
 // Sending files: progress, cancelling, trying again.
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 import { browserTest, card, choose, openDemo, readUrl } from "./support/browser.mjs";
-import { file, largeFile, picture } from "./support/files.mjs";
-import { startGate } from "./support/gate.mjs";
-import { startServer } from "./support/server.mjs";
-
-const MEGABYTE = 1_000_000;
+import { file, largeFile, picture, save } from "./support/files.mjs";
+import { openBehindGate } from "./support/gate.mjs";
 
 browserTest("an upload shows its progress, can be cancelled, and then be tried again", async (context) => {
   const { page, gate } = await openBehindGate(context);
@@ -30,12 +24,12 @@ browserTest("an upload shows its progress, can be cancelled, and then be tried a
   await large.getByRole("button", { name: "Try again" }).click();
   const answer = await fetch(await readUrl(page, "large.bin"));
   assert.equal(answer.headers.get("content-type"), "application/octet-stream");
-  assert.ok(largeFile.buffer.equals(Buffer.from(await answer.arrayBuffer())));
+  assert.ok(largeFile.content.equals(Buffer.from(await answer.arrayBuffer())));
 });
 
 browserTest("several files are sent at once, each with a card of its own", async (context) => {
   const { page } = await openDemo(context);
-  await choose(page, picture, file("a.txt", "text/plain", "a"), file("b.txt", "text/plain", "bb"));
+  await choose(page, picture, file("a.txt", "a"), file("b.txt", "bb"));
   for (const [name, facts] of [
     ["picture.png", /^image\/png, \d+ bytes$/],
     ["a.txt", /^text\/plain, 1 byte$/],
@@ -53,14 +47,14 @@ browserTest("several files are sent at once, each with a card of its own", async
 
 browserTest("a file that cannot be stored does not keep the others from it", { expectedErrors: /400/ }, async (context) => {
   const { page } = await openDemo(context);
-  await choose(page, file("empty.txt", "text/plain", ""), file("full.txt", "text/plain", "full"));
+  await choose(page, file("empty.txt", ""), file("full.txt", "full"));
   await readUrl(page, "full.txt");
   await card(page, "empty.txt").getByText("The file is empty.").waitFor();
 });
 
 browserTest("a refusal is told in the words of its OperationOutcome", { expectedErrors: /413/ }, async (context) => {
   const { page } = await openDemo(context, { PRESIGN_MAX_UPLOAD: "4" });
-  await choose(page, file("long.txt", "text/plain", "12345"));
+  await choose(page, file("long.txt", "12345"));
   const long = card(page, "long.txt");
   await long.getByText("The file is too large.").waitFor();
   assert.match(await long.locator(".details").textContent(), /4 bytes|longer than/);
@@ -79,27 +73,13 @@ browserTest("a token that may only read is refused, until another is given", { e
 
 browserTest("a file that is dropped on the page is sent", async (context) => {
   const { page } = await openDemo(context);
-  const folder = await mkdtemp(join(tmpdir(), "presign-browser-"));
-  context.t.after(() => rm(folder, { recursive: true }));
-  const path = join(folder, "dropped.txt");
-  await writeFile(path, "dropped");
   // As if it came from the desktop.
   const devtools = await page.context().newCDPSession(page);
   const { x, y } = await page.locator("#drop").boundingBox();
-  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  const data = { items: [], files: [await save(file("dropped.txt", "dropped"))], dragOperationsMask: 1 };
   for (const type of ["dragEnter", "dragOver", "drop"]) {
     await devtools.send("Input.dispatchDragEvent", { type, x: x + 20, y: y + 20, data });
   }
   const answer = await fetch(await readUrl(page, "dropped.txt"));
   assert.equal(await answer.text(), "dropped");
 });
-
-/** The storage is behind a gate that is shut after a megabyte. */
-async function openBehindGate({ t, newPage }) {
-  const gate = await startGate(t, MEGABYTE);
-  const { origin } = await startServer(t, { PRESIGN_STORAGE_URL: `${gate.origin}/storage` });
-  gate.forwardTo(origin);
-  const page = await newPage();
-  await page.goto(origin);
-  return { page, gate, origin };
-}

@@ -6,10 +6,10 @@ export class FhirServer {
   #base;
   #token;
 
-  /** `base` is the URL that resource types are appended to. */
+  /** `base` is the URL that resource types are appended to, `token` a function that returns one. */
   constructor(base, token) {
     this.#base = base.trim().replace(/\/*$/, "");
-    this.#token = token.trim();
+    this.#token = token;
   }
 
   /** Creates a Binary without content, and returns its id. */
@@ -44,7 +44,7 @@ export class FhirServer {
         ...options,
         headers: {
           Accept: "application/fhir+json",
-          Authorization: `Bearer ${this.#token}`,
+          Authorization: `Bearer ${this.#token().trim()}`,
           ...headers,
         },
       });

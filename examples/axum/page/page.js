@@ -35,7 +35,7 @@ document.addEventListener("drop", (event) => {
 /** Sends them all at once, the latest above the earlier. */
 function send(chosen) {
   const transfers = chosen.map(
-    (file) => new Transfer(file, () => new FhirServer(server.value, token.value)),
+    (file) => new Transfer(file, () => new FhirServer(server.value, () => token.value)),
   );
   document.getElementById("transfers").prepend(...transfers.map(({ element }) => element));
   for (const transfer of transfers) {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
+import { save } from "./files.mjs";
 import { startServer } from "./server.mjs";
 
 const args = [
@@ -34,6 +35,7 @@ export function browserTest(name, options, run = options) {
     const errors = [];
     const newPage = async () => {
       const opened = await browser.newContext(context);
+      opened.setDefaultTimeout(60_000);
       t.after(() => opened.close());
       const page = await opened.newPage();
       page.on("pageerror", (error) => errors.push(String(error)));
@@ -62,8 +64,8 @@ export function card(page, name) {
   return page.getByRole("listitem").filter({ has: page.getByRole("heading", { name, exact: true }) });
 }
 
-export function choose(page, ...files) {
-  return page.getByLabel("Choose files").setInputFiles(files);
+export async function choose(page, ...files) {
+  await page.getByLabel("Choose files").setInputFiles(await Promise.all(files.map(save)));
 }
 
 /** The read URL of a file, once it is stored. */

@@ -1,15 +1,32 @@
 // Files to send.
 
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { after, before } from "node:test";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-export function file(name, mimeType, content) {
-  return { name, mimeType, buffer: Buffer.from(content) };
+let folder;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "presign-files-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+/** A file to be. The browser knows its media type by the ending of its name. */
+export function file(name, content) {
+  return { name, content: Buffer.from(content) };
+}
+
+/** Puts the file on the disk, and returns its path. */
+export async function save({ name, content }) {
+  const path = join(await mkdtemp(join(folder, "file-")), name);
+  await writeFile(path, content);
+  return path;
 }
 
 /** A picture of 2 by 1 pixels. */
 export const picture = file(
   "picture.png",
-  "image/png",
   Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGPgzs7+//8/AAoGA98fHgzKAAAAAElFTkSuQmCC",
     "base64",
@@ -17,12 +34,11 @@ export const picture = file(
 );
 
 /** 24 MB: more than fits into the buffers between a browser and a server that does not read. */
-export const largeFile = file("large.bin", "application/octet-stream", Buffer.alloc(24_000_000, "large"));
+export const largeFile = file("large.bin", Buffer.alloc(24_000_000, "large"));
 
 /** A PDF of one empty page. */
 export const pdf = file(
   "summary.pdf",
-  "application/pdf",
   "%PDF-1.4\n" +
     "1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n" +
     "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n" +
@@ -43,7 +59,7 @@ export function sound() {
   header.writeUInt16LE(1, 32); // bytes a sample
   header.writeUInt16LE(8, 34); // bits a sample
   header.writeUInt32LE(samples.length, 40);
-  return file("sound.wav", "audio/wav", Buffer.concat([header, samples]));
+  return file("sound.wav", Buffer.concat([header, samples]));
 }
 
 /**
@@ -63,12 +79,12 @@ export function videoWithGap(gap) {
     }
   }
   const chunks = offsets.map((at) => video.readUInt32BE(at)).sort((a, b) => a - b);
-  const middle = chunks[chunks.length / 2 | 0];
+  const middle = chunks[Math.floor(chunks.length / 2)];
   for (const at of offsets) {
     const chunk = video.readUInt32BE(at);
     video.writeUInt32BE(chunk >= middle ? chunk + gap : chunk, at);
   }
   video.writeUInt32BE(video.readUInt32BE(mdat) + gap, mdat);
   const parts = [video.subarray(0, middle), Buffer.alloc(gap), video.subarray(middle)];
-  return { ...file("clip.mp4", "video/mp4", Buffer.concat(parts)), middle };
+  return { ...file("clip.mp4", Buffer.concat(parts)), middle };
 }

@@ -3,11 +3,23 @@
 import { createServer, connect } from "node:net";
 import { once } from "node:events";
 
+import { startServer } from "./server.mjs";
+
+/** Opens the demo page of a server whose storage is behind a gate that is shut. */
+export async function openBehindGate({ t, newPage }) {
+  const gate = await startGate(t, 1_000_000);
+  const { origin } = await startServer(t, { PRESIGN_STORAGE_URL: `${gate.origin}/storage` });
+  gate.forwardTo(origin);
+  const page = await newPage();
+  await page.goto(origin);
+  return { page, gate };
+}
+
 /**
  * Forwards connections to the port that `forwardTo` names. While it is shut, a connection gets
  * `limit` bytes through to the server and no more.
  */
-export async function startGate(t, limit) {
+async function startGate(t, limit) {
   const connections = new Set();
   let port;
   let isOpen = false;
