@@ -64,7 +64,7 @@ browserTest("what a browser cannot show can be downloaded, under its name", asyn
   await choose(page, file("list.csv", "a,b"));
   const shown = card(page, "list.csv");
   const [download] = await Promise.all([
-    page.context().pages()[0].waitForEvent("download"),
+    page.waitForEvent("download"),
     shown.getByRole("link", { name: "Download" }).click(),
   ]);
   assert.equal(download.suggestedFilename(), "list.csv");
