@@ -55,7 +55,8 @@ fn run(name: &str) {
                 "{missing}"
             );
             // Not `eprintln`, whose output is only shown of tests that fail.
-            writeln!(stderr(), "skipped {name}: {missing}").unwrap();
+            let line = format!("skipped {name}: {missing}\n");
+            stderr().write_all(line.as_bytes()).unwrap();
             return;
         }
     };
