@@ -39,8 +39,8 @@ async fn the_page_and_its_files_are_served_and_need_nothing_from_elsewhere() {
     let server = Server::start(&[]).await;
     for (path, content_type) in [
         ("/", "text/html; charset=utf-8"),
-        ("/page.css", "text/css; charset=utf-8"),
-        ("/page.js", "text/javascript; charset=utf-8"),
+        ("/page/page.css", "text/css; charset=utf-8"),
+        ("/page/page.js", "text/javascript; charset=utf-8"),
     ] {
         let answer = server.get(path).send().await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");

@@ -4,35 +4,56 @@ use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use http::HeaderValue;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 
-/// The storage may have another origin than the page, hence `http: https:`.
+/// The server and its storage may have another origin than the page, hence `http: https:`.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src http: https:; \
      img-src http: https: data:; media-src http: https:; frame-src http: https:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-pub(crate) fn routes() -> Router {
-    let html = || file("text/html; charset=utf-8", include_str!("page/index.html"));
-    let css = || file("text/css; charset=utf-8", include_str!("page/page.css"));
-    let js = || {
-        file(
-            "text/javascript; charset=utf-8",
-            include_str!("page/page.js"),
-        )
+macro_rules! files {
+    ($($path:literal: $name:literal),+ $(,)?) => {
+        [$(($path, include_str!(concat!("page/", $name)))),+]
     };
-    Router::new()
-        .route("/", get(async move || html()))
-        .route("/page.css", get(async move || css()))
-        .route("/page.js", get(async move || js()))
 }
 
-fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {
+/// Paths, and what is there.
+const FILES: &[(&str, &str)] = &files! {
+    "/": "index.html",
+    "/page/page.css": "page.css",
+    "/page/announcements.js": "announcements.js",
+    "/page/card.js": "card.js",
+    "/page/clipboard.js": "clipboard.js",
+    "/page/content.js": "content.js",
+    "/page/expiry.js": "expiry.js",
+    "/page/fhir.js": "fhir.js",
+    "/page/format.js": "format.js",
+    "/page/page.js": "page.js",
+    "/page/problem.js": "problem.js",
+    "/page/storage.js": "storage.js",
+    "/page/transfer.js": "transfer.js",
+};
+
+pub(crate) fn routes() -> Router {
+    FILES.iter().fold(Router::new(), |router, &(path, text)| {
+        router.route(path, get(async move || file(path, text)))
+    })
+}
+
+fn file(path: &str, text: &'static str) -> impl IntoResponse {
+    let content_type = match path.rsplit_once('.') {
+        Some((_, "css")) => "text/css; charset=utf-8",
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        _ => "text/html; charset=utf-8",
+    };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        // They belong together, and change with the server.
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    (headers, content)
+    (headers, text)
 }

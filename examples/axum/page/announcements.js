@@ -1,0 +1,11 @@
+// What a screen reader says.
+
+const KEPT = 10;
+
+export function announce(text) {
+  const announcements = document.getElementById("announcements");
+  announcements.append(Object.assign(document.createElement("p"), { textContent: text }));
+  while (announcements.childElementCount > KEPT) {
+    announcements.firstElementChild.remove();
+  }
+}

@@ -1,0 +1,65 @@
+// The FHIR API, as far as the page uses it.
+
+import { Problem } from "./problem.js";
+
+export class FhirServer {
+  #base;
+  #token;
+
+  /** `base` is the URL that resource types are appended to, `token` a function that returns one. */
+  constructor(base, token) {
+    this.#base = base.trim().replace(/\/*$/, "");
+    this.#token = token;
+  }
+
+  /** Creates a Binary without content, and returns its id. */
+  async createBinary(contentType, signal) {
+    const binary = await this.#call("/Binary", {
+      method: "POST",
+      headers: { "Content-Type": "application/fhir+json" },
+      body: JSON.stringify({ resourceType: "Binary", contentType }),
+      signal,
+    });
+    return binary.id;
+  }
+
+  readUrl(id, signal) {
+    return this.#presign(`/Binary/${id}/$presigned-url`, signal);
+  }
+
+  writeUrl(id, signal) {
+    return this.#presign(`/Binary/${id}/$presigned-url?upload=true`, signal);
+  }
+
+  async #presign(path, signal) {
+    const { parameter } = await this.#call(path, { signal });
+    return parameter.find(({ name }) => name === "url").valueUri;
+  }
+
+  async #call(path, { headers, ...options }) {
+    const { signal } = options;
+    let response, body;
+    try {
+      response = await fetch(this.#base + path, {
+        ...options,
+        headers: {
+          Accept: "application/fhir+json",
+          Authorization: `Bearer ${this.#token().trim()}`,
+          ...headers,
+        },
+      });
+      body = await response.text();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new Problem("The server cannot be reached.", `${this.#base}: ${error.message}`);
+    }
+    if (!response.ok) {
+      throw Problem.fromOutcome(body, response.status);
+    }
+    try {
+      return JSON.parse(body);
+    } catch {
+      throw new Problem("This is not a FHIR server.", `${this.#base} answers without JSON.`);
+    }
+  }
+}

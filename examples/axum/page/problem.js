@@ -1,0 +1,26 @@
+// What went wrong, in words.
+
+/** The message is for people, the details are for developers. */
+export class Problem extends Error {
+  constructor(message, details = "") {
+    super(message);
+    this.details = details;
+  }
+
+  /** What an OperationOutcome says. Other servers may fill in one of its texts only. */
+  static fromOutcome(body, status) {
+    const answer = `The server answered with status ${status}.`;
+    try {
+      const [{ details, diagnostics }] = JSON.parse(body).issue;
+      return details?.text
+        ? new Problem(details.text, diagnostics)
+        : new Problem(diagnostics ?? answer);
+    } catch {
+      return new Problem(answer);
+    }
+  }
+
+  static from(error) {
+    return error instanceof Problem ? error : new Problem("This did not work.", error.message);
+  }
+}

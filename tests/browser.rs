@@ -1,0 +1,93 @@
+//! The demo page of the example server, in a real browser. The tests themselves are beside the
+//! folder's `package.json`, in JavaScript, one file a subject.
+//!
+//! They need node, Chromium, and `npm ci` in `tests/browser`. Where one of these is missing they
+//! are skipped, unless `PRESIGN_REQUIRE_BROWSER` is set.
+
+#![cfg(feature = "fs")]
+
+#[path = "support/example.rs"]
+mod example;
+
+use std::env;
+use std::io::{Write as _, stderr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[test]
+fn files_are_uploaded() {
+    run("upload.test.mjs");
+}
+
+#[test]
+fn content_is_shown() {
+    run("content.test.mjs");
+}
+
+#[test]
+fn urls_expire() {
+    run("expiry.test.mjs");
+}
+
+#[test]
+fn uploaded_scripts_do_not_run() {
+    run("scripts.test.mjs");
+}
+
+#[test]
+fn another_server_can_be_used() {
+    run("origins.test.mjs");
+}
+
+#[test]
+fn keyboard_and_screen_reader_are_enough() {
+    run("accessibility.test.mjs");
+}
+
+/// Runs one file of tests.
+fn run(name: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let chromium = match chromium(&folder) {
+        Ok(chromium) => chromium,
+        Err(missing) => {
+            assert!(
+                env::var_os("PRESIGN_REQUIRE_BROWSER").is_none(),
+                "{missing}"
+            );
+            // Not `eprintln`, whose output is only shown of tests that fail.
+            let line = format!("skipped {name}: {missing}\n");
+            stderr().write_all(line.as_bytes()).unwrap();
+            return;
+        }
+    };
+    let server = example::example(Path::new("."));
+    let output = Command::new("node")
+        .args(["--test", "--test-reporter", "spec", name])
+        .current_dir(&folder)
+        .env("CHROMIUM", chromium)
+        .env("EXAMPLE_SERVER", server.as_std().get_program())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}
+
+/// Where Chromium is, if all that is needed is there.
+fn chromium(folder: &Path) -> Result<PathBuf, &'static str> {
+    on_path(&["node"]).ok_or("there is no node")?;
+    if !folder.join("node_modules").exists() {
+        return Err("run `npm ci` in tests/browser first");
+    }
+    on_path(&["chromium", "chromium-browser", "google-chrome"]).ok_or("there is no Chromium")
+}
+
+fn on_path(names: &[&str]) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let candidates =
+        env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+    candidates.into_iter().find(|candidate| candidate.is_file())
+}

@@ -1,0 +1,37 @@
+// The example server, as its own process.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Starts one on a free port, with the settings given, and ends it with the test. */
+export async function startServer(t, settings = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "presign-browser-"));
+  const server = spawn(process.env.EXAMPLE_SERVER, {
+    env: { PRESIGN_LISTEN: "127.0.0.1:0", PRESIGN_DATA: join(folder, "data"), ...settings },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve) => server.once("close", resolve));
+  t.after(async () => {
+    server.kill("SIGKILL");
+    await ended;
+    await rm(folder, { recursive: true });
+  });
+  return { origin: await printedOrigin(server) };
+}
+
+function printedOrigin(server) {
+  return new Promise((resolve, reject) => {
+    let printed = "";
+    server.stdout.on("data", (text) => {
+      printed += text;
+      const line = /^Demo page: (.*)\/\n/m.exec(printed);
+      if (line) {
+        resolve(line[1]);
+      }
+    });
+    server.once("error", reject);
+    server.once("close", () => reject(new Error(`The server ended. It printed: ${printed}`)));
+  });
+}
