@@ -5,6 +5,7 @@ mod layout;
 mod presign;
 mod staging;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -525,10 +526,9 @@ impl ObjectStoreRepository {
     ) {
         let content_type = upload.content_type().as_str().to_owned();
         let mut staged = Staged::new(&upload);
-        let received = tokio::select! {
-            received = staged.receive(&self.store, &key, &mut upload) => received,
-            () = answer.closed() => Err(UploadError::Incomplete(None).into()),
-        };
+        let received = staged
+            .receive(&self.store, &key, &mut upload, pin!(answer.closed()))
+            .await;
         drop(upload);
         let stored = match received {
             Ok(length) => self

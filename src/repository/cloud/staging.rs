@@ -1,14 +1,16 @@
 //! What has arrived of an upload, before anybody can see it.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use futures_util::future::{Either, select};
 use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
 
 use super::error::from_store;
 use super::layout::{self, Marker};
 use crate::binary::BinaryKey;
-use crate::repository::{RepositoryError, Upload};
+use crate::repository::{RepositoryError, Upload, UploadError};
 
 /// The size of a part, in bytes: the smallest that S3 allows. It allows 10,000 of them, so that an
 /// upload may have 48 GiB.
@@ -35,16 +37,23 @@ impl Staged {
         Self::Whole(BytesMut::with_capacity(capacity))
     }
 
-    /// Takes in all of the upload, and returns its length in bytes.
+    /// Takes in all of the upload, and returns its length in bytes; or gives up once `abandoned`
+    /// is ready. Requests to the store are not cut short: what they have begun must be known, to
+    /// be aborted.
     pub(super) async fn receive(
         &mut self,
         store: &Arc<dyn ObjectStore>,
         key: &BinaryKey,
         content: &mut Upload,
+        mut abandoned: impl Future<Output = ()> + Unpin,
     ) -> Result<u64, RepositoryError> {
         let mut length = 0;
-        while let Some(chunk) = content.next().await {
-            let chunk = chunk?;
+        loop {
+            let chunk = match select(pin!(content.next()), &mut abandoned).await {
+                Either::Left((Some(chunk), _)) => chunk?,
+                Either::Left((None, _)) => return Ok(length),
+                Either::Right(((), _)) => return Err(UploadError::Incomplete(None).into()),
+            };
             length += chunk.len() as u64;
             if let Self::Whole(start) = self
                 && start.len() + chunk.len() > PART
@@ -63,12 +72,13 @@ impl Staged {
                 }
             }
         }
-        Ok(length)
     }
 
     /// Removes what is in the store.
     pub(super) async fn abort(self) {
-        if let Self::Parts { upload, .. } = self {
+        if let Self::Parts { mut upload, .. } = self {
+            // A part that is still on its way would arrive after the abortion, and stay.
+            drop(upload.wait_for_capacity(0).await);
             // What cannot be removed now is left to the bucket's lifecycle rule.
             drop(upload.abort().await);
         }
