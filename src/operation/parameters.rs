@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Code, Refusal};
@@ -65,6 +66,8 @@ struct Incoming {
     resource_type: String,
     #[serde(default)]
     parameter: Vec<IncomingParameter>,
+    #[serde(flatten)]
+    _others: OtherMembers,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +75,12 @@ struct IncomingParameter {
     name: String,
     #[serde(rename = "valueBoolean")]
     value_boolean: Option<bool>,
+    #[serde(flatten)]
+    _others: OtherMembers,
 }
+
+/// Serde would also read a struct from an array, unless it has a flattened field.
+type OtherMembers = IgnoredAny;
 
 /// The answer: `url`, and with `describe` also what using it takes.
 pub(super) fn answer(presigned: &PresignedUrl, describe: bool) -> Outgoing<'_> {

@@ -1,0 +1,321 @@
+//! Presigned URLs, mutated: none verifies that was not minted as it is. And a second verifier,
+//! written after the format's description alone, agrees, also about claims that were signed though
+//! no signer would write them.
+
+mod naive;
+
+use arbitrary::Arbitrary;
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{Method, Request};
+use http_body_util::Empty;
+use tower_presign::url::VerifyError;
+use tower_presign::{
+    Access, AllowAll, BinaryId, BinaryKey, ContentType, Filename, Grant, Keyring, MemoryRepository,
+    Permission, PresignLayer, SigningKey, UrlSigner, VersionId,
+};
+
+use crate::support::{self, BASE, INNER, NOW, SECRET, at};
+
+const OTHER_SECRET: &[u8] = b"another thirty-two bytes, secret";
+
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    grant: AnyGrant<'a>,
+    other: AnyGrant<'a>,
+    signer: Signer,
+    method: AnyMethod,
+    is_forged: bool,
+    mutations: Vec<Mutation>,
+}
+
+#[derive(Arbitrary, Debug)]
+struct AnyGrant<'a> {
+    id: &'a [u8],
+    version: &'a [u8],
+    context: Option<&'a str>,
+    permission: AnyPermission<'a>,
+    expires: Expires,
+}
+
+#[derive(Arbitrary, Debug)]
+enum AnyPermission<'a> {
+    Read(Option<&'a str>, bool),
+    Write(&'a str, Option<u64>),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Expires {
+    AroundNow(i8),
+    AroundTheMaximum(i8),
+    Ever(u64),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Signer {
+    Signing,
+    VerifyOnly,
+    UnknownKey,
+    OtherSecret,
+    OtherBase,
+}
+
+#[derive(Arbitrary, Debug)]
+enum AnyMethod {
+    Granted,
+    Get,
+    Head,
+    Put,
+    Delete,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Mutation {
+    Flip(u16, u8),
+    Replace(u16, u8),
+    Insert(u16, u8),
+    Delete(u16),
+    PercentEncode(u16),
+    SwitchCase(u16),
+    /// The parameter at one place, again at another.
+    Duplicate(u8, u8),
+    Move(u8, u8),
+    /// A parameter of the other URL in place of this one's.
+    Transplant(u8, u8),
+    /// The head of this URL, the tail of the other.
+    Splice(u16, u16),
+}
+
+pub fn run(data: &[u8]) {
+    let Some(input) = support::input::<Input>(data) else {
+        return;
+    };
+    let (Some(grant), Some(other)) = (input.grant.build(), input.other.build()) else {
+        return;
+    };
+    let verifier = verifier();
+    let genuine = target(&input.signer.build(), &grant);
+    let other = target(&verifier, &other);
+
+    let mut mutant = genuine.clone().into_bytes();
+    if input.is_forged {
+        mutant.truncate(genuine.rfind("&Signature=").unwrap());
+    }
+    for mutation in input.mutations.iter().take(8) {
+        mutation.apply(&mut mutant, other.as_bytes());
+    }
+    let Ok(mut mutant) = String::from_utf8(mutant) else {
+        return;
+    };
+    if input.is_forged {
+        mutant = naive::sign(&mutant, SECRET);
+    }
+    let method = input.method.build(&grant);
+
+    let verdict = verifier.verify(&mutant, &method, at(NOW));
+    assert_eq!(verdict, naive::verify(&mutant, &method), "{mutant}");
+    if !input.is_forged && mutant == genuine {
+        let is_ours = matches!(input.signer, Signer::Signing | Signer::VerifyOnly);
+        assert_eq!(is_genuine(&verdict), is_ours, "{genuine}");
+        assert!(verdict.is_err() || verdict == Ok(grant), "{genuine}");
+    } else if !input.is_forged {
+        // By splices it may have become the other one.
+        assert!(
+            mutant == other || !is_genuine(&verdict),
+            "{genuine} {mutant}"
+        );
+    }
+    check_layer(&verifier, &mutant, method);
+}
+
+/// The layer hears what is on the wire, and the inner service nothing.
+fn check_layer(verifier: &UrlSigner, target: &str, method: Method) {
+    let request = Request::builder()
+        .method(&method)
+        .uri(format!("/binary{target}"))
+        .body(Empty::<Bytes>::new());
+    let Ok(request) = request else {
+        return;
+    };
+    let on_wire = request.uri().path_and_query().map(PathAndQuery::as_str);
+    let Some(target) = on_wire.and_then(|target| target.strip_prefix("/binary")) else {
+        return;
+    };
+    let target = target.to_owned();
+    let layer = PresignLayer::new(verifier.clone(), MemoryRepository::new(), AllowAll);
+    let answer = support::call(&layer.clock(|| at(NOW)), request);
+    if !target.is_empty() && !target.starts_with(['/', '?']) {
+        assert_eq!(answer.status, INNER, "{target}");
+        return;
+    }
+    let expected = match verifier.verify(&target, &method, at(NOW)) {
+        Ok(grant) if grant.access() == Access::Read => "not-found",
+        // The request has no Content-Type.
+        Ok(_) => "content-type-mismatch",
+        Err(VerifyError::MissingSignature) => "missing-signature",
+        Err(VerifyError::Expired) => "expired",
+        Err(VerifyError::LifetimeTooLong) => "lifetime-too-long",
+        Err(VerifyError::MethodNotAllowed { .. }) => "method-not-allowed",
+        Err(_) => "invalid-signature",
+    };
+    if method == Method::HEAD {
+        assert!(answer.body.is_empty());
+        assert!(answer.status.is_client_error());
+    } else {
+        assert_eq!(answer.refusal(), expected, "{target}");
+    }
+}
+
+fn is_genuine(verdict: &Result<Grant, VerifyError>) -> bool {
+    !matches!(
+        verdict,
+        Err(VerifyError::InvalidSignature | VerifyError::MissingSignature)
+    )
+}
+
+fn key(id: &str, secret: &[u8]) -> SigningKey {
+    SigningKey::new(id, secret).unwrap()
+}
+
+fn verifier() -> UrlSigner {
+    let keys = Keyring::new(key("test", SECRET));
+    let keys = keys.with_verify_only(key("old", OTHER_SECRET)).unwrap();
+    UrlSigner::new(keys, BASE).unwrap()
+}
+
+/// What follows the base in the URL for `grant`.
+fn target(signer: &UrlSigner, grant: &Grant) -> String {
+    let url = signer.sign(grant);
+    url.as_str()[signer.base_url().len()..].to_owned()
+}
+
+impl Signer {
+    fn build(&self) -> UrlSigner {
+        let (id, secret, base) = match self {
+            Self::Signing => ("test", SECRET, BASE),
+            Self::VerifyOnly => ("old", OTHER_SECRET, BASE),
+            Self::UnknownKey => ("unknown", SECRET, BASE),
+            Self::OtherSecret => ("test", OTHER_SECRET, BASE),
+            Self::OtherBase => ("test", SECRET, "https://storage.example.com/binary2"),
+        };
+        UrlSigner::new(key(id, secret), base).unwrap()
+    }
+}
+
+impl AnyMethod {
+    fn build(&self, grant: &Grant) -> Method {
+        match (self, grant.access()) {
+            (Self::Granted, Access::Read) | (Self::Get, _) => Method::GET,
+            (Self::Granted, Access::Write) | (Self::Put, _) => Method::PUT,
+            (Self::Head, _) => Method::HEAD,
+            (Self::Delete, _) => Method::DELETE,
+        }
+    }
+}
+
+impl AnyGrant<'_> {
+    fn build(&self) -> Option<Grant> {
+        let id = BinaryId::new(fhir_id(self.id)).ok()?;
+        let mut key = BinaryKey::new(id, VersionId::new(fhir_id(self.version)).ok()?);
+        if let Some(context) = self.context {
+            key = key.with_context(context);
+        }
+        Some(Grant {
+            key,
+            permission: match self.permission {
+                AnyPermission::Read(filename, attachment) => Permission::Read {
+                    filename: filename.and_then(Filename::new),
+                    attachment,
+                },
+                AnyPermission::Write(content_type, max_length) => Permission::Write {
+                    content_type: ContentType::new(content_type)
+                        .or_else(|_| ContentType::new("image/png"))
+                        .ok()?,
+                    max_length,
+                },
+            },
+            expires: match self.expires {
+                Expires::AroundNow(seconds) => NOW.saturating_add_signed(seconds.into()),
+                Expires::AroundTheMaximum(seconds) => {
+                    (NOW + 7 * 24 * 60 * 60).saturating_add_signed(seconds.into())
+                }
+                Expires::Ever(expires) => expires,
+            },
+        })
+    }
+}
+
+fn fhir_id(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.";
+    let characters = bytes.iter().take(64);
+    let id: String = characters
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 64)]))
+        .collect();
+    if id.is_empty() { "7".to_owned() } else { id }
+}
+
+impl Mutation {
+    fn apply(&self, url: &mut Vec<u8>, other: &[u8]) {
+        if url.is_empty() {
+            return;
+        }
+        let at = |place: u16| usize::from(place) % url.len();
+        match *self {
+            Self::Flip(place, bit) => {
+                let place = at(place);
+                url[place] ^= 1 << (bit % 8);
+            }
+            Self::Replace(place, byte) => {
+                let place = at(place);
+                url[place] = byte;
+            }
+            Self::Insert(place, byte) => url.insert(at(place), byte),
+            Self::Delete(place) => drop(url.remove(at(place))),
+            Self::PercentEncode(place) => {
+                let place = at(place);
+                let encoded = format!("%{:02X}", url[place]);
+                url.splice(place..=place, encoded.bytes());
+            }
+            Self::SwitchCase(place) => {
+                let place = at(place);
+                url[place] ^= if url[place].is_ascii_alphabetic() {
+                    0x20
+                } else {
+                    0
+                };
+            }
+            Self::Duplicate(from, to) => with_parameters(url, |parameters| {
+                let copy = parameters[usize::from(from) % parameters.len()].clone();
+                parameters.insert(usize::from(to) % (parameters.len() + 1), copy);
+            }),
+            Self::Move(from, to) => with_parameters(url, |parameters| {
+                let moved = parameters.remove(usize::from(from) % parameters.len());
+                parameters.insert(usize::from(to) % (parameters.len() + 1), moved);
+            }),
+            Self::Transplant(from, to) => with_parameters(url, |parameters| {
+                let theirs: Vec<_> = other.split(|byte| *byte == b'&').collect();
+                let place = usize::from(to) % parameters.len();
+                parameters[place] = theirs[usize::from(from) % theirs.len()].to_vec();
+            }),
+            Self::Splice(end, start) => {
+                url.truncate(at(end));
+                url.extend_from_slice(&other[usize::from(start) % other.len()..]);
+            }
+        }
+    }
+}
+
+fn with_parameters(url: &mut Vec<u8>, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
+    // The path goes with the first parameter otherwise.
+    let start = url
+        .iter()
+        .position(|byte| *byte == b'?')
+        .map_or(0, |at| at + 1);
+    let mut parameters: Vec<_> = url[start..]
+        .split(|byte| *byte == b'&')
+        .map(<[u8]>::to_vec)
+        .collect();
+    change(&mut parameters);
+    url.truncate(start);
+    url.extend(parameters.join(&b'&'));
+}
