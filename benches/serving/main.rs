@@ -65,6 +65,13 @@ fn main() {
         );
     }
     let small = Site::signed(&ours, "1k");
+    let constant = format!("{}/1k", servers::start("constant", &site).address);
+    Row::new("a constant of 1 KiB, against nginx", "none").get(
+        &constant,
+        &Site::nginx_signed(&nginx, "1k"),
+        64,
+    );
+    Row::new("GET 1k, against the constant", "none").get(&small, &constant, 64);
     Row::new("GET 1k, against hello world", ">= 0.45 x").get(&small, &hello_url, 64);
     Row::new("GET 1k, 1,024 connections against 64", ">= 0.8 x").connections(&small, 1024, 64);
     Row::new("hello world, 1,024 connections against 64", "none").connections(&hello_url, 1024, 64);

@@ -251,6 +251,27 @@ pub(crate) async fn run(kind: &str) {
             let layer = PresignLayer::new(signer(), repository, AllowAll);
             Router::new().fallback(async || "").layer(layer)
         }
+        // A handler that only returns what the layer does: what axum leaves of the time.
+        "constant" => {
+            let headers: [(&'static str, &'static str); 11] = [
+                ("content-type", "image/png"),
+                ("content-disposition", "inline"),
+                ("last-modified", "Tue, 24 Nov 2026 16:04:00 GMT"),
+                ("etag", "\"1\""),
+                ("accept-ranges", "bytes"),
+                ("cache-control", "private, no-store"),
+                ("x-content-type-options", "nosniff"),
+                (
+                    "content-security-policy",
+                    "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+                ),
+                ("referrer-policy", "no-referrer"),
+                ("cross-origin-resource-policy", "cross-origin"),
+                ("x-robots-tag", "none"),
+            ];
+            let content = Bytes::from(vec![0x5a; 1024]);
+            Router::new().route("/1k", get(async move || (headers, content)))
+        }
         "serve-dir" => {
             Router::new().fallback_service(ServeDir::new(Path::new(&folder).join("files")))
         }

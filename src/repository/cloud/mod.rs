@@ -569,7 +569,12 @@ impl ObjectStoreRepository {
                     .put_new(&path, content.freeze(), content_type, &marker)
                     .await;
             }
-            Staged::Parts { upload, name } => {
+            Staged::Parts {
+                mut upload,
+                rest,
+                name,
+            } => {
+                upload.put(rest.freeze());
                 upload.finish().await.map_err(error::from_store)?;
                 Marker::Large(name)
             }

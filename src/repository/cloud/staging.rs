@@ -16,15 +16,14 @@ use crate::repository::{RepositoryError, Upload, UploadError};
 /// upload may have 48 GiB.
 const PART: usize = 5 * 1024 * 1024;
 
-/// How many parts of an upload are in memory at once, beside the one that is being gathered.
-const PARTS_IN_FLIGHT: usize = 1;
-
 pub(super) enum Staged {
     /// All of a small content, in memory.
     Whole(BytesMut),
     /// A large content, partly in the store.
     Parts {
         upload: WriteMultipart,
+        /// What is not yet in the store, at most a part.
+        rest: BytesMut,
         /// Of the large object.
         name: String,
     },
@@ -32,8 +31,8 @@ pub(super) enum Staged {
 
 impl Staged {
     pub(super) fn new(upload: &Upload) -> Self {
-        let length = upload.length().unwrap_or_default();
-        let capacity = usize::try_from(length).unwrap_or(PART).min(PART);
+        let length = upload.length().map(usize::try_from);
+        let capacity = length.and_then(Result::ok).unwrap_or(PART).min(PART);
         Self::Whole(BytesMut::with_capacity(capacity))
     }
 
@@ -63,13 +62,7 @@ impl Staged {
             }
             match self {
                 Self::Whole(bytes) => bytes.extend_from_slice(&chunk),
-                Self::Parts { upload, .. } => {
-                    upload
-                        .wait_for_capacity(PARTS_IN_FLIGHT)
-                        .await
-                        .map_err(from_store)?;
-                    upload.write(&chunk);
-                }
+                Self::Parts { upload, rest, .. } => push(upload, rest, &chunk).await?,
             }
         }
     }
@@ -98,7 +91,32 @@ async fn start_parts(
     };
     let path = layout::large(key, &name);
     let parts = store.put_multipart_opts(&path, options).await;
-    let mut upload = WriteMultipart::new_with_chunk_size(parts.map_err(from_store)?, PART);
-    upload.put(start.freeze());
-    Ok(Staged::Parts { upload, name })
+    Ok(Staged::Parts {
+        upload: WriteMultipart::new_with_chunk_size(parts.map_err(from_store)?, PART),
+        rest: start,
+        name,
+    })
+}
+
+/// One part of an upload at a time is in memory: either it is being gathered, or on its way.
+async fn push(
+    upload: &mut WriteMultipart,
+    rest: &mut BytesMut,
+    mut chunk: &[u8],
+) -> Result<(), RepositoryError> {
+    while !chunk.is_empty() {
+        let (fits, more) = chunk.split_at(chunk.len().min(PART - rest.len()));
+        rest.extend_from_slice(fits);
+        chunk = more;
+        if rest.len() == PART {
+            let part = std::mem::take(rest).freeze();
+            upload.put(part.clone());
+            upload.wait_for_capacity(1).await.map_err(from_store)?;
+            // Large blocks that come and go leave holes in memory; this one stays.
+            *rest = part.try_into_mut().unwrap_or_default();
+            rest.clear();
+            rest.reserve(PART);
+        }
+    }
+    Ok(())
 }
