@@ -9,7 +9,9 @@
 
 #[path = "support/example.rs"]
 mod example;
-#[path = "crash_safety/server.rs"]
+#[path = "support/random.rs"]
+mod random;
+#[path = "support/server.rs"]
 mod server;
 
 use std::fmt;
@@ -25,6 +27,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use random::Random;
 use serde_json::Value;
 use server::{DEADLINE, Server, URL_ORIGIN};
 use tokio::time::{sleep, timeout};
@@ -162,7 +165,7 @@ impl Client {
         let target = api.mint(&binary.id, "?upload=true").await?.target();
         let version = Version {
             number: version_of(&target),
-            content: self.random.part_of(&self.source),
+            content: self.random.part_of(&self.source, MAX_LENGTH),
             binary,
         };
         self.uploads.push(Upload {
@@ -321,42 +324,7 @@ impl Answer {
     }
 }
 
-// Chance
-
 fn setting<T: FromStr<Err = ParseIntError>>(name: &str) -> Option<T> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().expect(name))
-}
-
-/// `SplitMix64`: the same numbers for the same seed, wherever it runs.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-
-    fn choose<'a, T>(&mut self, things: &'a [T]) -> &'a T {
-        &things[self.below(things.len())]
-    }
-
-    fn bytes(&mut self, length: usize) -> Bytes {
-        let numbers = (0..length / 8).flat_map(|_| self.next().to_le_bytes());
-        numbers.collect()
-    }
-
-    /// From one byte to [`MAX_LENGTH`]: each order of magnitude is as frequent as the others.
-    fn part_of(&mut self, source: &Bytes) -> Bytes {
-        let magnitude = 1 << self.below(MAX_LENGTH.ilog2() as usize + 1);
-        let length = (magnitude + self.below(magnitude)).min(MAX_LENGTH);
-        let start = self.below(source.len() - length);
-        source.slice(start..start + length)
-    }
 }
