@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::example::example;
@@ -63,6 +63,15 @@ impl Server {
         self.process.start_kill().unwrap();
         let ended = self.process.wait().await.unwrap();
         assert!(!ended.success(), "SIGKILL cannot be caught");
+    }
+
+    /// Tells it to stop, which it does once it has done what it has begun.
+    pub async fn stop(&mut self) {
+        let kill = format!("kill -TERM {}", self.pid());
+        let told = Command::new("sh").args(["-c", &kill]).status().await;
+        assert!(told.unwrap().success());
+        let ended = timeout(DEADLINE, self.process.wait()).await;
+        assert!(ended.expect("it ends by itself").unwrap().success());
     }
 
     pub fn pid(&self) -> u32 {
