@@ -11,13 +11,13 @@ mod support;
 mod injection;
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 use injection::{Failures, Injection};
+use support::body::content;
 use support::*;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard, mpsc};
@@ -121,16 +121,6 @@ struct Scan {
 
 fn png() -> ContentType {
     ContentType::new("image/png").unwrap()
-}
-
-/// Contents of the same length and different numbers differ, and none is like itself anywhere.
-fn content(length: usize, number: usize) -> Bytes {
-    static SOURCE: LazyLock<Bytes> = LazyLock::new(|| {
-        let numbers = 0..u32::try_from(LARGE / 3).unwrap();
-        let bytes = numbers.map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes());
-        bytes.collect::<Vec<_>>().as_flattened().to_vec().into()
-    });
-    SOURCE.slice(number..number + length)
 }
 
 // Uploads
