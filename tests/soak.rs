@@ -45,8 +45,9 @@ const SLOW: u64 = 1000;
 /// What a process needs beside those, for files and the like.
 const OTHER_DESCRIPTORS: u64 = 700;
 
-/// How much more memory the server may have resident after the load than after the warm-up.
-const MAX_GROWTH: u64 = 64 * 1024 * 1024;
+/// How much more memory the server may have resident after the load than after the warm-up: some,
+/// since what was in use at once is a matter of chance, and an allocator does not give all back.
+const MAX_GROWTH: u64 = 128 * 1024 * 1024;
 
 const WARM_UP: Duration = Duration::from_secs(2);
 

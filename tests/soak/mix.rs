@@ -1,7 +1,7 @@
 //! The requests of those who do not wait.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
@@ -10,6 +10,7 @@ use http_body_util::Full;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tower_presign::BinaryId;
 
 use crate::figures::Figures;
@@ -66,6 +67,10 @@ const MIX: [Kind; 24] = [
     Kind::HalfDownload,
 ];
 
+/// How long a worker may wait between requests, in milliseconds: what is stored in ten minutes must
+/// find room.
+const PAUSE: u64 = 400;
+
 pub struct Worker {
     api: Arc<Api>,
     client: Client,
@@ -87,6 +92,7 @@ impl Worker {
         while !*ended.borrow() {
             let kind = *self.random.choose(&MIX);
             self.make(kind).await;
+            sleep(Duration::from_millis(self.random.next() % PAUSE)).await;
         }
         self.figures
     }
