@@ -1,6 +1,7 @@
 //! Clients that hold a connection each and hardly move: a byte a second, in one direction or the
 //! other. In the end they go on as fast as they can, and must get what anyone gets.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 use crate::server::DEADLINE;
 use crate::wire::{Api, Client, HOUR, read, write};
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Slow {
     /// Sends headers.
     Headers,
@@ -115,16 +116,18 @@ impl Held {
         let next = self.rest.split_to(bytes);
         let moving = async {
             match self.kind {
-                Slow::Headers | Slow::Upload => self.stream.write_all(&next).await.unwrap(),
+                Slow::Headers | Slow::Upload => self.stream.write_all(&next).await?,
                 Slow::Download => {
                     let mut received = vec![0; bytes];
-                    self.stream.read_exact(&mut received).await.unwrap();
+                    self.stream.read_exact(&mut received).await?;
                     assert!(received == next, "it is not what was sent");
                 }
             }
+            io::Result::Ok(())
         };
-        timeout(DEADLINE, moving)
-            .await
-            .expect("nobody waits for that long");
+        let moved = timeout(DEADLINE, moving).await;
+        if let Err(error) = moved.expect("nobody waits for that long") {
+            panic!("{:?} was broken off: {error}", self.kind);
+        }
     }
 }
