@@ -24,8 +24,9 @@ const REMEMBERED: usize = 2000;
 
 pub const MAX_LENGTH: usize = 2 * 1024 * 1024;
 
-/// More than lies between a server and a client that does not read.
-const LONG: usize = 4 * 1024 * 1024;
+/// Twice what Linux keeps for a client that does not read. Otherwise the server would be done, and
+/// Linux gives up such a connection of its own after some minutes.
+const LONG: usize = 8 * 1024 * 1024;
 
 pub const HOUR: u64 = 60 * 60;
 
