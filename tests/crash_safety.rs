@@ -1,7 +1,8 @@
-//! The example server is killed, again and again, while clients upload to it: what a client was
-//! told is stored stays, and what it was not told of is there as a whole or not at all.
+//! The example server is ended, again and again, while clients upload to it: what a client was told
+//! is stored stays. What it was not told of is there as a whole or not at all if the server was
+//! killed, and not at all if it was told to stop.
 //!
-//! `PRESIGN_CRASH_ROUNDS` says how often it is killed, `PRESIGN_CRASH_SEED` what is sent and when
+//! `PRESIGN_CRASH_ROUNDS` says how often it is ended, `PRESIGN_CRASH_SEED` what is sent and when
 //! the end comes. (When exactly it comes is up to the machine as well: a seed that has failed may
 //! need some more rounds to fail again.)
 
@@ -9,7 +10,9 @@
 
 #[path = "support/example.rs"]
 mod example;
-#[path = "crash_safety/server.rs"]
+#[path = "support/random.rs"]
+mod random;
+#[path = "support/server.rs"]
 mod server;
 
 use std::fmt;
@@ -25,6 +28,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use random::Random;
 use serde_json::Value;
 use server::{DEADLINE, Server, URL_ORIGIN};
 use tokio::time::{sleep, timeout};
@@ -33,10 +37,10 @@ const CLIENTS: usize = 6;
 
 const MAX_LENGTH: usize = 6 * 1024 * 1024;
 
-/// Within this time of a round's begin the server is killed, in microseconds.
+/// Within this time of a round's begin the server is ended, in microseconds.
 const MAX_LIFE: u64 = 250_000;
 
-/// How many versions of earlier rounds are looked at after each kill. After the last one, all are.
+/// How many versions of earlier rounds are looked at after each end. After the last one, all are.
 const SAMPLE: usize = 12;
 
 const CONTENT_TYPES: [&str; 4] = [
@@ -48,6 +52,24 @@ const CONTENT_TYPES: [&str; 4] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whenever_the_server_is_killed_each_version_is_whole_or_absent() {
+    end_while_uploading(End::Kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whenever_the_server_is_told_to_stop_each_upload_is_acknowledged_or_absent() {
+    let figures = end_while_uploading(End::Stop).await;
+    assert_eq!(figures.cut_but_whole, 0, "what is there was acknowledged");
+    assert_eq!(figures.ends_with_leftovers, 0, "what has begun is done");
+}
+
+/// How the server ends.
+#[derive(Clone, Copy)]
+enum End {
+    Kill,
+    Stop,
+}
+
+async fn end_while_uploading(end: End) -> Figures {
     let rounds = setting("PRESIGN_CRASH_ROUNDS").unwrap_or(8);
     let seed = setting("PRESIGN_CRASH_SEED").unwrap_or_else(|| getrandom::u64().unwrap());
     println!("PRESIGN_CRASH_ROUNDS={rounds} PRESIGN_CRASH_SEED={seed}");
@@ -64,14 +86,17 @@ async fn whenever_the_server_is_killed_each_version_is_whole_or_absent() {
     let mut server = Server::start(tempfile::tempdir().unwrap()).await;
     for _ in 0..rounds {
         let uploading =
-            clients.map(|client| tokio::spawn(client.upload_until_killed(Api::new(&server))));
+            clients.map(|client| tokio::spawn(client.upload_until_the_end(Api::new(&server))));
         // No condition to wait for: any moment may be the wrong one.
         sleep(Duration::from_micros(random.next() % MAX_LIFE)).await;
-        server.kill().await;
+        match end {
+            End::Kill => server.kill().await,
+            End::Stop => server.stop().await,
+        }
         let mut ended = join_all(uploading).await.into_iter();
         clients = [(); CLIENTS].map(|()| ended.next().unwrap().unwrap());
-        figures.kills += 1;
-        figures.kills_with_leftovers += usize::from(server.staged() > 0);
+        figures.ends += 1;
+        figures.ends_with_leftovers += usize::from(server.staged() > 0);
 
         server = Server::start(server.folder).await;
         assert_eq!(server.staged(), 0, "what was interrupted is removed");
@@ -92,15 +117,16 @@ async fn whenever_the_server_is_killed_each_version_is_whole_or_absent() {
     }
     println!("{figures:?}");
     server.kill().await;
+    figures
 }
 
 #[derive(Debug, Default)]
 struct Figures {
-    kills: usize,
-    /// How many kills left something in the staging folder.
-    kills_with_leftovers: usize,
+    ends: usize,
+    /// How many ends left something in the staging folder.
+    ends_with_leftovers: usize,
     acknowledged: usize,
-    /// Uploads that had no answer when the server was killed, as the restarted server has them.
+    /// Uploads that had no answer when the server ended, as the restarted server has them.
     cut_but_whole: usize,
     cut_and_absent: usize,
 }
@@ -143,17 +169,17 @@ struct Upload {
     is_acknowledged: bool,
 }
 
-/// The server was killed before it had answered.
+/// The server ended before it had answered.
 #[derive(Debug)]
-struct Killed;
+struct Ended;
 
 impl Client {
-    async fn upload_until_killed(mut self, api: Api) -> Self {
+    async fn upload_until_the_end(mut self, api: Api) -> Self {
         while self.upload(&api).await.is_ok() {}
         self
     }
 
-    async fn upload(&mut self, api: &Api) -> Result<(), Killed> {
+    async fn upload(&mut self, api: &Api) -> Result<(), Ended> {
         if self.binaries.is_empty() || self.random.below(2) == 0 {
             let content_type = self.random.choose(&CONTENT_TYPES);
             self.binaries.push(api.create(content_type).await?);
@@ -162,7 +188,7 @@ impl Client {
         let target = api.mint(&binary.id, "?upload=true").await?.target();
         let version = Version {
             number: version_of(&target),
-            content: self.random.part_of(&self.source),
+            content: self.random.part_of(&self.source, MAX_LENGTH),
             binary,
         };
         self.uploads.push(Upload {
@@ -197,7 +223,7 @@ impl Api {
         }
     }
 
-    async fn create(&self, content_type: &'static str) -> Result<Binary, Killed> {
+    async fn create(&self, content_type: &'static str) -> Result<Binary, Ended> {
         let resource = format!(r#"{{"resourceType":"Binary","contentType":"{content_type}"}}"#);
         let request = Request::post(self.url("/fhir/R4/Binary"))
             .header(AUTHORIZATION, "Bearer demo")
@@ -210,13 +236,13 @@ impl Api {
     }
 
     /// A URL for the Binary, or the version of one, at this path.
-    async fn mint(&self, path: &str, query: &str) -> Result<Answer, Killed> {
+    async fn mint(&self, path: &str, query: &str) -> Result<Answer, Ended> {
         let url = format!("/fhir/R4/Binary/{path}/$presigned-url{query}");
         let request = Request::get(self.url(&url)).header(AUTHORIZATION, "Bearer demo");
         self.send(request, "").await
     }
 
-    async fn put(&self, upload: &Upload) -> Result<StatusCode, Killed> {
+    async fn put(&self, upload: &Upload) -> Result<StatusCode, Ended> {
         let Version {
             binary, content, ..
         } = &upload.version;
@@ -275,7 +301,7 @@ impl Api {
         &self,
         request: http::request::Builder,
         body: impl Into<Bytes>,
-    ) -> Result<Answer, Killed> {
+    ) -> Result<Answer, Ended> {
         let request = request.body(Full::new(body.into())).unwrap();
         let answer = async {
             let response = self.client.request(request).await.ok()?;
@@ -286,7 +312,7 @@ impl Api {
                 body: body.collect().await.ok()?.to_bytes(),
             })
         };
-        timeout(DEADLINE, answer).await.unwrap().ok_or(Killed)
+        timeout(DEADLINE, answer).await.unwrap().ok_or(Ended)
     }
 }
 
@@ -321,42 +347,7 @@ impl Answer {
     }
 }
 
-// Chance
-
 fn setting<T: FromStr<Err = ParseIntError>>(name: &str) -> Option<T> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().expect(name))
-}
-
-/// `SplitMix64`: the same numbers for the same seed, wherever it runs.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-
-    fn choose<'a, T>(&mut self, things: &'a [T]) -> &'a T {
-        &things[self.below(things.len())]
-    }
-
-    fn bytes(&mut self, length: usize) -> Bytes {
-        let numbers = (0..length / 8).flat_map(|_| self.next().to_le_bytes());
-        numbers.collect()
-    }
-
-    /// From one byte to [`MAX_LENGTH`]: each order of magnitude is as frequent as the others.
-    fn part_of(&mut self, source: &Bytes) -> Bytes {
-        let magnitude = 1 << self.below(MAX_LENGTH.ilog2() as usize + 1);
-        let length = (magnitude + self.below(magnitude)).min(MAX_LENGTH);
-        let start = self.below(source.len() - length);
-        source.slice(start..start + length)
-    }
 }

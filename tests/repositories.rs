@@ -326,12 +326,24 @@ mod fs {
     }
 
     #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn a_full_disk_is_told_as_such() {
-        let full = std::io::Error::from_raw_os_error(28);
+    #[test]
+    fn an_error_of_the_operating_system_is_told_by_its_kind() {
+        use tower_presign::repository::UploadError;
+        let told = |code| RepositoryError::from(std::io::Error::from_raw_os_error(code));
+        // ENOSPC and EDQUOT
+        for full in [28, 122] {
+            assert!(matches!(told(full), RepositoryError::StorageFull));
+        }
+        // EFBIG
         assert!(matches!(
-            RepositoryError::from(full),
-            RepositoryError::StorageFull
+            told(27),
+            RepositoryError::Upload(UploadError::TooLarge { limit: None })
         ));
+        // EIO, EMFILE and EROFS
+        for unavailable in [5, 24, 30] {
+            assert!(matches!(told(unavailable), RepositoryError::Unavailable(_)));
+        }
+        let of_ours = std::io::Error::from(ErrorKind::InvalidData);
+        assert!(matches!(of_ours.into(), RepositoryError::Internal(_)));
     }
 }

@@ -78,11 +78,17 @@ impl RepositoryError {
 }
 
 impl From<io::Error> for RepositoryError {
-    /// A full disk or an exhausted quota is [`StorageFull`](Self::StorageFull), everything else
-    /// [`Internal`](Self::Internal). That something is not found is for the repository to judge.
+    /// A full disk or an exhausted quota is [`StorageFull`](Self::StorageFull), and a file that the
+    /// file system does not let grow any further an upload that is
+    /// [`TooLarge`](UploadError::TooLarge). What else the operating system reports, a failing disk
+    /// or too many open files, is [`Unavailable`](Self::Unavailable); an error from anywhere else,
+    /// such as a damaged file, is [`Internal`](Self::Internal). That something is not found is for
+    /// the repository to judge.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::StorageFull,
+            io::ErrorKind::FileTooLarge => UploadError::TooLarge { limit: None }.into(),
+            _ if error.raw_os_error().is_some() => Self::unavailable(error),
             _ => Self::internal(error),
         }
     }

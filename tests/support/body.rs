@@ -2,14 +2,28 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body::{Frame, SizeHint};
+
+/// So many bytes. Contents of different numbers differ, and none is like itself anywhere.
+///
+/// # Panics
+///
+/// If it would take more than there is, which is 4 MB.
+pub fn content(length: usize, number: usize) -> Bytes {
+    static SOURCE: LazyLock<Bytes> = LazyLock::new(|| {
+        let numbers = (0..1_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761));
+        let bytes: Vec<_> = numbers.map(u32::to_le_bytes).collect();
+        bytes.as_flattened().to_vec().into()
+    });
+    SOURCE.slice(number..number + length)
+}
 
 /// A body in chunks, whose length cannot be known in advance.
 pub fn chunks(chunks: &[&'static str]) -> Body {

@@ -1,11 +1,13 @@
 //! The example server, as a process that can be killed.
 
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
 use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::example::example;
@@ -15,6 +17,13 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where URLs point. Their port must outlive the server's, which is another after each start.
 pub const URL_ORIGIN: &str = "http://storage.example.com";
+
+/// A quarter of the secret that URLs are signed with.
+const QUARTER: u64 = 0x0123_4567_89ab_cdef;
+
+pub fn secret() -> Vec<u8> {
+    QUARTER.to_be_bytes().repeat(4)
+}
 
 pub struct Server {
     process: Child,
@@ -26,9 +35,14 @@ pub struct Server {
 
 impl Server {
     pub async fn start(folder: TempDir) -> Self {
+        Self::start_with(folder, &[]).await
+    }
+
+    pub async fn start_with(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut process = example(&folder.path().join("data"))
             .env("PRESIGN_STORAGE_URL", format!("{URL_ORIGIN}/storage"))
-            .env("PRESIGN_SECRET", "0123456789abcdef".repeat(4))
+            .env("PRESIGN_SECRET", format!("{QUARTER:016x}").repeat(4))
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -49,6 +63,19 @@ impl Server {
         self.process.start_kill().unwrap();
         let ended = self.process.wait().await.unwrap();
         assert!(!ended.success(), "SIGKILL cannot be caught");
+    }
+
+    /// Tells it to stop, which it does once it has done what it has begun.
+    pub async fn stop(&mut self) {
+        let kill = format!("kill -TERM {}", self.pid());
+        let told = Command::new("sh").args(["-c", &kill]).status().await;
+        assert!(told.unwrap().success());
+        let ended = timeout(DEADLINE, self.process.wait()).await;
+        assert!(ended.expect("it ends by itself").unwrap().success());
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id().unwrap()
     }
 
     /// How many things are in the staging folder.

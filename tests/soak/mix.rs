@@ -1,0 +1,297 @@
+//! The requests of those who do not wait.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tower_presign::BinaryId;
+
+use crate::figures::Figures;
+use crate::random::Random;
+use crate::wire::{Answer, Api, Client, HOUR, MAX_LENGTH, Scan, now, read, write, write_at_most};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Mint,
+    Get,
+    GetRange,
+    Head,
+    Put,
+    PutAgain,
+    // Refused
+    NoToken,
+    ReaderWrites,
+    NotFound,
+    Forged,
+    Expired,
+    WrongMethod,
+    WrongType,
+    TooLarge,
+    // Broken off by the client
+    HalfUpload,
+    HalfDownload,
+}
+
+/// What a worker chooses from: what is there more often is done more often.
+const MIX: [Kind; 24] = [
+    Kind::Mint,
+    Kind::Get,
+    Kind::Get,
+    Kind::Get,
+    Kind::Get,
+    Kind::Get,
+    Kind::GetRange,
+    Kind::GetRange,
+    Kind::GetRange,
+    Kind::Head,
+    Kind::Head,
+    Kind::Put,
+    Kind::Put,
+    Kind::PutAgain,
+    Kind::NoToken,
+    Kind::ReaderWrites,
+    Kind::NotFound,
+    Kind::Forged,
+    Kind::Expired,
+    Kind::WrongMethod,
+    Kind::WrongType,
+    Kind::TooLarge,
+    Kind::HalfUpload,
+    Kind::HalfDownload,
+];
+
+/// How long a worker may wait between requests, in milliseconds: what is stored in ten minutes must
+/// find room.
+const PAUSE: u64 = 400;
+
+pub struct Worker {
+    api: Arc<Api>,
+    client: Client,
+    random: Random,
+    figures: Figures,
+}
+
+impl Worker {
+    pub fn new(api: Arc<Api>, random: Random) -> Self {
+        Self {
+            api,
+            random,
+            client: Client::new(),
+            figures: Figures::default(),
+        }
+    }
+
+    pub async fn work(mut self, ended: watch::Receiver<bool>) -> Figures {
+        while !*ended.borrow() {
+            let kind = *self.random.choose(&MIX);
+            self.make(kind).await;
+            sleep(Duration::from_millis(self.random.next() % PAUSE)).await;
+        }
+        self.figures
+    }
+
+    async fn make(&mut self, kind: Kind) {
+        let scan = self.api.any_scan(&mut self.random);
+        let target = self.api.sign(read(scan.id), HOUR);
+        match kind {
+            Kind::Mint => {
+                self.mint(scan.id, "").await;
+            }
+            Kind::Get => self.get(&scan).await,
+            Kind::GetRange => self.get_range(&scan).await,
+            Kind::Head => {
+                let mut request = self.api.get(&target);
+                *request.method_mut() = Method::HEAD;
+                let answer = self.send(kind, request, 0).await;
+                assert_eq!(answer.status, StatusCode::OK);
+                assert_eq!(
+                    answer.headers[CONTENT_LENGTH],
+                    scan.content.len().to_string()
+                );
+            }
+            Kind::Put => self.put().await,
+            Kind::PutAgain => {
+                let target = self.api.sign(write(scan.id), HOUR);
+                let request = self.api.put(&target, scan.content.slice(..1));
+                self.refused(kind, request, 412, "already-written").await;
+            }
+            Kind::NoToken => {
+                let request = self.api.mint(scan.id, "", "unknown");
+                self.refused(kind, request, 401, "login-required").await;
+            }
+            Kind::ReaderWrites => {
+                let request = self.api.mint(scan.id, "?upload=true", "reader");
+                self.refused(kind, request, 403, "forbidden").await;
+            }
+            Kind::NotFound => {
+                let target = self.api.sign(read(BinaryId::unique()), HOUR);
+                let request = self.api.get(&target);
+                self.refused(kind, request, 404, "not-found").await;
+            }
+            Kind::Forged => {
+                let forged = target.replacen("Expires=", "Expires=1", 1);
+                let request = self.api.get(&forged);
+                self.refused(kind, request, 403, "invalid-signature").await;
+            }
+            Kind::Expired => {
+                let request = self.api.get(&self.api.sign_until(read(scan.id), now()));
+                self.refused(kind, request, 403, "expired").await;
+            }
+            Kind::WrongMethod => {
+                let request = self.api.put(&target, scan.content);
+                self.refused(kind, request, 405, "method-not-allowed").await;
+            }
+            Kind::WrongType => {
+                let target = self.api.sign(write(BinaryId::unique()), HOUR);
+                let mut request = self.api.put(&target, scan.content);
+                let text = "text/plain".parse().unwrap();
+                request.headers_mut().insert(CONTENT_TYPE, text);
+                self.refused(kind, request, 415, "content-type-mismatch")
+                    .await;
+            }
+            Kind::TooLarge => {
+                let limit = scan.content.len() as u64 - 1;
+                let grant = write_at_most(BinaryId::unique(), Some(limit));
+                let request = self.api.put(&self.api.sign(grant, HOUR), scan.content);
+                self.refused(kind, request, 413, "too-large").await;
+            }
+            Kind::HalfUpload => self.half_upload().await,
+            Kind::HalfDownload => self.half_download(&scan, &target).await,
+        }
+    }
+
+    async fn send(&mut self, kind: Kind, request: Request<Full<Bytes>>, sent: usize) -> Answer {
+        let answer = self.client.send(request).await;
+        self.figures
+            .count(kind, sent + answer.body.len(), answer.took);
+        answer
+    }
+
+    async fn refused(
+        &mut self,
+        kind: Kind,
+        request: Request<Full<Bytes>>,
+        status: u16,
+        code: &str,
+    ) {
+        let answer = self.send(kind, request, 0).await;
+        assert_eq!((answer.status.as_u16(), &*answer.code()), (status, code));
+    }
+
+    /// The target of a new URL.
+    async fn mint(&mut self, id: BinaryId, query: &str) -> String {
+        let request = self.api.mint(id, query, "demo");
+        let answer = self.send(Kind::Mint, request, 0).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.target()
+    }
+
+    async fn get(&mut self, scan: &Scan) {
+        let target = self.mint(scan.id, "").await;
+        let request = self.api.get(&target);
+        let answer = self.send(Kind::Get, request, 0).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert_eq!(answer.headers[CONTENT_TYPE], "image/png");
+        // Not `assert_eq`, which would print both.
+        assert!(answer.body == scan.content, "it is not what was sent");
+    }
+
+    async fn get_range(&mut self, scan: &Scan) {
+        let length = scan.content.len();
+        let first = self.random.below(length);
+        let last = first + self.random.below(length - first);
+        let target = self.api.sign(read(scan.id), HOUR);
+        let mut request = self.api.get(&target);
+        let range = format!("bytes={first}-{last}").parse().unwrap();
+        request.headers_mut().insert(RANGE, range);
+        let answer = self.send(Kind::GetRange, request, 0).await;
+        assert_eq!(answer.status, StatusCode::PARTIAL_CONTENT);
+        let range = format!("bytes {first}-{last}/{length}");
+        assert_eq!(answer.headers[CONTENT_RANGE], range);
+        assert!(answer.body == scan.content[first..=last], "{range}");
+    }
+
+    /// New content, as another will read it.
+    async fn put(&mut self) {
+        let id = self.api.create(&self.client).await;
+        let target = self.mint(id, "?upload=true").await;
+        let content = self.content();
+        self.put_to(&target, id, content).await;
+    }
+
+    async fn put_to(&mut self, target: &str, id: BinaryId, content: Bytes) {
+        let request = self.api.put(target, content.clone());
+        let answer = self.send(Kind::Put, request, content.len()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        let scan = Scan { id, content };
+        self.get(&scan).await;
+        self.api.remember(scan, &mut self.random);
+    }
+
+    /// Goes away, and finds nothing stored; what was sent then is stored as a whole.
+    async fn half_upload(&mut self) {
+        let id = self.api.create(&self.client).await;
+        let target = self.api.sign(write(id), HOUR);
+        let content = self.content();
+        let sent = self.random.below(content.len());
+        let start = Instant::now();
+        let mut stream = self.connect().await;
+        let (length, address) = (content.len(), &self.api.address);
+        let head = format!(
+            "PUT {target} HTTP/1.1\r\nHost: {address}\r\n\
+             Content-Type: image/png\r\nContent-Length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&content[..sent]).await.unwrap();
+        self.leave(stream);
+        self.figures.count(Kind::HalfUpload, sent, start.elapsed());
+
+        let request = self.api.get(&self.api.sign(read(id), HOUR));
+        self.refused(Kind::NotFound, request, 404, "not-found")
+            .await;
+        self.put_to(&target, id, content).await;
+    }
+
+    async fn half_download(&mut self, scan: &Scan, target: &str) {
+        let start = Instant::now();
+        let mut stream = self.connect().await;
+        let address = &self.api.address;
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut received = vec![0; 12 + self.random.below(scan.content.len())];
+        stream.read_exact(&mut received).await.unwrap();
+        assert!(received.starts_with(b"HTTP/1.1 200"));
+        self.leave(stream);
+        let took = start.elapsed();
+        self.figures.count(Kind::HalfDownload, received.len(), took);
+    }
+
+    /// Most of it is short, so that what is stored does not become too much.
+    fn content(&mut self) -> Bytes {
+        let max_length = if self.random.below(50) == 0 {
+            MAX_LENGTH
+        } else {
+            MAX_LENGTH / 32
+        };
+        self.random.part_of(&self.api.source, max_length)
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.api.address).await.unwrap()
+    }
+
+    /// In one of the two ways in which connections end.
+    fn leave(&mut self, stream: TcpStream) {
+        if self.random.below(2) == 0 {
+            stream.set_zero_linger().unwrap();
+        }
+        drop(stream);
+    }
+}

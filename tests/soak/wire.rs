@@ -1,0 +1,224 @@
+//! What the clients know of the server, and their requests as they go over the wire.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::time::timeout;
+use tower_presign::{
+    BinaryId, BinaryKey, ContentType, Grant, Permission, SigningKey, UrlSigner, VersionId,
+};
+
+use crate::random::Random;
+use crate::server::{DEADLINE, Server, URL_ORIGIN, secret};
+
+/// How many contents are kept in mind, to be read again.
+const REMEMBERED: usize = 2000;
+
+pub const MAX_LENGTH: usize = 2 * 1024 * 1024;
+
+/// Twice what Linux keeps for a client that does not read. Otherwise the server would be done, and
+/// Linux gives up such a connection of its own after some minutes.
+const LONG: usize = 8 * 1024 * 1024;
+
+pub const HOUR: u64 = 60 * 60;
+
+/// A first version of a Binary that was stored.
+#[derive(Clone)]
+pub struct Scan {
+    pub id: BinaryId,
+    pub content: Bytes,
+}
+
+pub struct Api {
+    pub address: String,
+    /// The server's own: what it would not sign can be tried as well.
+    signer: UrlSigner,
+    /// What is sent are parts of this.
+    pub source: Bytes,
+    scans: RwLock<Vec<Scan>>,
+    pub long: Scan,
+}
+
+impl Api {
+    pub async fn new(server: &Server, random: &mut Random) -> Self {
+        let key = SigningKey::new("example", secret()).unwrap();
+        let source = random.bytes(LONG);
+        let mut api = Self {
+            address: server.origin.strip_prefix("http://").unwrap().to_owned(),
+            signer: UrlSigner::new(key, format!("{URL_ORIGIN}/storage")).unwrap(),
+            scans: RwLock::default(),
+            long: Scan {
+                id: BinaryId::unique(),
+                content: source.clone(),
+            },
+            source,
+        };
+        let client = Client::new();
+        api.long.id = api.create(&client).await;
+        let short = Scan {
+            id: api.create(&client).await,
+            content: api.source.slice(..1),
+        };
+        for Scan { id, content } in [&api.long, &short] {
+            let put = api.put(&api.sign(write(*id), HOUR), content.clone());
+            assert_eq!(client.send(put).await.status, StatusCode::OK);
+        }
+        api.remember(short, random);
+        api
+    }
+
+    pub fn remember(&self, scan: Scan, random: &mut Random) {
+        let mut scans = self.scans.write().unwrap_or_else(PoisonError::into_inner);
+        if scans.len() < REMEMBERED {
+            scans.push(scan);
+        } else {
+            scans[random.below(REMEMBERED)] = scan;
+        }
+    }
+
+    pub fn any_scan(&self, random: &mut Random) -> Scan {
+        let scans = self.scans.read().unwrap_or_else(PoisonError::into_inner);
+        random.choose(&scans).clone()
+    }
+
+    /// The target of a URL that is valid for so many seconds, if it is valid at all.
+    pub fn sign(&self, (key, permission): (BinaryKey, Permission), seconds: u64) -> String {
+        self.sign_until((key, permission), now() + seconds)
+    }
+
+    pub fn sign_until(&self, (key, permission): (BinaryKey, Permission), expires: u64) -> String {
+        let grant = Grant {
+            key,
+            permission,
+            expires,
+        };
+        let url = self.signer.sign(&grant);
+        url.as_str().strip_prefix(URL_ORIGIN).unwrap().to_owned()
+    }
+
+    /// A Binary without content.
+    pub async fn create(&self, client: &Client) -> BinaryId {
+        let resource = r#"{"resourceType":"Binary","contentType":"image/png"}"#;
+        let request = Request::post(self.url("/fhir/R4/Binary"))
+            .header(AUTHORIZATION, "Bearer demo")
+            .header(CONTENT_TYPE, "application/fhir+json");
+        let answer = client.send(request.body(resource.into()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        BinaryId::new(answer.json()["id"].as_str().unwrap()).unwrap()
+    }
+
+    pub fn mint(&self, id: BinaryId, query: &str, token: &str) -> Request<Full<Bytes>> {
+        let target = format!("/fhir/R4/Binary/{id}/$presigned-url{query}");
+        let request = Request::get(self.url(&target));
+        let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        request.body(Full::default()).unwrap()
+    }
+
+    pub fn get(&self, target: &str) -> Request<Full<Bytes>> {
+        Request::get(self.url(target))
+            .body(Full::default())
+            .unwrap()
+    }
+
+    pub fn put(&self, target: &str, content: Bytes) -> Request<Full<Bytes>> {
+        let request = Request::put(self.url(target)).header(CONTENT_TYPE, "image/png");
+        request.body(content.into()).unwrap()
+    }
+
+    fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+}
+
+/// Reads the first version of a Binary.
+pub fn read(id: BinaryId) -> (BinaryKey, Permission) {
+    let permission = Permission::Read {
+        filename: None,
+        attachment: false,
+    };
+    (first(id), permission)
+}
+
+/// Writes the first version of a Binary.
+pub fn write(id: BinaryId) -> (BinaryKey, Permission) {
+    write_at_most(id, None)
+}
+
+pub fn write_at_most(id: BinaryId, max_length: Option<u64>) -> (BinaryKey, Permission) {
+    let permission = Permission::Write {
+        content_type: ContentType::new("image/png").unwrap(),
+        max_length,
+    };
+    (first(id), permission)
+}
+
+fn first(id: BinaryId) -> BinaryKey {
+    BinaryKey::new(id, VersionId::new("1").unwrap())
+}
+
+pub fn now() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap().as_secs()
+}
+
+/// A client with a connection of its own.
+pub struct Client(HttpClient<HttpConnector, Full<Bytes>>);
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub took: Duration,
+}
+
+impl Client {
+    pub fn new() -> Self {
+        Self(
+            HttpClient::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(1)
+                .build_http(),
+        )
+    }
+
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let start = std::time::Instant::now();
+        let answer = async {
+            let (parts, body) = self.0.request(request).await.unwrap().into_parts();
+            Answer {
+                status: parts.status,
+                headers: parts.headers,
+                body: body.collect().await.unwrap().to_bytes(),
+                took: start.elapsed(),
+            }
+        };
+        let answer = timeout(DEADLINE, answer).await;
+        answer.expect("nobody waits for that long")
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Of the URL that was minted.
+    pub fn target(&self) -> String {
+        let url = &self.json()["parameter"][0]["valueUri"];
+        let target = url.as_str().unwrap().strip_prefix(URL_ORIGIN);
+        target.unwrap().to_owned()
+    }
+
+    pub fn code(&self) -> String {
+        let code = &self.json()["issue"][0]["details"]["coding"][0]["code"];
+        code.as_str().unwrap().to_owned()
+    }
+}
