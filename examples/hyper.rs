@@ -2,7 +2,14 @@
 //!
 //! ```text
 //! cargo run --example hyper
-//! curl -H 'Authorization: Bearer demo' 'http://127.0.0.1:3000/fhir/R4/Binary/scan/$presigned-url'
+//!
+//! operation='http://127.0.0.1:3000/fhir/R4/Binary/scan/$presigned-url'
+//! url() {
+//!   curl -sSf -H 'Authorization: Bearer demo' "$operation$1" \
+//!     | sed 's/.*"valueUri":"\([^"]*\)".*/\1/'
+//! }
+//! curl -sSf -T picture.png -H 'Content-Type: image/png' "$(url '?upload=true')"
+//! curl -sSf --http2-prior-knowledge -o copy.png "$(url)"
 //! ```
 //!
 //! It has one Binary, `scan`, of the type `image/png`, and keeps it in memory. `PRESIGN_LISTEN` is
