@@ -269,7 +269,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `fs` | yes | [`FsRepository`]; brings tokio |
-//! | `object-store` | no | [`ObjectStoreRepository`](repository/struct.ObjectStoreRepository.html), for every store of the object_store crate; brings that and tokio |
+//! | `object-store` | no | [`ObjectStoreRepository`](repository/struct.ObjectStoreRepository.html), for every store of the crate `object_store`; brings that and tokio |
 //! | `object-store-aws`, `-azure`, `-gcp` | no | the same, with the client of Amazon S3, Azure Blob Storage, Google Cloud Storage |
 //! | `tracing` | no | [`events`](events/index.html), one for each mint, refusal, download and upload, for logs and audit trails |
 //! | `test-util` | no | [`repository::contract`](repository/contract/index.html), the tests that every repository should pass |
