@@ -170,7 +170,7 @@
 //!     }
 //!
 //!     async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
-//!         let session = request.grant().key.context().unwrap_or_default();
+//!         let session = request.grant().key.context().ok_or_else(Denial::forbidden)?;
 //!         match self.ended.lock().map(|ended| ended.contains(session)) {
 //!             Ok(false) => Ok(()),
 //!             Ok(true) => Err(Denial::forbidden_because("The session has ended.")),
