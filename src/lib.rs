@@ -51,6 +51,11 @@
 //! # fn main() {}
 //! ```
 //!
+//! A Binary must exist before a URL for it can: [`FsRepository::create`] adds one. The repository
+//! has whole servers, to be run and copied from: `examples/axum` with authentication, CORS, time
+//! limits and a page to try it, `cloud.rs` with a bucket, `hyper.rs` without a framework, and
+//! `tonic.rs`, where an RPC hands out the URLs.
+//!
 //! # How a request flows
 //!
 //! | request | way |
@@ -71,46 +76,208 @@
 //! 6. Every refusal is a FHIR `OperationOutcome` with a stable code in
 //!    `issue[0].details.coding[0].code`.
 //!
-//! # What the host supplies
+//! [`PresignLayer::presign`] makes a URL without a request, for batches, for RPCs, and for
+//! resources that contain URLs. [`fhir`] describes the operation for a `CapabilityStatement`.
 //!
-//! A [`BinaryRepository`], which keeps the bytes: [`FsRepository`] and [`MemoryRepository`] are
-//! here, and the [`repository`] module shows how to write another. And an [`AccessPolicy`], which
-//! decides who may have a URL: an `async fn` is enough. For the host's `CapabilityStatement`, the
-//! operation is described in [`fhir`].
+//! # Who may have a URL
 //!
-//! # What a presigned URL is
+//! Your [`AccessPolicy`] decides, and an `async fn` is one. It does not find out who is calling, and
+//! presigned URLs are used by strangers. So the layer goes **behind** what identifies callers, or
+//! the policy has nothing to decide by, and **in front of** what turns strangers away, or nobody
+//! without an account can use a URL:
 //!
-//! A secret that works for whoever holds it, in full view in address bars and logs. Hence:
+//! ```
+//! use axum::extract::Request;
+//! use axum::middleware::{Next, from_fn};
+//! use axum::response::{IntoResponse, Response};
+//! use axum::{Router, http::StatusCode, routing::get};
+//! use tower_presign::{Denial, MintRequest, PresignLayer, Terms};
 //!
-//! - Keep lifetimes short ([`Terms::lifetime`]), and query strings out of logs ([`RedactedUri`]).
-//! - To take back a single URL, refuse it in [`AccessPolicy::redeem`]; to take back all, drop the
-//!   key from the ring ([`UrlSigner::set_keyring`]).
-//! - A read URL shows strangers' content on your origin. Downloads carry headers that keep
-//!   browsers from running any of it; an origin of its own for the storage base URL is the second
-//!   line of defence.
-//! - Content is neither encrypted nor scanned.
+//! #[derive(Clone)]
+//! struct User;
+//!
+//! async fn identify(mut request: Request, next: Next) -> Response {
+//!     if request.headers().get("authorization").is_some_and(|token| token == "Bearer demo") {
+//!         request.extensions_mut().insert(User);
+//!     }
+//!     next.run(request).await
+//! }
+//!
+//! async fn refuse_strangers(request: Request, next: Next) -> Response {
+//!     match request.extensions().get::<User>() {
+//!         Some(User) => next.run(request).await,
+//!         None => StatusCode::UNAUTHORIZED.into_response(),
+//!     }
+//! }
+//!
+//! async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
+//!     let user = request.extensions().get::<User>();
+//!     user.map(|User| Terms::new()).ok_or_else(Denial::login_required)
+//! }
+//!
+//! # use tower::util::ServiceExt as _;
+//! # use tower_presign::{MemoryRepository, SigningKey, UrlSigner};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
+//! # let signer = UrlSigner::new(key, "https://health.example.com/storage")?;
+//! # let repository = MemoryRepository::new();
+//! # let scan = tower_presign::BinaryId::new("scan")?;
+//! # repository.create(scan, tower_presign::ContentType::new("image/png")?)?;
+//! let app = Router::new()
+//!     .route("/fhir/R4/Patient/{id}", get(async || "a patient"))
+//!     .layer(from_fn(refuse_strangers)) // for what the layer leaves to the routes
+//!     .layer(PresignLayer::new(signer, repository, authorize))
+//!     .layer(from_fn(identify)); // axum's last layer is the first that sees a request
+//! # let status = async |path: &str, token: &str| {
+//! #     let request = Request::get(path).header("authorization", token);
+//! #     let request = request.body(axum::body::Body::empty()).unwrap();
+//! #     app.clone().oneshot(request).await.unwrap().status().as_u16()
+//! # };
+//! # assert_eq!(status("/fhir/R4/Patient/1", "").await, 401);
+//! # assert_eq!(status("/fhir/R4/Patient/1", "Bearer demo").await, 200);
+//! # assert_eq!(status("/fhir/R4/Binary/scan/$presigned-url", "").await, 401);
+//! # assert_eq!(status("/fhir/R4/Binary/scan/$presigned-url", "Bearer demo").await, 200);
+//! # assert_eq!(status("/storage/scan/1", "").await, 403); // no signature
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where one layer both identifies and refuses, put the [`PresignLayer`] in front of it, and let the
+//! policy look at [`MintRequest::headers`] by the same means. Implement the trait itself to be asked
+//! again at each use, and to take URLs back:
+//!
+//! ```
+//! use std::{collections::HashSet, sync::{Arc, Mutex}, time::Duration};
+//! use tower_presign::{AccessPolicy, Denial, MintRequest, RedeemRequest, Terms};
+//! # use tower_presign::{Access, BinaryId};
+//! # struct User { session: String }
+//! # impl User { fn may(&self, _: Access, _: BinaryId) -> bool { true } }
+//! # struct Sessions;
+//! # impl Sessions { async fn user(&self, _: &http::HeaderMap) -> Option<User> { None } }
+//!
+//! struct Policy { sessions: Sessions, ended: Arc<Mutex<HashSet<String>>> }
+//!
+//! impl AccessPolicy for Policy {
+//!     async fn mint(&self, request: MintRequest) -> Result<Terms, Denial> {
+//!         let user = self.sessions.user(request.headers()).await;
+//!         let user = user.ok_or_else(Denial::login_required)?;
+//!         if !user.may(request.access(), request.id()) {
+//!             return Err(Denial::forbidden());
+//!         }
+//!         // The URL carries the session's public name, signed.
+//!         Ok(Terms::new().lifetime(Duration::from_secs(300)).context(user.session))
+//!     }
+//!
+//!     async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
+//!         let session = request.grant().key.context().ok_or_else(Denial::forbidden)?;
+//!         match self.ended.lock().map(|ended| ended.contains(session)) {
+//!             Ok(false) => Ok(()),
+//!             Ok(true) => Err(Denial::forbidden_because("The session has ended.")),
+//!             Err(_) => Err(Denial::unavailable()),
+//!         }
+//!     }
+//! }
+//! # fn assert_policy(_: impl AccessPolicy) {}
+//! # assert_policy(Policy { sessions: Sessions, ended: Arc::default() });
+//! ```
+//!
+//! # Where content lives
+//!
+//! In a [`BinaryRepository`]: [`FsRepository`] keeps it in a folder, whole or not at all even if the
+//! machine is switched off; [`ObjectStoreRepository`](repository/struct.ObjectStoreRepository.html)
+//! in a bucket that any number of servers share; [`MemoryRepository`] is for tests. To serve content
+//! of your own, implement four methods: the [`repository`] module has a whole one, and
+//! [`repository::database`] one over a table.
+//!
+//! # Security
+//!
+//! A presigned URL is a password that stands in address bars. It grants `GET` and `HEAD` of one
+//! version of one Binary, or one successful `PUT` of content of one type, up to a length; until it
+//! expires; to whoever has it, from anywhere.
+//!
+//! - **What leaks it**: the logs of proxies and servers (ours do not: [`RedactedUri`],
+//!   [`events`](events/index.html)), a browser's history, a message that is passed on, and the
+//!   `Referer` of links in the content, which downloads forbid (`Referrer-Policy: no-referrer`). So
+//!   keep lifetimes short ([`Terms::lifetime`]).
+//! - **What stands in it readably**: id, version, file name and context are signed, not encrypted. A
+//!   file name with a patient's name is readable in every log that has the URL.
+//! - **How it is taken back**: one at a time in [`AccessPolicy::redeem`], as above; all of one
+//!   Binary by deleting that; all at once by dropping their key ([`UrlSigner::set_keyring`]). A
+//!   transfer that has begun is not cut short, neither by that nor by its expiry.
+//! - **What strangers upload** is shown from your origin. Downloads carry `nosniff`, a
+//!   `Content-Security-Policy` that runs and loads nothing, and `Content-Disposition: attachment` for
+//!   all but raster images, audio, video, PDF and plain text. An origin of its own for the storage
+//!   base URL, on another domain than your cookies, is the second line of defence.
+//! - **What is not protected**: content is neither encrypted nor scanned, and its bytes are not
+//!   compared with its type. Nothing limits how often a URL is used, or from where; a policy can, in
+//!   `redeem`. URLs that a cloud store signs itself are outside of all this, as
+//!   [`ObjectStoreRepository`](repository/struct.ObjectStoreRepository.html#offload) tells.
 //!
 //! # Deployment
 //!
-//! - Clients use the storage base URL as it is signed. A proxy may change host and scheme behind
-//!   it, and also the path, if [`PresignLayer::storage_path`] says so; it must leave the query
-//!   alone.
-//! - In axum, use `Router::layer` (not `route_layer`, which sees the router's own routes alone); a
+//! ```
+//! # use std::time::Duration;
+//! # use axum::Router;
+//! use tower::ServiceBuilder;
+//! use tower_http::cors::CorsLayer;
+//! use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutError};
+//! # use tower_presign::PresignLayer;
+//!
+//! # fn with_presigned_urls(app: Router, presign: PresignLayer) -> Router {
+//! app.layer(
+//!     ServiceBuilder::new()
+//!         .layer(CorsLayer::permissive()) // in front, so that refusals carry its headers too
+//!         .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(30)))
+//!         .layer(presign.timeout_error::<TimeoutError>()), // a stalled upload is answered 408
+//! )
+//! # }
+//! ```
+//!
+//! - **Proxies.** Clients use the storage base URL as it is signed. A proxy may change host and
+//!   scheme behind it, and also the path, if [`PresignLayer::storage_path`] says so; it must leave
+//!   the query alone, its order and encoding included, and let through large bodies unbuffered.
+//! - **CDN.** Downloads are `private, no-store`, or with [`PresignLayer::cache_downloads`] for
+//!   browsers alone: no shared cache keeps what it would then serve without a signature.
+//! - **TLS** is the server's or the proxy's. Over plain HTTP everyone on the way can read the URL.
+//! - **axum.** Use `Router::layer` (not `route_layer`, which sees the router's own routes alone); a
 //!   nested router needs a fallback of its own.
-//! - Put CORS in front of the layer, so that refusals carry its headers too.
-//! - Put a limit of time on request bodies in front of it (tower-http's `RequestBodyTimeoutLayer`,
-//!   with [`PresignLayer::timeout_error`]): the layer has no timers of its own. Over HTTP/1, a
-//!   refusal waits until the client has sent its body, since most clients do not look for an answer
-//!   before; not if the client waits for `100 Continue`, or announces more than 256 MiB.
-//! - Replicas need the same keys and base URL, and a repository that they share.
+//! - **Time limits.** The layer has no timers: put the limit of time on request bodies in front, as
+//!   above. Over HTTP/1, a refusal waits until the client has sent its body, since most clients do
+//!   not look for an answer before; not if the client waits for `100 Continue`, or announces more
+//!   than 256 MiB.
+//! - **Size limits.** Uploads are streamed, and end at [`PresignLayer::max_upload`] or
+//!   [`Terms::max_length`], whichever is less. A `RequestBodyLimitLayer` in front counts too.
+//! - **Key rotation.** [`Keyring`] tells the three steps; [`UrlSigner::set_keyring`] takes each while
+//!   serving, so keep a clone of the signer.
+//! - **Replicas** need the same keys and base URL, and a repository that they share; clocks within
+//!   seconds of each other ([`UrlSigner::with_max_lifetime`]).
+//! - **A folder** belongs to one process: a second one's [`FsRepository::open`] fails with
+//!   `WouldBlock`. The lock ends with the process, however it ends, so a crash leaves nothing to
+//!   clean up; but stop the old server before the new one starts.
+//!
+//! # The URL
+//!
+//! ```text
+//! https://health.example.com/storage/scan-7/1?Expires=1893456000&Key-Pair-Id=2026-11&Signature=…
+//! ```
+//!
+//! The [`url`] module has the format to the byte, and a verifier of twenty lines of Python.
 //!
 //! # Features
 //!
-//! - `fs` (default): [`FsRepository`]. Brings tokio.
-//! - `test-util`: `repository::contract`, a test suite for implementations of
-//!   [`BinaryRepository`].
-//! - `tracing`: `events`, one for each mint, refusal, download and upload, for logs and audit
-//!   trails.
+//! | feature | default | |
+//! |---|---|---|
+//! | `fs` | yes | [`FsRepository`]; brings tokio |
+//! | `object-store` | no | [`ObjectStoreRepository`](repository/struct.ObjectStoreRepository.html), for every store of the crate `object_store`; brings that and tokio |
+//! | `object-store-aws`, `-azure`, `-gcp` | no | the same, with the client of Amazon S3, Azure Blob Storage, Google Cloud Storage |
+//! | `tracing` | no | [`events`](events/index.html), one for each mint, refusal, download and upload, for logs and audit trails |
+//! | `test-util` | no | [`repository::contract`](repository/contract/index.html), the tests that every repository should pass |
+//!
+//! # Other ways
+//!
+//! [`comparison`] sets the layer beside the presigned URLs of S3, CloudFront, Medplum, Rails and
+//! nginx, and says when each is the better choice.
 //!
 //! [tower]: https://docs.rs/tower
 
@@ -141,6 +308,10 @@ mod route;
 mod service;
 mod storage;
 pub mod url;
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/comparison.md")]
+pub mod comparison {}
 
 /// The README's examples, compiled with the others.
 #[cfg(all(doctest, feature = "fs"))]

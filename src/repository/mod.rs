@@ -84,13 +84,16 @@
 //! }
 //! ```
 //!
-//! With the feature `test-util`, the module `contract` is a test suite for it.
+//! [`database`] has one with all versions of each Binary, over a table. With the feature
+//! `test-util`, the module `contract` is a test suite for yours.
 
 #[cfg(feature = "object-store")]
 mod cloud;
 mod content;
 #[cfg(feature = "test-util")]
 pub mod contract;
+#[cfg(any(doc, doctest))]
+pub mod database;
 mod error;
 #[cfg(feature = "fs")]
 mod fs;

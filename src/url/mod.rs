@@ -32,6 +32,16 @@
 //! `Expires`, `Key-Pair-Id` and `Signature` are CloudFront's names, by which existing clients
 //! cache a URL.
 //!
+//! # In another language
+//!
+//! A server that verifies needs HMAC and base64, and no more. This is one in Python, which is held
+//! against `tests/vectors.json`: URLs made by an independent implementation, for yours to be held
+//! against too.
+//!
+//! ```python
+#![doc = include_str!("../../docs/verify.py")]
+//! ```
+//!
 //! # Why the raw bytes
 //!
 //! The MAC covers the bytes of the request target, never a parsed and rebuilt form of them, and no

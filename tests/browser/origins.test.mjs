@@ -26,7 +26,7 @@ browserTest("a page of another origin is told why it is refused", { expectedErro
   await card(page, "empty.txt").getByText("The file is empty.").waitFor();
   await page.getByLabel("Bearer token").fill("unknown");
   await choose(page, picture);
-  await card(page, "picture.png").getByText("Send a known token").waitFor();
+  await card(page, "picture.png").getByText("The request has no valid credentials").waitFor();
 });
 
 const unreachable = { expectedErrors: /ERR_CONNECTION_REFUSED/ };

@@ -23,17 +23,23 @@ export class FhirServer {
     return binary.id;
   }
 
-  readUrl(id, signal) {
-    return this.#presign(`/Binary/${id}/$presigned-url`, signal);
+  async readUrl(id, signal) {
+    const { url } = await this.#presign(`/Binary/${id}/$presigned-url`, signal);
+    return url;
   }
 
+  /** The `url` to upload to, and the further `headers` that it wants, as far as the server tells. */
   writeUrl(id, signal) {
     return this.#presign(`/Binary/${id}/$presigned-url?upload=true`, signal);
   }
 
   async #presign(path, signal) {
     const { parameter } = await this.#call(path, { signal });
-    return parameter.find(({ name }) => name === "url").valueUri;
+    const url = parameter.find(({ name }) => name === "url").valueUri;
+    const headers = parameter
+      .filter(({ name }) => name === "header")
+      .map(({ part: [name, value] }) => [name.valueString, value.valueString]);
+    return { url, headers: Object.fromEntries(headers) };
   }
 
   async #call(path, { headers, ...options }) {

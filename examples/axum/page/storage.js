@@ -3,13 +3,15 @@
 import { Problem } from "./problem.js";
 
 /** Sends the file. `onProgress` gets the part that is sent, from 0 to 1. */
-export function upload(url, file, contentType, { signal, onProgress }) {
+export function upload(url, file, headers, { signal, onProgress }) {
   // Not `fetch`, which does not tell how far an upload is.
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
     request.open("PUT", url);
-    request.setRequestHeader("Content-Type", contentType);
+    for (const [name, value] of Object.entries(headers)) {
+      request.setRequestHeader(name, value);
+    }
     request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(loaded / total));
     request.addEventListener("load", () => {
       if (request.status >= 200 && request.status < 300) {

@@ -65,7 +65,7 @@ export class Transfer {
       this.#id = await this.#server.createBinary(this.#contentType, signal);
     }
     // Each try needs one of its own: the last may have expired, or may have written.
-    const url = await this.#server.writeUrl(this.#id, signal);
+    const { url, headers } = await this.#server.writeUrl(this.#id, signal);
 
     let quarters = 0;
     const onProgress = (part) => {
@@ -75,7 +75,8 @@ export class Transfer {
         this.#announce(`${percent(quarters / 4)} sent`);
       }
     };
-    await upload(url, this.#file, this.#contentType, { signal, onProgress });
+    const allHeaders = { "content-type": this.#contentType, ...headers };
+    await upload(url, this.#file, allHeaders, { signal, onProgress });
   }
 
   #announce(text) {
