@@ -397,16 +397,25 @@ async fn write_to<R: BinaryRepository>(repository: &R, key: &BinaryKey, bytes: &
     ok(repository.write(key, upload).await, "write");
 }
 
-/// An upload's stream of whole chunks.
+/// An upload's stream of whole chunks. Like those of a real one, they must be waited for, so that
+/// uploads which happen at once do so even if the repository never waits for anything.
 fn chunks<I: IntoIterator<Item: Into<Bytes>>>(
     chunks: I,
 ) -> impl Stream<Item = Result<Bytes, UploadError>> {
-    stream::iter(
-        chunks
-            .into_iter()
-            .map(|chunk| Ok(chunk.into()))
-            .collect::<Vec<_>>(),
-    )
+    let mut chunks = chunks
+        .into_iter()
+        .map(Into::into)
+        .collect::<Vec<Bytes>>()
+        .into_iter();
+    let mut has_waited = false;
+    stream::poll_fn(move |cx| {
+        has_waited = !has_waited;
+        if has_waited {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(chunks.next().map(Ok))
+    })
 }
 
 async fn collect(mut content: super::Content) -> Vec<u8> {

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -134,6 +134,8 @@ pub enum Trouble {
     Status(StatusCode),
     /// Puts the next object that must not be there, and then answers that this has failed.
     LoseAnswer,
+    /// Puts the parts of the next large object together, and then answers that this has failed.
+    LoseCompletion,
     /// Says that it has put an object, whatever has become of it.
     ClaimsSuccess,
 }
@@ -199,6 +201,11 @@ impl S3Server {
 
 async fn pass(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
     let is_conditional = request.headers().contains_key(IF_NONE_MATCH);
+    let is_completion = request.method() == Method::POST
+        && request
+            .uri()
+            .query()
+            .is_some_and(|query| query.contains("uploadId="));
     // S3 looks whether there is an object and puts one in a single step; this server takes two.
     let _guard = if is_conditional {
         Some(front.conditional.lock().await)
@@ -208,12 +215,14 @@ async fn pass(State(front): State<Arc<Front>>, request: Request, next: Next) -> 
     let trouble = *front.trouble.lock().unwrap();
     match trouble {
         Trouble::Status(status) => status.into_response(),
-        Trouble::LoseAnswer if is_conditional => {
+        Trouble::LoseAnswer if !is_conditional => next.run(request).await,
+        Trouble::LoseCompletion if !is_completion => next.run(request).await,
+        Trouble::LoseAnswer | Trouble::LoseCompletion => {
             *front.trouble.lock().unwrap() = Trouble::None;
             drop(next.run(request).await);
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
-        Trouble::None | Trouble::LoseAnswer => next.run(request).await,
+        Trouble::None => next.run(request).await,
         Trouble::ClaimsSuccess => {
             let mut response = next.run(request).await;
             if is_conditional {

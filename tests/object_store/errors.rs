@@ -84,13 +84,17 @@ async fn a_wrong_secret_is_found_out_at_once() {
 
 #[tokio::test]
 async fn a_put_whose_answer_is_lost_has_succeeded() {
-    for length in [1000, LARGE] {
+    for (length, trouble) in [
+        (1000, Trouble::LoseAnswer),
+        (LARGE, Trouble::LoseAnswer),
+        (LARGE, Trouble::LoseCompletion),
+    ] {
         let (server, layer, id) = server().await;
         let url = mint_upload(&layer, &id).await;
         let server = Arc::new(server);
         let front = Arc::clone(&server);
         let lose = stream::once(async move { Ok::<_, io::Error>(bytes(length, 1)) });
-        let body = Body::from_stream(lose.inspect_ok(move |_| front.trouble(Trouble::LoseAnswer)));
+        let body = Body::from_stream(lose.inspect_ok(move |_| front.trouble(trouble)));
         let stored = put(&layer, &url, body).await;
         assert_eq!(stored.status, StatusCode::OK, "{stored:?}");
         let read = get(&layer, &mint(&layer, &id).await).await;

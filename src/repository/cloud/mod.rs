@@ -16,7 +16,7 @@ use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{
     Error as StoreError, GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt as _,
-    PutMode, PutOptions,
+    PutMode, PutOptions, WriteMultipart,
 };
 use tokio::sync::oneshot;
 
@@ -57,7 +57,9 @@ const CONCURRENCY: usize = 16;
 ///
 /// An upload that breaks off is aborted, so nothing of it remains. If the server itself ends in
 /// the middle, the store keeps what it has: add a lifecycle rule that aborts incomplete multipart
-/// uploads after a day. To put everything below a path of the bucket, wrap the store into an
+/// uploads after a day. The stores' clients give up a request after 30 seconds, which can be short
+/// for the one that completes a very large upload: set `ClientOptions::with_timeout` to minutes if
+/// there are such. To put everything below a path of the bucket, wrap the store into an
 /// [`object_store::prefix::PrefixStore`].
 ///
 /// # Offload
@@ -532,7 +534,7 @@ impl ObjectStoreRepository {
         drop(upload);
         let stored = match received {
             Ok(length) => self
-                .commit(&key, &content_type, staged, || answer.is_closed())
+                .commit(&key, length, &content_type, staged, || answer.is_closed())
                 .await
                 .map(|()| Metadata {
                     content_type,
@@ -548,10 +550,32 @@ impl ObjectStoreRepository {
         drop(answer.send(stored));
     }
 
+    /// Has the store put the parts of a large object together.
+    async fn finish(
+        &self,
+        upload: WriteMultipart,
+        large: &Path,
+        length: u64,
+    ) -> Result<(), RepositoryError> {
+        let Err(error) = upload.finish().await else {
+            return Ok(());
+        };
+        // The client repeats a request whose answer it has not seen, and is then told that there
+        // is no such upload any more.
+        match self.stat(large).await {
+            Ok(Some(object)) if object.meta.size == length => Ok(()),
+            _ => Err(match error::from_store(error) {
+                RepositoryError::NotFound => RepositoryError::unavailable("the upload is gone"),
+                error => error,
+            }),
+        }
+    }
+
     /// Makes a version visible.
     async fn commit(
         &self,
         key: &BinaryKey,
+        length: u64,
         content_type: &str,
         staged: Staged,
         is_abandoned: impl Fn() -> bool,
@@ -575,7 +599,8 @@ impl ObjectStoreRepository {
                 name,
             } => {
                 upload.put(rest.freeze());
-                upload.finish().await.map_err(error::from_store)?;
+                self.finish(upload, &layout::large(key, &name), length)
+                    .await?;
                 Marker::Large(name)
             }
         };
