@@ -72,6 +72,18 @@ async fn a_store_that_is_not_there_is_unavailable() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_is_not_there_is_found_out_at_once() {
+    let server = S3Server::start().await;
+    // This server would make it; others answer like this.
+    server.trouble(Trouble::Status(StatusCode::NOT_FOUND));
+    let opened = ObjectStoreRepository::open(server.bucket()).await;
+    assert!(
+        matches!(opened, Err(RepositoryError::Internal(_))),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_found_out_at_once() {
     let server = S3Server::start().await;
     let builder: AmazonS3Builder = server.builder().with_secret_access_key("another");

@@ -417,8 +417,15 @@ impl ObjectStoreRepository {
     async fn try_out(&self) -> Result<(), RepositoryError> {
         let path = layout::trial();
         let (first, second) = (Marker::content(), Marker::content());
-        self.put_new(&path, Bytes::new(), "text/plain", &first)
-            .await?;
+        match self
+            .put_new(&path, Bytes::new(), "text/plain", &first)
+            .await
+        {
+            Err(RepositoryError::NotFound) => {
+                return Err(RepositoryError::internal("there is no such bucket"));
+            }
+            put => put?,
+        }
         let kept = self.stat(&path).await?;
         let again = self
             .put_new(&path, Bytes::new(), "text/plain", &second)
