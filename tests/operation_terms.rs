@@ -171,7 +171,7 @@ async fn each_denial_has_its_answer() {
         ),
         (Denial::forbidden(), 403, "forbidden", None),
         (
-            Denial::unavailable(),
+            Denial::unavailable("no route to the rights service"),
             503,
             "unavailable",
             Some(("retry-after", "5")),

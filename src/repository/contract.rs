@@ -27,6 +27,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -45,7 +46,7 @@ use crate::url::Access;
 ///
 /// # Panics
 ///
-/// When the repository breaks a promise, with a message that names it.
+/// When the repository breaks a promise. The test's output then names it.
 pub async fn check<R, F>(make: impl Fn() -> F)
 where
     R: BinaryRepository,
@@ -55,6 +56,7 @@ where
         ($($promise:ident)*) => {
             $({
                 let (repository, id) = make().await;
+                let _named = Promise(stringify!($promise));
                 $promise(&repository, id).await;
             })*
         };
@@ -73,6 +75,17 @@ where
         of_racing_uploads_one_wins
         a_second_upload_makes_a_new_version_and_keeps_the_old
         a_binary_that_never_was_is_not_found
+    }
+}
+
+/// Tells its name if it is broken: the message of the panic may come from a helper.
+struct Promise(&'static str);
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the repository breaks this promise: {}", self.0);
+        }
     }
 }
 
