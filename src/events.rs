@@ -39,6 +39,8 @@
 //!
 //! No event contains a signature, a secret, a query, a file name, a context or a header. `error` is
 //! what the repository or the policy says: implementations must keep their own secrets out of it.
+//! Subscribers get it with its sources, but some write only its own text (the JSON format of
+//! tracing-subscriber, for one): put there what the operator must know.
 //!
 //! # A host's own logs
 //!

@@ -100,7 +100,7 @@ impl AccessPolicy for AllowAll {
     }
 }
 
-/// A request for a presigned URL.
+/// A request for a presigned URL. It is owned, so that an `async fn` can be a policy.
 ///
 /// Its `Debug` form leaves out the headers, where credentials are.
 pub struct MintRequest {
@@ -188,7 +188,7 @@ impl<'a> RedeemRequest<'a> {
         self.parts
     }
 
-    /// The request's headers. None of them proves who the client is: the URL is all that it needs.
+    /// The request's headers. Nobody has verified any of them: the URL is enough.
     #[must_use]
     pub fn headers(&self) -> &'a HeaderMap {
         &self.parts.headers
@@ -244,8 +244,8 @@ impl Terms {
         self
     }
 
-    /// The name under which browsers save a download, made safe as [`Filename::new`] tells; none if
-    /// nothing of it is safe.
+    /// The name under which browsers save a download, made safe as [`Filename::new`] tells; none
+    /// when nothing remains.
     #[must_use]
     pub fn filename(mut self, name: impl AsRef<str>) -> Self {
         self.filename = Filename::new(name);

@@ -43,7 +43,7 @@ promise! {
 }
 #[cfg(feature = "object-store")]
 promise! {
-    repository::ObjectStoreRepository: Clone + Send + Sync + Unpin + Debug;
+    ObjectStoreRepository: Clone + Send + Sync + Unpin + Debug;
     repository::SigningProtocol: Copy + Eq + Send + Sync + Unpin + Debug;
 }
 
