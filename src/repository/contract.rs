@@ -74,6 +74,7 @@ where
         a_whole_upload_that_is_dropped_counts_as_a_whole_or_not_at_all
         of_racing_uploads_one_wins
         a_second_upload_makes_a_new_version_and_keeps_the_old
+        a_version_that_never_was_is_not_found
         a_binary_that_never_was_is_not_found
     }
 }
@@ -361,6 +362,18 @@ async fn a_second_upload_makes_a_new_version_and_keeps_the_old<R: BinaryReposito
     let named = Target::version_of(id, first.version());
     let named = ok(repository.locate(&named).await, "locate of a past version");
     assert_eq!(named.key, first, "a past version is found by its id");
+}
+
+async fn a_version_that_never_was_is_not_found<R: BinaryRepository>(repository: &R, id: BinaryId) {
+    write(repository, id, b"content").await;
+    let version = VersionId::unique();
+    let located = repository.locate(&Target::version_of(id, version)).await;
+    // Or else the URL that names it leads nowhere.
+    if !matches!(located, Err(RepositoryError::NotFound)) {
+        let key = ok(located, "locate of an unknown version").key;
+        assert_eq!(key.version(), version, "another version than the named one");
+        assert_not_found(repository, &key).await;
+    }
 }
 
 async fn a_binary_that_never_was_is_not_found<R: BinaryRepository>(repository: &R, id: BinaryId) {
