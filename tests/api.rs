@@ -35,6 +35,7 @@ promise! {
     Keyring: Clone + Send + Sync + Unpin + Debug;
     SigningKey: Clone + Send + Sync + Unpin + Debug;
     AllowAll: Copy + Send + Sync + Unpin + Debug + Default;
+    std::sync::Arc<MemoryRepository>: BinaryRepository;
     MemoryRepository: Clone + Send + Sync + Unpin + Debug + Default;
 }
 #[cfg(feature = "fs")]

@@ -115,7 +115,8 @@ use crate::url::{Grant, PresignedUrl};
 
 /// Where Binary content lives.
 ///
-/// Implement the methods as `async fn`; the [module's docs](self) have a whole example.
+/// Implement the methods as `async fn`; the [module's docs](self) have a whole example. An [`Arc`]
+/// of a repository is one too, so that the host can keep a handle beside the layer.
 ///
 /// # What an implementation promises
 ///
