@@ -20,8 +20,8 @@ use tower_presign::repository::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
 use tower_presign::{
-    AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, Grant, Permission, PresignLayer,
-    SigningKey, UrlSigner, VersionId,
+    AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, Grant, PresignLayer, SigningKey,
+    UrlSigner, VersionId,
 };
 
 const CHUNK: usize = 64 * 1024;
@@ -48,11 +48,7 @@ impl BinaryRepository for Sink {
         while let Some(chunk) = upload.next().await {
             length += chunk?.len() as u64;
         }
-        Ok(Metadata {
-            content_type: String::new(),
-            length,
-            last_modified: SystemTime::UNIX_EPOCH,
-        })
+        Ok(Metadata::new("", length, SystemTime::UNIX_EPOCH))
     }
 }
 
@@ -62,14 +58,11 @@ fn main() {
     let expires = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap();
-    let grant = Grant {
-        key: BinaryKey::new(BinaryId::new("scan").unwrap(), VersionId::new("1").unwrap()),
-        permission: Permission::Write {
-            content_type: ContentType::new("image/png").unwrap(),
-            max_length: None,
-        },
-        expires: expires.as_secs() + 3600,
-    };
+    let grant = Grant::write(
+        BinaryKey::new(BinaryId::new("scan").unwrap(), VersionId::from(1)),
+        ContentType::new("image/png").unwrap(),
+        expires.as_secs() + 3600,
+    );
     let url = signer.sign(&grant);
     let chunk = Bytes::from(vec![0x5a; CHUNK]);
     let mut hash = Sha256::new();

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Method;
 use sha2::Sha256;
-use tower_presign::{BinaryId, BinaryKey, Grant, Permission, SigningKey, UrlSigner, VersionId};
+use tower_presign::{BinaryId, BinaryKey, Grant, SigningKey, UrlSigner, VersionId};
 
 const BASE: &str = "https://storage.example.com/binary";
 
@@ -19,17 +19,11 @@ fn main() {
     let secret = [7, 1, 8, 2].repeat(8);
     let signer = UrlSigner::new(SigningKey::new("2026-11", &secret).unwrap(), BASE).unwrap();
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_455_000);
-    let grant = Grant {
-        key: BinaryKey::new(
-            BinaryId::new("c138a343-02e1-40f0-801f-e3d7f5317d4e").unwrap(),
-            VersionId::new("f4609304-c1ca-4a5b-af7d-77a289a2ac55").unwrap(),
-        ),
-        permission: Permission::Read {
-            filename: None,
-            attachment: false,
-        },
-        expires: 1_893_456_000,
-    };
+    let key = BinaryKey::new(
+        BinaryId::new("c138a343-02e1-40f0-801f-e3d7f5317d4e").unwrap(),
+        VersionId::new("f4609304-c1ca-4a5b-af7d-77a289a2ac55").unwrap(),
+    );
+    let grant = Grant::read(key, 1_893_456_000);
     let url = signer.sign(&grant);
     let target = url.as_str().strip_prefix(BASE).unwrap();
     let (claims, signature) = target.rsplit_once("&Signature=").unwrap();

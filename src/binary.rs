@@ -131,6 +131,18 @@ fhir_id! {
     VersionId
 }
 
+/// Versions that are counted: `1`, `2`, `3`.
+impl From<u64> for VersionId {
+    fn from(number: u64) -> Self {
+        let text = number.to_string();
+        let mut bytes = [0; MAX_LENGTH];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        #[expect(clippy::cast_possible_truncation, reason = "at most 20 digits")]
+        let length = text.len() as u8;
+        Self(FhirId { bytes, length })
+    }
+}
+
 /// Names one version of one Binary's content: what a presigned URL points to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BinaryKey {

@@ -106,6 +106,12 @@ impl fmt::Display for ContentType {
     }
 }
 
+impl AsRef<str> for ContentType {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl FromStr for ContentType {
     type Err = InvalidContentType;
 

@@ -20,7 +20,7 @@
 //! | `status` | integer | what the client got; none from `presign`, nor if it left before the answer |
 //! | `bytes` | integer | content of a `download` or `upload` that moved |
 //! | `duration` | float | in seconds, from the request's arrival to the event |
-//! | `error` | error | with WARN and ERROR: the [`RepositoryError`]'s source |
+//! | `error` | error | with WARN and ERROR: the source of the [`RepositoryError`] or [`Denial`](crate::Denial) |
 //!
 //! A field is left out when there is nothing to tell. `id`, `version`, `access` and `key_id` come
 //! from a genuine signature, or from the operation's path and parameters: nobody can put a Binary's
@@ -38,7 +38,9 @@
 //! repository fails is that of the [`RepositoryError`], although the status was 200.
 //!
 //! No event contains a signature, a secret, a query, a file name, a context or a header. `error` is
-//! what the repository says: an implementation must keep its own secrets out of its errors.
+//! what the repository or the policy says: implementations must keep their own secrets out of it.
+//! Subscribers get it with its sources, but some write only its own text (the JSON format of
+//! tracing-subscriber, for one): put there what the operator must know.
 //!
 //! # A host's own logs
 //!
@@ -110,7 +112,7 @@
 //!
 //!     async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
 //!         self.policy.redeem(request).await?;
-//!         let (grant, extensions) = (request.grant(), &request.parts().extensions);
+//!         let (grant, extensions) = (request.grant(), request.extensions());
 //!         let (id, access) = (grant.key.id(), grant.access());
 //!         let what = "Used a presigned URL";
 //!         self.trail.record(audit_event(what, id, access, extensions)).await
@@ -152,7 +154,7 @@
 //! impl Trail {
 //!     /// Comes back when the event is safe. Without a record there is no access.
 //!     async fn record(&self, event: Value) -> Result<(), Denial> {
-//!         self.0.lock().map_err(|_| Denial::unavailable())?.push(event);
+//!         self.0.lock().map_err(|error| Denial::unavailable(error.to_string()))?.push(event);
 //!         Ok(())
 //!     }
 //! }

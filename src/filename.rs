@@ -76,3 +76,9 @@ impl fmt::Debug for Filename {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
+
+impl AsRef<str> for Filename {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}

@@ -328,6 +328,8 @@ pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Ter
 pub use redacted_uri::RedactedUri;
 #[cfg(feature = "fs")]
 pub use repository::FsRepository;
+#[cfg(feature = "object-store")]
+pub use repository::ObjectStoreRepository;
 pub use repository::{BinaryRepository, MemoryRepository, Target};
 pub use service::Presign;
 pub use url::{Access, Grant, Keyring, Permission, PresignedUrl, SigningKey, UrlSigner};

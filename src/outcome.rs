@@ -207,7 +207,7 @@ impl Refusal {
         self.diagnostics.as_deref().unwrap_or(of_code)
     }
 
-    pub(crate) fn into_response(self) -> Response<Bytes> {
+    pub(crate) fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let Row {
             code,
             status,
@@ -231,7 +231,7 @@ impl Refusal {
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);
         }
-        response
+        response.map(B::from)
     }
 }
 

@@ -100,7 +100,7 @@ impl AccessPolicy for AllowAll {
     }
 }
 
-/// A request for a presigned URL.
+/// A request for a presigned URL. It is owned, so that an `async fn` can be a policy.
 ///
 /// Its `Debug` form leaves out the headers, where credentials are.
 pub struct MintRequest {
@@ -187,6 +187,19 @@ impl<'a> RedeemRequest<'a> {
     pub fn parts(&self) -> &'a Parts {
         self.parts
     }
+
+    /// The request's headers. Nobody has verified any of them: the URL is enough.
+    #[must_use]
+    pub fn headers(&self) -> &'a HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The request's extensions, where layers in front leave what they found out, the client's
+    /// address for instance.
+    #[must_use]
+    pub fn extensions(&self) -> &'a Extensions {
+        &self.parts.extensions
+    }
 }
 
 impl fmt::Debug for RedeemRequest<'_> {
@@ -231,7 +244,8 @@ impl Terms {
         self
     }
 
-    /// The name under which browsers save a download, made safe as [`Filename::new`] tells.
+    /// The name under which browsers save a download, made safe as [`Filename::new`] tells; none
+    /// when nothing remains.
     #[must_use]
     pub fn filename(mut self, name: impl AsRef<str>) -> Self {
         self.filename = Filename::new(name);
@@ -287,16 +301,30 @@ impl Denial {
         Self(Refusal::because(Code::Forbidden, reason))
     }
 
-    /// The rights cannot be checked right now: 503 `unavailable`.
+    /// The rights cannot be checked right now: 503 `unavailable`. The `source` is for the operator
+    /// alone: it is the `error` of an event (feature `tracing`), and clients are never told.
+    ///
+    /// ```
+    /// use std::io;
+    /// use tower_presign::Denial;
+    ///
+    /// fn check_rights() -> Result<(), Denial> {
+    ///     ask_the_rights_service().map_err(Denial::unavailable)
+    /// }
+    /// # fn ask_the_rights_service() -> io::Result<()> { Err(io::ErrorKind::ConnectionRefused.into()) }
+    /// # assert!(std::error::Error::source(&check_rights().unwrap_err()).is_some());
+    /// ```
     #[must_use]
-    pub fn unavailable() -> Self {
-        Self(Code::Unavailable.into())
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Refusal::from(Code::Unavailable).with_source(source.into()))
     }
 
     /// The `OperationOutcome` that the layer itself would answer with, for handlers of the host
-    /// that deny something too.
+    /// that deny something too. As with
+    /// [`RepositoryError::into_response`](crate::repository::RepositoryError::into_response), the
+    /// body is of any type that bytes can become, and the source is not in it.
     #[must_use]
-    pub fn into_response(self) -> Response<Bytes> {
+    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         self.0.into_response()
     }
 }
@@ -308,7 +336,12 @@ impl fmt::Display for Denial {
     }
 }
 
-impl Error for Denial {}
+impl Error for Denial {
+    /// What [`unavailable`](Self::unavailable) was given.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
 
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Self {

@@ -219,7 +219,7 @@ async fn provoke(code: &str) -> Vec<Answer> {
         "unavailable" => {
             let failing = Failing(|| RepositoryError::unavailable(INTERNALS));
             let mut answers = fixture.over(failing).await;
-            answers.extend(fixture.denied(Denial::unavailable).await);
+            answers.extend(fixture.denied(|| Denial::unavailable(INTERNALS)).await);
             answers
         }
         "internal" => {

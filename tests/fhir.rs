@@ -55,9 +55,8 @@ async fn the_operation_takes_and_gives_the_parameters_that_its_definition_names(
 
 #[test]
 fn a_host_answers_errors_as_the_layer_does() {
-    let (parts, body) = RepositoryError::unavailable("secret")
-        .into_response()
-        .into_parts();
+    let response: Response<Bytes> = RepositoryError::unavailable("secret").into_response();
+    let (parts, body) = response.into_parts();
     assert_eq!(parts.status, 503);
     assert_eq!(parts.headers["content-type"], "application/fhir+json");
     assert_eq!(parts.headers["retry-after"], "5");
@@ -66,7 +65,7 @@ fn a_host_answers_errors_as_the_layer_does() {
     let code = &outcome["issue"][0]["details"]["coding"][0]["code"];
     assert_eq!(code, "unavailable");
 
-    let response = Denial::login_required().into_response();
+    let response: Response<Body> = Denial::login_required().into_response();
     assert_eq!(response.status(), 401);
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
 }

@@ -22,8 +22,8 @@ use tower_presign::repository::{
 use tower_presign::url::{KeyError, VerifyError};
 use tower_presign::{
     Access, AccessPolicy, AllowAll, BinaryKey, BinaryRepository, Denial, Grant, Keyring,
-    MintRequest, Permission, PresignLayer, PresignedUrl, RedeemRequest, SigningKey, Terms,
-    UrlSigner, VersionId,
+    MintRequest, PresignLayer, PresignedUrl, RedeemRequest, SigningKey, Terms, UrlSigner,
+    VersionId,
 };
 
 const DAY: u64 = 24 * 60 * 60;
@@ -57,14 +57,7 @@ fn key(id: &str) -> SigningKey {
 
 /// What reads version 1 of `scan`.
 fn grant(expires: u64) -> Grant {
-    Grant {
-        key: BinaryKey::new(id("scan"), VersionId::new("1").unwrap()),
-        permission: Permission::Read {
-            filename: None,
-            attachment: false,
-        },
-        expires,
-    }
+    Grant::read(BinaryKey::new(id("scan"), VersionId::from(1)), expires)
 }
 
 /// Has a version 1 of `scan`.
@@ -279,11 +272,7 @@ impl BinaryRepository for Slow {
     }
 
     async fn read(&self, _: &BinaryKey, _: Option<ByteRange>) -> Result<Content, RepositoryError> {
-        let metadata = Metadata {
-            content_type: "image/png".to_owned(),
-            length: 8,
-            last_modified: SystemTime::UNIX_EPOCH,
-        };
+        let metadata = Metadata::new("image/png", 8, SystemTime::UNIX_EPOCH);
         let chunks = self.0.lock().unwrap().take();
         let chunks = ReceiverStream::new(chunks.ok_or(RepositoryError::NotFound)?);
         Ok(Content::new(metadata, 0..8, chunks.map(Ok)))

@@ -20,6 +20,8 @@ mod redirect;
 mod replica;
 #[path = "object_store/replicas.rs"]
 mod replicas;
+#[path = "object_store/secrets.rs"]
+mod secrets;
 
 use std::io;
 use std::sync::Arc;

@@ -10,22 +10,15 @@ use support::repository::Failing;
 use support::*;
 use tower_presign::repository::RepositoryError;
 use tower_presign::{
-    Access, AllowAll, BinaryKey, Denial, Grant, MintRequest, Permission, PresignLayer, Terms,
-    UrlSigner, VersionId,
+    Access, AllowAll, BinaryKey, Denial, Grant, MintRequest, PresignLayer, Terms, UrlSigner,
+    VersionId,
 };
 
 const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
 
 /// The URL that reads version 1 of `scan`, on the layer's own terms.
 fn read_url() -> String {
-    let grant = Grant {
-        key: BinaryKey::new(id("scan"), VersionId::new("1").unwrap()),
-        permission: Permission::Read {
-            filename: None,
-            attachment: false,
-        },
-        expires: NOW + 3600,
-    };
+    let grant = Grant::read(BinaryKey::new(id("scan"), VersionId::from(1)), NOW + 3600);
     signer().sign(&grant).into()
 }
 

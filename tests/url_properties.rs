@@ -60,43 +60,44 @@ fn any_content_type() -> impl Strategy<Value = ContentType> {
     })
 }
 
-fn any_permission() -> impl Strategy<Value = Permission> {
-    let read = (option::of(any::<String>()), any::<bool>()).prop_map(|(filename, attachment)| {
-        Permission::Read {
-            filename: filename.and_then(Filename::new),
-            attachment,
+fn any_key() -> impl Strategy<Value = BinaryKey> {
+    let context = option::of(any::<String>());
+    (any_fhir_id(), any_fhir_id(), context).prop_map(|(id, version, context)| {
+        let id = BinaryId::new(id).unwrap();
+        let key = BinaryKey::new(id, VersionId::new(version).unwrap());
+        match context {
+            Some(context) => key.with_context(context),
+            None => key,
         }
-    });
-    let write =
-        (any_content_type(), option::of(any::<u64>())).prop_map(|(content_type, max_length)| {
-            Permission::Write {
-                content_type,
-                max_length,
-            }
-        });
-    prop_oneof![read, write]
+    })
 }
 
 fn any_grant() -> impl Strategy<Value = Grant> {
-    (
-        any_fhir_id(),
-        any_fhir_id(),
-        option::of(any::<String>()),
-        any_permission(),
-        1..=u64::MAX,
-    )
-        .prop_map(|(id, version, context, permission, expires)| {
-            let id = BinaryId::new(id).unwrap();
-            let mut key = BinaryKey::new(id, VersionId::new(version).unwrap());
-            if let Some(context) = context {
-                key = key.with_context(context);
+    let expires = || 1..=u64::MAX;
+    let filename = option::of(any::<String>());
+    let read = (any_key(), expires(), filename, any::<bool>()).prop_map(
+        |(key, expires, filename, attachment)| {
+            let mut grant = Grant::read(key, expires);
+            if let Some(filename) = filename.and_then(Filename::new) {
+                grant = grant.with_filename(filename);
             }
-            Grant {
-                key,
-                permission,
-                expires,
+            if attachment {
+                grant = grant.with_attachment();
             }
-        })
+            grant
+        },
+    );
+    let max_length = option::of(any::<u64>());
+    let write = (any_key(), any_content_type(), expires(), max_length).prop_map(
+        |(key, content_type, expires, max_length)| {
+            let grant = Grant::write(key, content_type, expires);
+            match max_length {
+                Some(bytes) => grant.with_max_length(bytes),
+                None => grant,
+            }
+        },
+    );
+    prop_oneof![read, write]
 }
 
 fn method(grant: &Grant) -> Method {

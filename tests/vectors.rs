@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use tower_presign::url::VerifyError;
 use tower_presign::{
-    BinaryId, BinaryKey, ContentType, Filename, Grant, Permission, SigningKey, UrlSigner, VersionId,
+    Access, BinaryId, BinaryKey, ContentType, Filename, Grant, SigningKey, UrlSigner, VersionId,
 };
 
 #[derive(Deserialize)]
@@ -55,22 +55,24 @@ impl Input {
         if let Some(context) = &self.context {
             key = key.with_context(context.as_str());
         }
-        let permission = match self.method.as_deref() {
-            None => Permission::Read {
-                filename: self.filename.as_ref().and_then(Filename::new),
-                attachment: self.disposition.as_deref() == Some("attachment"),
-            },
-            Some("PUT") => Permission::Write {
-                content_type: ContentType::new(self.content_type.as_ref().unwrap()).unwrap(),
-                max_length: self.max_length,
-            },
+        let mut grant = match self.method.as_deref() {
+            None => Grant::read(key, self.expires),
+            Some("PUT") => {
+                let content_type = ContentType::new(self.content_type.as_ref().unwrap());
+                Grant::write(key, content_type.unwrap(), self.expires)
+            }
             Some(other) => panic!("unknown method {other}"),
         };
-        Grant {
-            key,
-            permission,
-            expires: self.expires,
+        if let Some(filename) = &self.filename {
+            grant = grant.with_filename(Filename::new(filename).unwrap());
         }
+        if self.disposition.as_deref() == Some("attachment") {
+            grant = grant.with_attachment();
+        }
+        if let Some(bytes) = self.max_length {
+            grant = grant.with_max_length(bytes);
+        }
+        grant
     }
 }
 
@@ -94,9 +96,9 @@ fn every_case_is_verified_to_what_it_was_made_from() {
         let signer = case.input.signer();
         let grant = case.input.grant();
         let target = case.url.strip_prefix(&case.input.base).unwrap();
-        let method = match grant.permission {
-            Permission::Read { .. } => Method::GET,
-            Permission::Write { .. } => Method::PUT,
+        let method = match grant.access() {
+            Access::Read => Method::GET,
+            Access::Write => Method::PUT,
         };
         let last_second = SystemTime::UNIX_EPOCH + Duration::from_secs(grant.expires - 1);
         assert_eq!(

@@ -15,14 +15,10 @@ use tower_http::services::ServeDir;
 use tower_presign::repository::Upload;
 use tower_presign::{
     Access, AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository, Grant,
-    MemoryRepository, Permission, PresignLayer, SigningKey, Target, UrlSigner, VersionId,
+    MemoryRepository, PresignLayer, SigningKey, Target, UrlSigner, VersionId,
 };
 
 const BASE: &str = "http://storage.example/storage";
-const READ: Permission = Permission::Read {
-    filename: None,
-    attachment: false,
-};
 const NGINX_PORT: u16 = 18_437;
 
 static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
@@ -89,41 +85,32 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    fn target(permission: Permission, id: &str) -> String {
+    fn target(access: Access, id: &str) -> String {
         let expires = SystemTime::now() + Duration::from_secs(3600);
         let expires = expires.duration_since(SystemTime::UNIX_EPOCH).expect("now");
-        let grant = Grant {
-            key: BinaryKey::new(
-                BinaryId::new(id).expect("an id"),
-                VersionId::new("1").expect("an id"),
-            ),
-            permission,
-            expires: expires.as_secs(),
+        let key = BinaryKey::new(BinaryId::new(id).expect("an id"), VersionId::from(1));
+        let grant = match access {
+            Access::Read => Grant::read(key, expires.as_secs()),
+            Access::Write => Grant::write(key, png(), expires.as_secs()),
         };
         let url = signer().sign(&grant);
         url.as_str().replacen("http://storage.example", "", 1)
     }
 
     pub(crate) fn signed(server: &str, name: &str) -> String {
-        format!("{server}{}", Self::target(READ, name))
+        format!("{server}{}", Self::target(Access::Read, name))
     }
 
     pub(crate) fn write_targets(&self, count: usize) -> Vec<String> {
         numbers(&self.next_binary, count)
-            .map(|number| {
-                let permission = Permission::Write {
-                    content_type: png(),
-                    max_length: None,
-                };
-                Self::target(permission, &format!("w{number}"))
-            })
+            .map(|number| Self::target(Access::Write, &format!("w{number}")))
             .collect()
     }
 
     /// The target that reads what `write_target` wrote.
     pub(crate) fn read_target_of(write_target: &str) -> String {
         let id = write_target.split('/').nth(2).expect("an id");
-        Self::target(READ, id)
+        Self::target(Access::Read, id)
     }
 
     pub(crate) fn nginx_targets(&self, count: usize) -> Vec<String> {

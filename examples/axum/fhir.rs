@@ -1,6 +1,5 @@
 //! What all FHIR answers have in common, refusals above all.
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
@@ -71,7 +70,7 @@ impl IntoResponse for Outcome {
 
 impl From<Denial> for Outcome {
     fn from(denial: Denial) -> Self {
-        Self(Box::new(denial.into_response().map(Body::from)))
+        Self(Box::new(denial.into_response()))
     }
 }
 
@@ -80,7 +79,7 @@ impl From<RepositoryError> for Outcome {
         if let RepositoryError::Unavailable(source) | RepositoryError::Internal(source) = &error {
             eprintln!("{error}: {source:?}");
         }
-        Self(Box::new(error.into_response().map(Body::from)))
+        Self(Box::new(error.into_response()))
     }
 }
 

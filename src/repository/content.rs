@@ -13,6 +13,7 @@ use super::RepositoryError;
 
 /// What is known of a version's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Metadata {
     /// The media type, as stored. What is not one is served as `application/octet-stream`.
     pub content_type: String,
@@ -20,6 +21,18 @@ pub struct Metadata {
     pub length: u64,
     /// When the version was written. HTTP tells it in whole seconds.
     pub last_modified: SystemTime,
+}
+
+impl Metadata {
+    /// `length` is in bytes.
+    #[must_use]
+    pub fn new(content_type: impl Into<String>, length: u64, last_modified: SystemTime) -> Self {
+        Self {
+            content_type: content_type.into(),
+            length,
+            last_modified,
+        }
+    }
 }
 
 /// A part of some content, as a client asks for it (RFC 9110 §14.1.2).

@@ -27,6 +27,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -45,7 +46,7 @@ use crate::url::Access;
 ///
 /// # Panics
 ///
-/// When the repository breaks a promise, with a message that names it.
+/// When the repository breaks a promise. The test's output then names it.
 pub async fn check<R, F>(make: impl Fn() -> F)
 where
     R: BinaryRepository,
@@ -55,6 +56,7 @@ where
         ($($promise:ident)*) => {
             $({
                 let (repository, id) = make().await;
+                let _named = Promise(stringify!($promise));
                 $promise(&repository, id).await;
             })*
         };
@@ -72,7 +74,19 @@ where
         a_whole_upload_that_is_dropped_counts_as_a_whole_or_not_at_all
         of_racing_uploads_one_wins
         a_second_upload_makes_a_new_version_and_keeps_the_old
+        a_version_that_never_was_is_not_found
         a_binary_that_never_was_is_not_found
+    }
+}
+
+/// Tells its name if it is broken: the message of the panic may come from a helper.
+struct Promise(&'static str);
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the repository breaks this promise: {}", self.0);
+        }
     }
 }
 
@@ -348,6 +362,18 @@ async fn a_second_upload_makes_a_new_version_and_keeps_the_old<R: BinaryReposito
     let named = Target::version_of(id, first.version());
     let named = ok(repository.locate(&named).await, "locate of a past version");
     assert_eq!(named.key, first, "a past version is found by its id");
+}
+
+async fn a_version_that_never_was_is_not_found<R: BinaryRepository>(repository: &R, id: BinaryId) {
+    write(repository, id, b"content").await;
+    let version = VersionId::unique();
+    let located = repository.locate(&Target::version_of(id, version)).await;
+    // Or else the URL that names it leads nowhere.
+    if !matches!(located, Err(RepositoryError::NotFound)) {
+        let key = ok(located, "locate of an unknown version").key;
+        assert_eq!(key.version(), version, "another version than the named one");
+        assert_not_found(repository, &key).await;
+    }
 }
 
 async fn a_binary_that_never_was_is_not_found<R: BinaryRepository>(repository: &R, id: BinaryId) {

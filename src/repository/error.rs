@@ -62,17 +62,19 @@ impl RepositoryError {
     /// the repository in handlers of its own.
     ///
     /// It has the status, the stable code and the headers of the layer's refusals. It does not have
-    /// the source: log it before.
+    /// the source: log it before. The body is of any type that bytes can become, axum's `Body` and
+    /// http-body-util's `Full` among them.
     ///
     /// ```
+    /// use axum::body::Body;
     /// use tower_presign::repository::RepositoryError;
     ///
-    /// let response = RepositoryError::NotFound.into_response();
+    /// let response: http::Response<Body> = RepositoryError::NotFound.into_response();
     /// assert_eq!(response.status(), 404);
     /// assert_eq!(response.headers()["content-type"], "application/fhir+json");
     /// ```
     #[must_use]
-    pub fn into_response(self) -> Response<Bytes> {
+    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         Refusal::from(self).into_response()
     }
 }

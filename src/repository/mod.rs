@@ -29,12 +29,11 @@
 //!
 //! impl BinaryRepository for Images {
 //!     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
-//!         let version = VersionId::new("1").map_err(RepositoryError::internal)?;
 //!         let content_type = ContentType::new("image/png").map_err(RepositoryError::internal)?;
 //!         if !self.0.lock().unwrap().contains_key(&target.id()) {
 //!             return Err(RepositoryError::NotFound);
 //!         }
-//!         Ok(Located { key: target.key(version), content_type })
+//!         Ok(Located::new(target.key(VersionId::from(1)), content_type))
 //!     }
 //!
 //!     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
@@ -67,11 +66,8 @@
 //!         while let Some(chunk) = upload.next().await {
 //!             bytes.extend_from_slice(&chunk?); // an error ends it: nothing is visible yet
 //!         }
-//!         let metadata = Metadata {
-//!             content_type: upload.content_type().to_string(),
-//!             length: bytes.len() as u64,
-//!             last_modified: SystemTime::now(),
-//!         };
+//!         let (content_type, length) = (upload.content_type().as_str(), bytes.len() as u64);
+//!         let metadata = Metadata::new(content_type, length, SystemTime::now());
 //!         match self.0.lock().unwrap().get_mut(&key.id()) {
 //!             None => Err(RepositoryError::NotFound),
 //!             Some(Some(_)) => Err(RepositoryError::AlreadyWritten), // another was faster
@@ -122,7 +118,8 @@ use crate::url::{Grant, PresignedUrl};
 
 /// Where Binary content lives.
 ///
-/// Implement the methods as `async fn`; the [module's docs](self) have a whole example.
+/// Implement the methods as `async fn`; the [module's docs](self) have a whole example. An [`Arc`]
+/// of a repository is one too, so that the host can keep a handle beside the layer.
 ///
 /// # What an implementation promises
 ///

@@ -12,8 +12,11 @@ pub(super) fn locate(target: &Target, current: u64) -> Result<VersionId, Reposit
     // Before the first upload, reading means what that upload will bring.
     let readable = current.max(1);
     match (target.access(), target.version()) {
-        (Access::Write, _) => version(current.checked_add(1).ok_or(RepositoryError::NotFound)?),
-        (Access::Read, None) => version(readable),
+        (Access::Write, _) => {
+            let next = current.checked_add(1).ok_or(RepositoryError::NotFound)?;
+            Ok(next.into())
+        }
+        (Access::Read, None) => Ok(readable.into()),
         (Access::Read, Some(named)) => match number(named.as_str()) {
             Some(number) if (1..=readable).contains(&number) => Ok(named),
             _ => Err(RepositoryError::NotFound),
@@ -26,8 +29,4 @@ pub(super) fn number(version: &str) -> Option<u64> {
     let number = version.parse::<u64>().ok()?;
     // `+1` and `01` are other ids than `1`.
     (number.to_string() == version).then_some(number)
-}
-
-fn version(number: u64) -> Result<VersionId, RepositoryError> {
-    VersionId::new(number.to_string()).map_err(RepositoryError::internal)
 }

@@ -76,9 +76,18 @@ impl Target {
 
 /// What [`locate`](super::BinaryRepository::locate) found.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Located {
     /// The version that the URL will point to.
     pub key: BinaryKey,
     /// What `Binary.contentType` names: uploads are held to it.
     pub content_type: ContentType,
+}
+
+impl Located {
+    /// Uploads to `key` are held to `content_type`.
+    #[must_use]
+    pub fn new(key: BinaryKey, content_type: ContentType) -> Self {
+        Self { key, content_type }
+    }
 }

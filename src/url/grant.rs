@@ -18,6 +18,7 @@ pub enum Access {
 /// What a presigned URL allows: one kind of access to one version of one Binary's content, until
 /// a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Grant {
     /// Which content.
     pub key: BinaryKey,
@@ -31,6 +32,7 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Permission {
     /// Read the content.
+    #[non_exhaustive]
     Read {
         /// The name under which a browser should save it.
         filename: Option<Filename>,
@@ -38,6 +40,7 @@ pub enum Permission {
         attachment: bool,
     },
     /// Write the content.
+    #[non_exhaustive]
     Write {
         /// What the upload's `Content-Type` must be.
         content_type: ContentType,
@@ -47,6 +50,61 @@ pub enum Permission {
 }
 
 impl Grant {
+    /// Lets its holder read, until `expires` (Unix seconds).
+    #[must_use]
+    pub fn read(key: BinaryKey, expires: u64) -> Self {
+        let permission = Permission::Read {
+            filename: None,
+            attachment: false,
+        };
+        Self {
+            key,
+            permission,
+            expires,
+        }
+    }
+
+    /// Lets its holder write content of this type, once, until `expires` (Unix seconds).
+    #[must_use]
+    pub fn write(key: BinaryKey, content_type: ContentType, expires: u64) -> Self {
+        let permission = Permission::Write {
+            content_type,
+            max_length: None,
+        };
+        Self {
+            key,
+            permission,
+            expires,
+        }
+    }
+
+    /// Sets the name under which a browser should save what it reads. Changes no grant to write.
+    #[must_use]
+    pub fn with_filename(mut self, name: Filename) -> Self {
+        if let Permission::Read { filename, .. } = &mut self.permission {
+            *filename = Some(name);
+        }
+        self
+    }
+
+    /// Has browsers save what they read in any case. Changes no grant to write.
+    #[must_use]
+    pub fn with_attachment(mut self) -> Self {
+        if let Permission::Read { attachment, .. } = &mut self.permission {
+            *attachment = true;
+        }
+        self
+    }
+
+    /// Sets the longest upload, in bytes. Changes no grant to read.
+    #[must_use]
+    pub fn with_max_length(mut self, bytes: u64) -> Self {
+        if let Permission::Write { max_length, .. } = &mut self.permission {
+            *max_length = Some(bytes);
+        }
+        self
+    }
+
     /// The kind of access granted.
     #[must_use]
     pub fn access(&self) -> Access {

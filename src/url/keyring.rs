@@ -106,6 +106,24 @@ impl fmt::Debug for SigningKey {
 ///
 /// To rotate: give all servers a ring in which the new key verifies, then one in which it signs
 /// and the old one verifies, and drop the old one when its last URL has expired.
+///
+/// ```
+/// use tower_presign::{Keyring, SigningKey, UrlSigner};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (old_secret, new_secret) = ([1, 2].repeat(16), [3, 4].repeat(16));
+/// let old = SigningKey::new("2026-11", old_secret)?;
+/// let new = SigningKey::new("2026-12", new_secret)?;
+/// let signer = UrlSigner::new(old.clone(), "https://storage.example.com/binary")?;
+///
+/// signer.set_keyring(Keyring::new(old.clone()).with_verify_only(new.clone())?);
+/// // later, when all servers have that ring:
+/// signer.set_keyring(Keyring::new(new.clone()).with_verify_only(old)?);
+/// // and when the last URL of the old key has expired:
+/// signer.set_keyring(new);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Keyring {
     /// The signing key first. Few, so a search from the front beats a map.

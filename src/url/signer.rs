@@ -34,18 +34,15 @@ const SIGNATURE_LENGTH: usize = 43;
 /// ```
 /// use std::time::SystemTime;
 /// use http::Method;
-/// use tower_presign::{BinaryId, BinaryKey, Grant, Permission, SigningKey, UrlSigner, VersionId};
+/// use tower_presign::{BinaryId, BinaryKey, Grant, SigningKey, UrlSigner, VersionId};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
 /// let signer = UrlSigner::new(key, "https://storage.example.com/binary")?;
 ///
 /// let now = SystemTime::now();
-/// let grant = Grant {
-///     key: BinaryKey::new(BinaryId::new("scan-7")?, VersionId::new("1")?),
-///     permission: Permission::Read { filename: None, attachment: false },
-///     expires: now.duration_since(SystemTime::UNIX_EPOCH)?.as_secs() + 60,
-/// };
+/// let expires = now.duration_since(SystemTime::UNIX_EPOCH)?.as_secs() + 60;
+/// let grant = Grant::read(BinaryKey::new(BinaryId::new("scan-7")?, VersionId::from(1)), expires);
 /// let url = signer.sign(&grant);
 ///
 /// let target = url.as_str().strip_prefix(signer.base_url()).unwrap_or_default();

@@ -17,8 +17,8 @@ use tower_presign::repository::{
 };
 use tower_presign::{
     AccessPolicy, BinaryId, BinaryKey, BinaryRepository, ContentType, Denial, Filename, Grant,
-    Keyring, MemoryRepository, MintRequest, Permission, Presign, PresignLayer, PresignedUrl,
-    RedeemRequest, SigningKey, Terms, UrlSigner, VersionId,
+    Keyring, MemoryRepository, MintRequest, Presign, PresignLayer, PresignedUrl, RedeemRequest,
+    SigningKey, Terms, UrlSigner, VersionId,
 };
 
 /// The time at the server, in Unix seconds.
@@ -114,14 +114,9 @@ impl Server {
 
     /// The target of a URL for `PUT` that carries every claim it can.
     pub(crate) fn write_target(&self) -> String {
-        self.sign(&Grant {
-            key: key("scan", "2"),
-            permission: Permission::Write {
-                content_type: ContentType::new("image/png").unwrap(),
-                max_length: Some(1000),
-            },
-            expires: NOW + 600,
-        })
+        let content_type = ContentType::new("image/png").unwrap();
+        let grant = Grant::write(key("scan", "2"), content_type, NOW + 600);
+        self.sign(&grant.with_max_length(1000))
     }
 
     /// The path and query of the URL for `grant`.
@@ -155,14 +150,9 @@ pub(crate) fn keyring() -> Keyring {
 }
 
 pub(crate) fn read_grant(id: &str, version: &str) -> Grant {
-    Grant {
-        key: key(id, version),
-        permission: Permission::Read {
-            filename: Filename::new("scan of Zoë.png"),
-            attachment: true,
-        },
-        expires: NOW + 600,
-    }
+    Grant::read(key(id, version), NOW + 600)
+        .with_filename(Filename::new("scan of Zoë.png").unwrap())
+        .with_attachment()
 }
 
 fn key(id: &str, version: &str) -> BinaryKey {

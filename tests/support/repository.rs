@@ -34,20 +34,15 @@ impl Shelf {
     }
 
     fn metadata(&self) -> Metadata {
-        Metadata {
-            content_type: self.content_type.to_owned(),
-            length: self.content.len() as u64,
-            last_modified: self.last_modified,
-        }
+        let length = self.content.len() as u64;
+        Metadata::new(self.content_type, length, self.last_modified)
     }
 }
 
 impl BinaryRepository for Shelf {
     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
-        Ok(Located {
-            key: target.key(VersionId::new("7").unwrap()),
-            content_type: ContentType::new("image/png").unwrap(),
-        })
+        let content_type = ContentType::new("image/png").unwrap();
+        Ok(Located::new(target.key(VersionId::from(7)), content_type))
     }
 
     async fn head(&self, _: &BinaryKey) -> Result<Metadata, RepositoryError> {

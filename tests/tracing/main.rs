@@ -54,7 +54,7 @@ impl AccessPolicy for Doctors {
     }
 
     async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
-        if request.parts().headers.contains_key("x-revoked") {
+        if request.headers().contains_key("x-revoked") {
             return Err(Denial::forbidden());
         }
         Ok(())

@@ -1,13 +1,13 @@
 //! `refusal`: there was no URL, or no content moved.
 
-use std::future::Future as _;
+use std::future::{Future as _, ready};
 use std::pin::pin;
 use std::task::{Context, Waker};
 
 use axum::body::Body;
 use http::Method;
-use tower_presign::PresignLayer;
 use tower_presign::repository::RepositoryError;
+use tower_presign::{Denial, MintRequest, PresignLayer};
 use tracing::Level;
 
 use super::support::repository::{Failing, Failure, Shelf};
@@ -129,6 +129,26 @@ async fn a_genuine_url_that_no_longer_holds_is_told_with_what_it_was_for() {
         ..host
     };
     refused(late.get(&url, &[]).await, "expired", "403");
+}
+
+#[tokio::test]
+async fn the_operator_learns_why_the_policy_cannot_decide_and_the_client_does_not() {
+    let policy = |_: MintRequest| ready(Err(Denial::unavailable("ldap-2 does not answer")));
+    let host = Host::with(PresignLayer::new(signer(), scan("image/png"), policy));
+    let request = request(Method::GET, OPERATION, &[], Body::empty());
+    let (message, answer) = host.tell(request).await;
+    message.assert_at(
+        Level::WARN,
+        "refusal",
+        &[
+            ("id", "scan"),
+            ("access", "read"),
+            ("code", "unavailable"),
+            ("status", "503"),
+            ("error", "ldap-2 does not answer"),
+        ],
+    );
+    assert!(!answer.json().to_string().contains("ldap-2"));
 }
 
 // The repository

@@ -5,6 +5,7 @@ mod layout;
 mod presign;
 mod staging;
 
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -62,6 +63,8 @@ const CONCURRENCY: usize = 16;
 /// there are such. To put everything below a path of the bucket, wrap the store into an
 /// [`object_store::prefix::PrefixStore`].
 ///
+/// Stores and signers are those of `object_store` 0.14: the host depends on the same version.
+///
 /// # Offload
 ///
 /// With [`with_signer`](Self::with_signer), [`offload_reads`](Self::offload_reads) and
@@ -102,7 +105,7 @@ const CONCURRENCY: usize = 16;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ObjectStoreRepository {
     store: Arc<dyn ObjectStore>,
     is_write_once: bool,
@@ -665,4 +668,18 @@ fn content(object: GetResult) -> Content {
         range,
         object.into_stream().map_err(error::from_store),
     )
+}
+
+/// Names the store, without what it is configured with: credentials may be among that.
+impl fmt::Debug for ObjectStoreRepository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signs = self.signer.as_ref().map(|(_, protocol)| protocol);
+        f.debug_struct("ObjectStoreRepository")
+            .field("store", &format_args!("{}", self.store))
+            .field("is_write_once", &self.is_write_once)
+            .field("signs", &signs)
+            .field("offloads_reads", &self.offloads_reads)
+            .field("offloads_writes", &self.offloads_writes)
+            .finish()
+    }
 }
