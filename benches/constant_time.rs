@@ -24,7 +24,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Method;
 use sha2::Sha256;
-use tower_presign::{BinaryId, BinaryKey, Grant, Permission, SigningKey, UrlSigner, VersionId};
+use tower_presign::{BinaryId, BinaryKey, Grant, SigningKey, UrlSigner, VersionId};
 
 const BASE: &str = "https://storage.example.com/binary";
 const SECRET: &[u8] = b"thirty-two bytes of test secret!";
@@ -119,17 +119,9 @@ struct Url {
 
 impl Url {
     fn new(signer: &UrlSigner, number: usize) -> Self {
-        let url = signer.sign(&Grant {
-            key: BinaryKey::new(
-                BinaryId::new(format!("scan-{number:05}")).unwrap(),
-                VersionId::new("1").unwrap(),
-            ),
-            permission: Permission::Read {
-                filename: None,
-                attachment: false,
-            },
-            expires: EXPIRES,
-        });
+        let id = BinaryId::new(format!("scan-{number:05}")).unwrap();
+        let key = BinaryKey::new(id, VersionId::from(1));
+        let url = signer.sign(&Grant::read(key, EXPIRES));
         let target = url.as_str().strip_prefix(BASE).unwrap();
         let (start, signature) = target.split_at(target.len() - 43);
         Self {

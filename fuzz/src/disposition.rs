@@ -6,7 +6,7 @@ use std::str;
 use arbitrary::Arbitrary;
 use http::Method;
 use percent_encoding::percent_decode_str;
-use tower_presign::{Filename, Permission};
+use tower_presign::{Filename, Grant};
 
 use crate::support;
 
@@ -99,13 +99,14 @@ pub fn run(data: &[u8]) {
     let (repository, key) = support::scan(&content_type);
     let layer = support::layer(repository);
     support::store(&layer, &key, &content_type, b"content");
-    let url = support::presigned(
-        &key,
-        Permission::Read {
-            filename: filename.clone(),
-            attachment: input.attachment,
-        },
-    );
+    let mut grant = Grant::read(key, support::EXPIRES);
+    if let Some(filename) = filename.clone() {
+        grant = grant.with_filename(filename);
+    }
+    if input.attachment {
+        grant = grant.with_attachment();
+    }
+    let url = support::presigned(&grant);
     let answer = support::call(&layer, support::request(Method::GET, &url).unwrap());
     assert_eq!(answer.status, 200);
     let header = answer.header("content-disposition").unwrap();

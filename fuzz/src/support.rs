@@ -14,8 +14,8 @@ use serde_json::Value;
 use tower::util::{ServiceExt as _, service_fn};
 use tower::{BoxError, Layer as _};
 use tower_presign::{
-    AllowAll, BinaryId, BinaryKey, ContentType, Grant, MemoryRepository, Permission, PresignLayer,
-    SigningKey, UrlSigner,
+    AllowAll, BinaryId, BinaryKey, ContentType, Grant, MemoryRepository, PresignLayer, SigningKey,
+    UrlSigner,
 };
 
 pub(crate) const BASE: &str = "https://storage.example.com/binary";
@@ -49,36 +49,23 @@ pub(crate) fn scan(content_type: &str) -> (MemoryRepository, BinaryKey) {
     (repository, key.unwrap())
 }
 
+/// When the URLs expire, in Unix seconds.
+pub(crate) const EXPIRES: u64 = NOW + 60;
+
 /// A presigned URL, without its origin.
-pub(crate) fn presigned(key: &BinaryKey, permission: Permission) -> String {
-    let grant = Grant {
-        key: key.clone(),
-        permission,
-        expires: NOW + 60,
-    };
-    let url = signer().sign(&grant);
+pub(crate) fn presigned(grant: &Grant) -> String {
+    let url = signer().sign(grant);
     let path = url.as_str().strip_prefix("https://storage.example.com");
     path.unwrap().to_owned()
 }
 
 pub(crate) fn read_url(key: &BinaryKey) -> String {
-    presigned(
-        key,
-        Permission::Read {
-            filename: None,
-            attachment: false,
-        },
-    )
+    presigned(&Grant::read(key.clone(), EXPIRES))
 }
 
 pub(crate) fn write_url(key: &BinaryKey, content_type: &str) -> String {
-    presigned(
-        key,
-        Permission::Write {
-            content_type: ContentType::new(content_type).unwrap(),
-            max_length: None,
-        },
-    )
+    let content_type = ContentType::new(content_type).unwrap();
+    presigned(&Grant::write(key.clone(), content_type, EXPIRES))
 }
 
 /// Stores content by a presigned URL.

@@ -12,7 +12,7 @@ use http_body_util::Empty;
 use tower_presign::url::VerifyError;
 use tower_presign::{
     Access, AllowAll, BinaryId, BinaryKey, ContentType, Filename, Grant, Keyring, MemoryRepository,
-    Permission, PresignLayer, SigningKey, UrlSigner, VersionId,
+    PresignLayer, SigningKey, UrlSigner, VersionId,
 };
 
 use crate::support::{self, BASE, INNER, NOW, SECRET, at};
@@ -220,28 +220,47 @@ impl AnyGrant<'_> {
         if let Some(context) = self.context {
             key = key.with_context(context);
         }
-        Some(Grant {
-            key,
-            permission: match self.permission {
-                AnyPermission::Read(filename, attachment) => Permission::Read {
-                    filename: filename.and_then(Filename::new),
-                    attachment,
-                },
-                AnyPermission::Write(content_type, max_length) => Permission::Write {
-                    content_type: ContentType::new(content_type)
-                        .or_else(|_| ContentType::new("image/png"))
-                        .ok()?,
-                    max_length,
-                },
-            },
-            expires: match self.expires {
-                Expires::AroundNow(seconds) => NOW.saturating_add_signed(seconds.into()),
-                Expires::AroundTheMaximum(seconds) => {
-                    (NOW + 7 * 24 * 60 * 60).saturating_add_signed(seconds.into())
-                }
-                Expires::Ever(expires) => expires,
-            },
+        let expires = match self.expires {
+            Expires::AroundNow(seconds) => NOW.saturating_add_signed(seconds.into()),
+            Expires::AroundTheMaximum(seconds) => {
+                (NOW + 7 * 24 * 60 * 60).saturating_add_signed(seconds.into())
+            }
+            Expires::Ever(expires) => expires,
+        };
+        Some(match self.permission {
+            AnyPermission::Read(filename, attachment) => {
+                read(key, filename.and_then(Filename::new), attachment, expires)
+            }
+            AnyPermission::Write(content_type, max_length) => {
+                let content_type = ContentType::new(content_type);
+                let content_type = content_type.or_else(|_| ContentType::new("image/png"));
+                write(key, content_type.ok()?, max_length, expires)
+            }
         })
+    }
+}
+
+fn read(key: BinaryKey, filename: Option<Filename>, attachment: bool, expires: u64) -> Grant {
+    let mut grant = Grant::read(key, expires);
+    if let Some(filename) = filename {
+        grant = grant.with_filename(filename);
+    }
+    if attachment {
+        grant = grant.with_attachment();
+    }
+    grant
+}
+
+fn write(
+    key: BinaryKey,
+    content_type: ContentType,
+    max_length: Option<u64>,
+    expires: u64,
+) -> Grant {
+    let grant = Grant::write(key, content_type, expires);
+    match max_length {
+        Some(bytes) => grant.with_max_length(bytes),
+        None => grant,
     }
 }
 

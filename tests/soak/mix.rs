@@ -15,7 +15,7 @@ use tower_presign::BinaryId;
 
 use crate::figures::Figures;
 use crate::random::Random;
-use crate::wire::{Answer, Api, Client, HOUR, MAX_LENGTH, Scan, now, read, write, write_at_most};
+use crate::wire::{Answer, Api, Client, HOUR, MAX_LENGTH, Scan, now, read, write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -158,7 +158,7 @@ impl Worker {
             }
             Kind::TooLarge => {
                 let limit = scan.content.len() as u64 - 1;
-                let grant = write_at_most(BinaryId::unique(), Some(limit));
+                let grant = write(BinaryId::unique()).with_max_length(limit);
                 let request = self.api.put(&self.api.sign(grant, HOUR), scan.content);
                 self.refused(kind, request, 413, "too-large").await;
             }

@@ -12,9 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::time::timeout;
-use tower_presign::{
-    BinaryId, BinaryKey, ContentType, Grant, Permission, SigningKey, UrlSigner, VersionId,
-};
+use tower_presign::{BinaryId, BinaryKey, ContentType, Grant, SigningKey, UrlSigner, VersionId};
 
 use crate::random::Random;
 use crate::server::{DEADLINE, Server, URL_ORIGIN, secret};
@@ -90,16 +88,12 @@ impl Api {
     }
 
     /// The target of a URL that is valid for so many seconds, if it is valid at all.
-    pub fn sign(&self, (key, permission): (BinaryKey, Permission), seconds: u64) -> String {
-        self.sign_until((key, permission), now() + seconds)
+    pub fn sign(&self, grant: Grant, seconds: u64) -> String {
+        self.sign_until(grant, now() + seconds)
     }
 
-    pub fn sign_until(&self, (key, permission): (BinaryKey, Permission), expires: u64) -> String {
-        let grant = Grant {
-            key,
-            permission,
-            expires,
-        };
+    pub fn sign_until(&self, mut grant: Grant, expires: u64) -> String {
+        grant.expires = expires;
         let url = self.signer.sign(&grant);
         url.as_str().strip_prefix(URL_ORIGIN).unwrap().to_owned()
     }
@@ -138,26 +132,15 @@ impl Api {
     }
 }
 
-/// Reads the first version of a Binary.
-pub fn read(id: BinaryId) -> (BinaryKey, Permission) {
-    let permission = Permission::Read {
-        filename: None,
-        attachment: false,
-    };
-    (first(id), permission)
+/// Reads the first version of a Binary. When is for [`Site::sign`] to say.
+pub fn read(id: BinaryId) -> Grant {
+    Grant::read(first(id), 0)
 }
 
 /// Writes the first version of a Binary.
-pub fn write(id: BinaryId) -> (BinaryKey, Permission) {
-    write_at_most(id, None)
-}
-
-pub fn write_at_most(id: BinaryId, max_length: Option<u64>) -> (BinaryKey, Permission) {
-    let permission = Permission::Write {
-        content_type: ContentType::new("image/png").unwrap(),
-        max_length,
-    };
-    (first(id), permission)
+pub fn write(id: BinaryId) -> Grant {
+    let png = ContentType::new("image/png").unwrap();
+    Grant::write(first(id), png, 0)
 }
 
 fn first(id: BinaryId) -> BinaryKey {

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use sha2::{Digest as _, Sha256};
 use tower_presign::url::VerifyError;
-use tower_presign::{
-    Access, BinaryId, BinaryKey, ContentType, Filename, Grant, Permission, VersionId,
-};
+use tower_presign::{Access, BinaryId, BinaryKey, ContentType, Filename, Grant, VersionId};
 
 use super::OTHER_SECRET;
 use crate::support::{BASE, NOW, SECRET};
@@ -83,35 +81,29 @@ fn grant(path: &str, claims: &[(&str, &str)]) -> Option<Grant> {
         key = key.with_context(decode_text(context)?);
     }
     let expires = decimal(claims.remove("Expires")?)?;
-    let permission = if let Some(method) = claims.remove("Method") {
+    let grant = if let Some(method) = claims.remove("Method") {
         if method != "PUT" {
             return None;
         }
-        Permission::Write {
-            content_type: ContentType::new(decode_text(claims.remove("Content-Type")?)?).ok()?,
-            max_length: match claims.remove("Max-Length") {
-                Some(bytes) => Some(decimal(bytes)?),
-                None => None,
-            },
-        }
+        let content_type = ContentType::new(decode_text(claims.remove("Content-Type")?)?).ok()?;
+        let max_length = match claims.remove("Max-Length") {
+            Some(bytes) => Some(decimal(bytes)?),
+            None => None,
+        };
+        super::write(key, content_type, max_length, expires)
     } else {
-        Permission::Read {
-            attachment: match claims.remove("Disposition") {
-                Some("attachment") => true,
-                Some(_) => return None,
-                None => false,
-            },
-            filename: match claims.remove("Filename") {
-                Some(name) => Some(Filename::new(decode_text(name)?)?),
-                None => None,
-            },
-        }
+        let attachment = match claims.remove("Disposition") {
+            Some("attachment") => true,
+            Some(_) => return None,
+            None => false,
+        };
+        let filename = match claims.remove("Filename") {
+            Some(name) => Some(Filename::new(decode_text(name)?)?),
+            None => None,
+        };
+        super::read(key, filename, attachment, expires)
     };
-    claims.is_empty().then_some(Grant {
-        key,
-        permission,
-        expires,
-    })
+    claims.is_empty().then_some(grant)
 }
 
 fn decimal(text: &str) -> Option<u64> {
