@@ -1,39 +1,31 @@
 //! Content in a cloud object store.
 
+mod bucket;
 mod error;
 mod layout;
 mod presign;
-mod staging;
+mod upload;
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join;
-use object_store::path::Path;
 use object_store::signer::Signer;
-use object_store::{
-    Error as StoreError, GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt as _,
-    PutMode, PutOptions, WriteMultipart,
-};
+use object_store::{GetResult, ObjectStore};
 use tokio::sync::oneshot;
 
 use super::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
-    UploadError, numbered,
+    numbered,
 };
 use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
 use crate::url::{Access, Grant, PresignedUrl};
+use bucket::Bucket;
 use layout::Marker;
 pub use presign::SigningProtocol;
-use staging::Staged;
-
-/// How many objects are worked on at once where there are many.
-const CONCURRENCY: usize = 16;
 
 /// Content in a cloud object store: Amazon S3, Google Cloud Storage, Azure Blob Storage, and
 /// whatever else is an [`ObjectStore`] with conditional puts and attributes.
@@ -107,8 +99,7 @@ const CONCURRENCY: usize = 16;
 /// ```
 #[derive(Clone)]
 pub struct ObjectStoreRepository {
-    store: Arc<dyn ObjectStore>,
-    is_write_once: bool,
+    bucket: Bucket,
     signer: Option<(Arc<dyn Signer>, SigningProtocol)>,
     offloads_reads: bool,
     offloads_writes: bool,
@@ -124,11 +115,9 @@ impl ObjectStoreRepository {
     /// which replaces the object) or does not accept the credentials, and whatever else it
     /// reports.
     pub async fn open(store: Arc<dyn ObjectStore>) -> Result<Self, RepositoryError> {
-        let repository = Self {
-            is_write_once: true,
-            ..Self::open_without_write_once(store)
-        };
-        repository.try_out().await?;
+        let mut repository = Self::open_without_write_once(store);
+        repository.bucket.is_write_once = true;
+        repository.bucket.try_out().await?;
         Ok(repository)
     }
 
@@ -140,8 +129,10 @@ impl ObjectStoreRepository {
     #[must_use]
     pub fn open_without_write_once(store: Arc<dyn ObjectStore>) -> Self {
         Self {
-            store,
-            is_write_once: false,
+            bucket: Bucket {
+                store,
+                is_write_once: false,
+            },
             signer: None,
             offloads_reads: false,
             offloads_writes: false,
@@ -185,13 +176,14 @@ impl ObjectStoreRepository {
         content_type: ContentType,
     ) -> Result<BinaryKey, RepositoryError> {
         let marker = Marker::content();
-        self.put_new(
-            &layout::binary(id),
-            Bytes::new(),
-            content_type.as_str(),
-            &marker,
-        )
-        .await?;
+        self.bucket
+            .put_new(
+                &layout::binary(id),
+                Bytes::new(),
+                content_type.as_str(),
+                &marker,
+            )
+            .await?;
         let first = numbered::locate(&Target::new(id, Access::Write), 0)?;
         Ok(BinaryKey::new(id, first))
     }
@@ -207,252 +199,15 @@ impl ObjectStoreRepository {
     /// [`NotFound`](RepositoryError::NotFound) when there never was such a Binary, and what the
     /// store reports.
     pub async fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
-        let binary = layout::binary(id);
-        if self.stat(&binary).await?.is_none() {
-            return Err(RepositoryError::NotFound);
-        }
-        self.bury(&binary).await?;
-        let mut next = 1;
-        let versions = self.store.list(Some(&layout::contents(id)));
-        let mut versions = versions.map_ok(|object| object.location);
-        while let Some(content) = versions.try_next().await.map_err(error::from_store)? {
-            next = next.max(layout::number(&content).saturating_add(1));
-            self.bury(&content).await?;
-        }
-        // A write URL names at most the next version: when that place is taken, all are.
-        loop {
-            let content = layout::content(id, &next.to_string());
-            let tombstone = Marker::Deleted;
-            let octets = mime::APPLICATION_OCTET_STREAM.as_ref();
-            match self
-                .put_new(&content, tombstone.stand_in(), octets, &tombstone)
-                .await
-            {
-                Err(RepositoryError::AlreadyWritten) => self.bury(&content).await?,
-                Ok(()) | Err(RepositoryError::Deleted) => break,
-                Err(error) => return Err(error),
-            }
-            next += 1;
-        }
-        self.store
-            .list(Some(&layout::larges(id)))
-            .map_err(error::from_store)
-            .try_for_each_concurrent(CONCURRENCY, |large| async move {
-                match self.store.delete(&large.location).await {
-                    Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
-                    Err(error) => Err(error::from_store(error)),
-                }
-            })
-            .await
-    }
-
-    /// Replaces an object by a tombstone.
-    async fn bury(&self, path: &Path) -> Result<(), RepositoryError> {
-        let octets = mime::APPLICATION_OCTET_STREAM.as_ref();
-        let options = PutOptions {
-            attributes: Marker::Deleted.attributes(octets),
-            ..PutOptions::default()
-        };
-        let content = Marker::Deleted.stand_in();
-        let put = self.store.put_opts(path, content.into(), options);
-        put.await.map_err(error::from_store)?;
-        Ok(())
-    }
-
-    /// Puts an object where there is none.
-    async fn put_new(
-        &self,
-        path: &Path,
-        content: Bytes,
-        content_type: &str,
-        marker: &Marker,
-    ) -> Result<(), RepositoryError> {
-        let options = PutOptions {
-            mode: if self.is_write_once {
-                PutMode::Create
-            } else {
-                PutMode::Overwrite
-            },
-            attributes: marker.attributes(content_type),
-            ..PutOptions::default()
-        };
-        if !self.is_write_once
-            && let Some(found) = self.stat(path).await?
-        {
-            return Err(taken(&found));
-        }
-        match self.store.put_opts(path, content.into(), options).await {
-            Ok(_) => Ok(()),
-            Err(error @ StoreError::AlreadyExists { .. }) => match self.stat(path).await? {
-                // The client repeats a request whose answer it has not seen.
-                Some(found) if Marker::of(&found).as_ref() == Some(marker) => Ok(()),
-                Some(found) => Err(taken(&found)),
-                // S3 reports a conflict while another put is not yet done.
-                None => Err(RepositoryError::unavailable(error)),
-            },
-            Err(error) => Err(error::from_store(error)),
-        }
-    }
-
-    /// An object without its content; `None` if there is none.
-    async fn stat(&self, path: &Path) -> Result<Option<GetResult>, RepositoryError> {
-        let options = GetOptions {
-            head: true,
-            ..GetOptions::default()
-        };
-        found(self.store.get_opts(path, options).await)
-    }
-
-    /// An object with its content, or a part of it; `None` if there is none.
-    async fn get(
-        &self,
-        path: &Path,
-        range: Option<ByteRange>,
-    ) -> Result<Option<GetResult>, RepositoryError> {
-        let range_of_store = match range {
-            None => None,
-            // Some stores count with a sign.
-            Some(ByteRange::FromTo(first, last)) if last < i64::MAX as u64 => {
-                Some(GetRange::Bounded(first..last + 1))
-            }
-            Some(ByteRange::FromTo(first, _) | ByteRange::From(first)) => {
-                Some(GetRange::Offset(first))
-            }
-            // Azure knows no suffix ranges, and others stumble when the content is shorter.
-            Some(range @ ByteRange::Last(_)) => return self.get_resolved(path, range).await,
-        };
-        let options = GetOptions {
-            range: range_of_store,
-            ..GetOptions::default()
-        };
-        match (self.store.get_opts(path, options).await, range) {
-            (Err(StoreError::NotFound { .. }), _) => Ok(None),
-            // Stores tell in ways of their own that a range lies outside.
-            (Err(_), Some(range)) => self.get_resolved(path, range).await,
-            (Ok(object), Some(range)) if object.range.is_empty() && is_content(&object) => {
-                range.resolve(object.meta.size)?;
-                Ok(Some(object))
-            }
-            (result, _) => result.map(Some).map_err(error::from_store),
-        }
-    }
-
-    async fn get_resolved(
-        &self,
-        path: &Path,
-        range: ByteRange,
-    ) -> Result<Option<GetResult>, RepositoryError> {
-        let Some(object) = self.stat(path).await? else {
-            return Ok(None);
-        };
-        if !is_content(&object) {
-            return Ok(Some(object));
-        }
-        let range = range.resolve(object.meta.size)?;
-        if range.is_empty() {
-            return Ok(Some(object));
-        }
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(range)),
-            ..GetOptions::default()
-        };
-        found(self.store.get_opts(path, options).await)
-    }
-
-    /// Where a version's bytes are, and what is known of them.
-    async fn find(&self, key: &BinaryKey) -> Result<(Path, GetResult), RepositoryError> {
-        let content = layout::content(key.id(), key.version().as_str());
-        let Some(object) = self.stat(&content).await? else {
-            return Err(self.absent(key.id()).await);
-        };
-        match Marker::of(&object) {
-            Some(Marker::Deleted) => Err(RepositoryError::Deleted),
-            Some(Marker::Large(name)) => {
-                let large = layout::large(key, &name);
-                match self.stat(&large).await? {
-                    Some(object) => Ok((large, object)),
-                    None => Err(self.absent(key.id()).await),
-                }
-            }
-            Some(Marker::Content(_)) | None => Ok((content, object)),
-        }
-    }
-
-    /// The number of the current version; 0 if there is none.
-    async fn current(&self, id: BinaryId) -> Result<u64, RepositoryError> {
-        self.store
-            .list(Some(&layout::contents(id)))
-            .map_err(error::from_store)
-            .try_fold(0, async |max, object| {
-                Ok(layout::number(&object.location).max(max))
-            })
-            .await
-    }
-
-    /// What it means that an object of the Binary is not there.
-    async fn absent(&self, id: BinaryId) -> RepositoryError {
-        match self.stat(&layout::binary(id)).await {
-            Ok(Some(binary)) if Marker::of(&binary) == Some(Marker::Deleted) => {
-                RepositoryError::Deleted
-            }
-            Ok(_) => RepositoryError::NotFound,
-            Err(error) => error,
-        }
-    }
-
-    /// Whether `key` may be written, as far as can be told before its content has arrived.
-    async fn check_vacant(&self, key: &BinaryKey) -> Result<(), RepositoryError> {
-        let (binary, content) = (
-            layout::binary(key.id()),
-            layout::content(key.id(), key.version().as_str()),
-        );
-        match try_join(self.stat(&binary), self.stat(&content)).await? {
-            (None, _) => Err(RepositoryError::NotFound),
-            (Some(binary), _) if Marker::of(&binary) == Some(Marker::Deleted) => {
-                Err(RepositoryError::Deleted)
-            }
-            (Some(_), Some(content)) => Err(taken(&content)),
-            (Some(_), None) => Ok(()),
-        }
-    }
-
-    /// Finds out whether the store keeps attributes and refuses to put an object twice.
-    async fn try_out(&self) -> Result<(), RepositoryError> {
-        let path = layout::trial();
-        let (first, second) = (Marker::content(), Marker::content());
-        match self
-            .put_new(&path, Bytes::new(), "text/plain", &first)
-            .await
-        {
-            Err(RepositoryError::NotFound) => {
-                return Err(RepositoryError::internal("there is no such bucket"));
-            }
-            put => put?,
-        }
-        let kept = self.stat(&path).await?;
-        let again = self
-            .put_new(&path, Bytes::new(), "text/plain", &second)
-            .await;
-        self.store.delete(&path).await.map_err(error::from_store)?;
-        if !kept.is_some_and(|object| Marker::of(&object) == Some(first)) {
-            return Err(RepositoryError::internal(
-                "the object store does not keep attributes",
-            ));
-        }
-        match again {
-            Err(RepositoryError::AlreadyWritten) => Ok(()),
-            Ok(()) => Err(RepositoryError::internal(
-                "the object store replaces an object that must not be there (If-None-Match: *)",
-            )),
-            Err(error) => Err(error),
-        }
+        self.bucket.delete(id).await
     }
 }
 
 impl BinaryRepository for ObjectStoreRepository {
     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
         let binary = layout::binary(target.id());
-        let (binary, current) = try_join(self.stat(&binary), self.current(target.id())).await?;
+        let (binary, current) =
+            try_join(self.bucket.stat(&binary), self.bucket.current(target.id())).await?;
         let binary = binary.ok_or(RepositoryError::NotFound)?;
         if Marker::of(&binary) == Some(Marker::Deleted) {
             return Err(RepositoryError::Deleted);
@@ -469,7 +224,7 @@ impl BinaryRepository for ObjectStoreRepository {
     }
 
     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
-        Ok(metadata(&self.find(key).await?.1))
+        Ok(metadata(&self.bucket.find(key).await?.1))
     }
 
     async fn read(
@@ -478,40 +233,42 @@ impl BinaryRepository for ObjectStoreRepository {
         range: Option<ByteRange>,
     ) -> Result<Content, RepositoryError> {
         if let Some(name) = key.context().and_then(Marker::large_name)
-            && let Some(object) = self.get(&layout::large(key, name), range).await?
+            && let Some(object) = self.bucket.get(&layout::large(key, name), range).await?
         {
             return Ok(content(object));
         }
         let path = layout::content(key.id(), key.version().as_str());
-        let Some(object) = self.get(&path, range).await? else {
-            return Err(self.absent(key.id()).await);
+        let Some(object) = self.bucket.get(&path, range).await? else {
+            return Err(self.bucket.absent(key.id()).await);
         };
         match Marker::of(&object) {
             Some(Marker::Deleted) => Err(RepositoryError::Deleted),
-            Some(Marker::Large(name)) => match self.get(&layout::large(key, &name), range).await? {
-                Some(object) => Ok(content(object)),
-                None => Err(self.absent(key.id()).await),
-            },
+            Some(Marker::Large(name)) => {
+                match self.bucket.get(&layout::large(key, &name), range).await? {
+                    Some(object) => Ok(content(object)),
+                    None => Err(self.bucket.absent(key.id()).await),
+                }
+            }
             Some(Marker::Content(_)) | None => Ok(content(object)),
         }
     }
 
     async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
-        self.check_vacant(key).await?;
+        self.bucket.check_vacant(key).await?;
         // A task of its own can tidy up after the future has been dropped.
         let (answer, answered) = oneshot::channel();
-        tokio::spawn(self.clone().store(key.clone(), upload, answer));
+        tokio::spawn(self.bucket.clone().write(key.clone(), upload, answer));
         answered.await.map_err(RepositoryError::internal)?
     }
 
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
         let offloads = match grant.access() {
             Access::Read => self.offloads_reads,
-            Access::Write => self.offloads_writes && self.is_write_once,
+            Access::Write => self.offloads_writes && self.bucket.is_write_once,
         };
         match &self.signer {
             Some((signer, protocol)) if offloads => {
-                presign::presign(self, signer.as_ref(), *protocol, grant).await
+                presign::presign(&self.bucket, signer.as_ref(), *protocol, grant).await
             }
             _ => Ok(None),
         }
@@ -522,134 +279,11 @@ impl ObjectStoreRepository {
     /// Adds where a large content is, so that reading it takes one request.
     async fn with_place(&self, key: BinaryKey) -> Result<BinaryKey, RepositoryError> {
         let path = layout::content(key.id(), key.version().as_str());
-        let object = self.stat(&path).await?;
+        let object = self.bucket.stat(&path).await?;
         Ok(match object.as_ref().and_then(Marker::of) {
             Some(marker @ Marker::Large(_)) => key.with_context(marker.to_string()),
             _ => key,
         })
-    }
-
-    /// Stores an upload for as long as somebody waits for the answer.
-    async fn store(
-        self,
-        key: BinaryKey,
-        mut upload: Upload,
-        mut answer: oneshot::Sender<Result<Metadata, RepositoryError>>,
-    ) {
-        let content_type = upload.content_type().as_str().to_owned();
-        let mut staged = Staged::new(&upload);
-        let received = staged
-            .receive(&self.store, &key, &mut upload, pin!(answer.closed()))
-            .await;
-        drop(upload);
-        let stored = match received {
-            Ok(length) => self
-                .commit(&key, length, &content_type, staged, || answer.is_closed())
-                .await
-                .map(|()| Metadata {
-                    content_type,
-                    length,
-                    last_modified: SystemTime::now(),
-                }),
-            Err(error) => {
-                staged.abort().await;
-                Err(error)
-            }
-        };
-        // Nobody waits any more: then the upload has been aborted, or has just been stored.
-        drop(answer.send(stored));
-    }
-
-    /// Has the store put the parts of a large object together.
-    async fn finish(
-        &self,
-        upload: WriteMultipart,
-        large: &Path,
-        length: u64,
-    ) -> Result<(), RepositoryError> {
-        let Err(error) = upload.finish().await else {
-            return Ok(());
-        };
-        // The client repeats a request whose answer it has not seen, and is then told that there
-        // is no such upload any more.
-        match self.stat(large).await {
-            Ok(Some(object)) if object.meta.size == length => Ok(()),
-            _ => Err(match error::from_store(error) {
-                RepositoryError::NotFound => RepositoryError::unavailable("the upload is gone"),
-                error => error,
-            }),
-        }
-    }
-
-    /// Makes a version visible.
-    async fn commit(
-        &self,
-        key: &BinaryKey,
-        length: u64,
-        content_type: &str,
-        staged: Staged,
-        is_abandoned: impl Fn() -> bool,
-    ) -> Result<(), RepositoryError> {
-        let abandoned = || RepositoryError::from(UploadError::Incomplete(None));
-        if is_abandoned() {
-            staged.abort().await;
-            return Err(abandoned());
-        }
-        let path = layout::content(key.id(), key.version().as_str());
-        let large = match staged {
-            Staged::Whole(content) => {
-                let marker = Marker::content();
-                return self
-                    .put_new(&path, content.freeze(), content_type, &marker)
-                    .await;
-            }
-            Staged::Parts {
-                mut upload,
-                rest,
-                name,
-            } => {
-                upload.put(rest.freeze());
-                self.finish(upload, &layout::large(key, &name), length)
-                    .await?;
-                Marker::Large(name)
-            }
-        };
-        let committed = if is_abandoned() {
-            Err(abandoned())
-        } else {
-            self.put_new(&path, large.stand_in(), content_type, &large)
-                .await
-        };
-        // After any other error the version may have become visible all the same.
-        if let Err(
-            RepositoryError::AlreadyWritten | RepositoryError::Deleted | RepositoryError::Upload(_),
-        ) = &committed
-            && let Marker::Large(name) = &large
-        {
-            drop(self.store.delete(&layout::large(key, name)).await);
-        }
-        committed
-    }
-}
-
-/// Whether an object is content itself, and not what stands in its place.
-fn is_content(object: &GetResult) -> bool {
-    matches!(Marker::of(object), Some(Marker::Content(_)) | None)
-}
-
-/// Why there is no room for a version where `object` is.
-fn taken(object: &GetResult) -> RepositoryError {
-    match Marker::of(object) {
-        Some(Marker::Deleted) => RepositoryError::Deleted,
-        _ => RepositoryError::AlreadyWritten,
-    }
-}
-
-fn found(result: Result<GetResult, StoreError>) -> Result<Option<GetResult>, RepositoryError> {
-    match result {
-        Ok(object) => Ok(Some(object)),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error::from_store(error)),
     }
 }
 
@@ -675,8 +309,8 @@ impl fmt::Debug for ObjectStoreRepository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signs = self.signer.as_ref().map(|(_, protocol)| protocol);
         f.debug_struct("ObjectStoreRepository")
-            .field("store", &format_args!("{}", self.store))
-            .field("is_write_once", &self.is_write_once)
+            .field("store", &format_args!("{}", self.bucket.store))
+            .field("is_write_once", &self.bucket.is_write_once)
             .field("signs", &signs)
             .field("offloads_reads", &self.offloads_reads)
             .field("offloads_writes", &self.offloads_writes)

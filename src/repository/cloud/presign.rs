@@ -7,7 +7,8 @@ use http::{HeaderName, HeaderValue, Method};
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 
-use super::{ObjectStoreRepository, error, layout, metadata};
+use super::bucket::Bucket;
+use super::{error, layout};
 use crate::content_disposition::content_disposition;
 use crate::content_type::{ContentType, complete_media_type};
 use crate::repository::RepositoryError;
@@ -54,7 +55,7 @@ impl SigningProtocol {
 
 /// The URL for `grant`, unless there is something that it could not promise.
 pub(super) async fn presign(
-    repository: &ObjectStoreRepository,
+    bucket: &Bucket,
     signer: &dyn Signer,
     protocol: SigningProtocol,
     grant: &Grant,
@@ -64,13 +65,13 @@ pub(super) async fn presign(
             filename,
             attachment,
         } => {
-            let (path, object) = match repository.find(&grant.key).await {
+            let (path, object) = match bucket.find(&grant.key).await {
                 Ok(found) => found,
                 // Where the content will be is not known before it is there.
                 Err(RepositoryError::NotFound) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let content_type = metadata(&object).content_type;
+            let content_type = layout::content_type(&object).to_owned();
             let Some(served_type) = complete_media_type(&content_type) else {
                 return Ok(None);
             };

@@ -5,7 +5,7 @@ mod content_file;
 mod paths;
 mod staged_file;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -96,7 +96,12 @@ impl FsRepository {
             }
 
             let lock = File::create(paths.lock())?;
-            lock.try_lock()?;
+            lock.try_lock().map_err(|error| match error {
+                TryLockError::WouldBlock => {
+                    io::Error::new(ErrorKind::WouldBlock, "another process uses the folder")
+                }
+                TryLockError::Error(error) => error,
+            })?;
             // Find out now, and not at the first upload, whether that can be done here.
             StagedFile::create(paths.staged())?.publish(&paths.staged())?;
             for leftover in fs::read_dir(paths.staging())? {

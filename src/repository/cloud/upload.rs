@@ -1,16 +1,20 @@
-//! What has arrived of an upload, before anybody can see it.
+//! An upload, from its first byte to the moment when anybody can see it.
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::BytesMut;
 use futures_util::future::{Either, select};
-use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMultipartOptions, WriteMultipart};
+use tokio::sync::oneshot;
 
+use super::bucket::Bucket;
 use super::error::from_store;
 use super::layout::{self, Marker};
 use crate::binary::BinaryKey;
-use crate::repository::{RepositoryError, Upload, UploadError};
+use crate::repository::{Metadata, RepositoryError, Upload, UploadError};
 
 /// The size of a part, in bytes: the smallest that S3 allows. It allows 10,000 of them, so that an
 /// upload may have 48 GiB.
@@ -119,4 +123,108 @@ async fn push(
         }
     }
     Ok(())
+}
+
+impl Bucket {
+    /// Stores an upload for as long as somebody waits for the answer.
+    pub(super) async fn write(
+        self,
+        key: BinaryKey,
+        mut upload: Upload,
+        mut answer: oneshot::Sender<Result<Metadata, RepositoryError>>,
+    ) {
+        let content_type = upload.content_type().as_str().to_owned();
+        let mut staged = Staged::new(&upload);
+        let received = staged
+            .receive(&self.store, &key, &mut upload, pin!(answer.closed()))
+            .await;
+        drop(upload);
+        let stored = match received {
+            Ok(length) => self
+                .commit(&key, length, &content_type, staged, || answer.is_closed())
+                .await
+                .map(|()| Metadata {
+                    content_type,
+                    length,
+                    last_modified: SystemTime::now(),
+                }),
+            Err(error) => {
+                staged.abort().await;
+                Err(error)
+            }
+        };
+        // Nobody waits any more: then the upload has been aborted, or has just been stored.
+        drop(answer.send(stored));
+    }
+
+    /// Has the store put the parts of a large object together.
+    async fn finish(
+        &self,
+        upload: WriteMultipart,
+        large: &Path,
+        length: u64,
+    ) -> Result<(), RepositoryError> {
+        let Err(error) = upload.finish().await else {
+            return Ok(());
+        };
+        // The client repeats a request whose answer it has not seen, and is then told that there
+        // is no such upload any more.
+        match self.stat(large).await {
+            Ok(Some(object)) if object.meta.size == length => Ok(()),
+            _ => Err(match from_store(error) {
+                RepositoryError::NotFound => RepositoryError::unavailable("the upload is gone"),
+                error => error,
+            }),
+        }
+    }
+
+    /// Makes a version visible.
+    async fn commit(
+        &self,
+        key: &BinaryKey,
+        length: u64,
+        content_type: &str,
+        staged: Staged,
+        is_abandoned: impl Fn() -> bool,
+    ) -> Result<(), RepositoryError> {
+        let abandoned = || RepositoryError::from(UploadError::Incomplete(None));
+        if is_abandoned() {
+            staged.abort().await;
+            return Err(abandoned());
+        }
+        let path = layout::content(key.id(), key.version().as_str());
+        let large = match staged {
+            Staged::Whole(content) => {
+                let marker = Marker::content();
+                return self
+                    .put_new(&path, content.freeze(), content_type, &marker)
+                    .await;
+            }
+            Staged::Parts {
+                mut upload,
+                rest,
+                name,
+            } => {
+                upload.put(rest.freeze());
+                self.finish(upload, &layout::large(key, &name), length)
+                    .await?;
+                Marker::Large(name)
+            }
+        };
+        let committed = if is_abandoned() {
+            Err(abandoned())
+        } else {
+            self.put_new(&path, large.stand_in(), content_type, &large)
+                .await
+        };
+        // After any other error the version may have become visible all the same.
+        if let Err(
+            RepositoryError::AlreadyWritten | RepositoryError::Deleted | RepositoryError::Upload(_),
+        ) = &committed
+            && let Marker::Large(name) = &large
+        {
+            drop(self.store.delete(&layout::large(key, name)).await);
+        }
+        committed
+    }
 }
