@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | `PRESIGN_STORE` | | `s3://bucket`, `gs://bucket` or `az://container`, each with an optional path |
 //! | `PRESIGN_OFFLOAD` | | `reads`, `writes` or `reads,writes`: hand out the store's own URLs |
-//! | `PRESIGN_REDIRECT` | | `1`: hand out our URLs, and redirect to the store's own |
+//! | `PRESIGN_REDIRECT` | | `1`: hand out our URLs, and redirect downloads to the store's own; uploads with `PRESIGN_OFFLOAD=writes` |
 //! | `PRESIGN_WRITE_ONCE` | `1` | `0`: accept a store that may replace objects |
 //!
 //! Where the store is and who we are is told by the usual variables of each cloud:
@@ -73,22 +73,37 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
     let place = env::var("PRESIGN_STORE").map_err(|_| "PRESIGN_STORE must be set: s3://bucket")?;
     let offload = env::var("PRESIGN_OFFLOAD").unwrap_or_default();
-    let offloads = |what| offload.split(',').any(|word| word == what);
-    let is_on = |name, default: &str| env::var(name).as_deref().unwrap_or(default) == "1";
-    let redirects = is_on("PRESIGN_REDIRECT", "0");
+    let (offloads_reads, offloads_writes) = match offload.as_str() {
+        "" => (false, false),
+        "reads" => (true, false),
+        "writes" => (false, true),
+        "reads,writes" => (true, true),
+        _ => return Err("PRESIGN_OFFLOAD must be reads, writes or reads,writes".into()),
+    };
+    let redirects = switch("PRESIGN_REDIRECT", false)?;
+    let is_write_once = switch("PRESIGN_WRITE_ONCE", true)?;
 
-    let repository = open(&Url::parse(&place)?, is_on("PRESIGN_WRITE_ONCE", "1"))
+    let repository = open(&Url::parse(&place)?, is_write_once)
         .await
         .map_err(|error| format!("PRESIGN_STORE={place}: {}", chain(error.as_ref())))?
-        .offload_reads(redirects || offloads("reads"))
-        .offload_writes(redirects || offloads("writes"));
+        .offload_reads(redirects || offloads_reads)
+        .offload_writes(offloads_writes);
     server::run(&settings, repository, &place, |layer| {
         // Whoever writes to the store itself must know which headers it wants.
         layer
             .redirect_to_storage(redirects)
-            .describe_urls(offloads("writes"))
+            .describe_urls(offloads_writes)
     })
     .await
+}
+
+fn switch(name: &str, default: bool) -> Result<bool, String> {
+    match env::var(name).as_deref() {
+        Err(_) => Ok(default),
+        Ok("0") => Ok(false),
+        Ok("1") => Ok(true),
+        Ok(_) => Err(format!("{name} must be 0 or 1")),
+    }
 }
 
 async fn open(place: &Url, is_write_once: bool) -> Result<ObjectStoreRepository, Box<dyn Error>> {

@@ -31,6 +31,10 @@
 //! was let in, and each kind can be turned off by its target. What the operator must look after is
 //! WARN (`unavailable` and `storage-full`) or ERROR (`internal`).
 //!
+//! A transfer of the status 307 has been sent on to the repository's storage
+//! ([`redirect_to_storage`](crate::PresignLayer::redirect_to_storage)): what became of it is not
+//! known here.
+//!
 //! `code` is `aborted` when the client left, or the server gave the request up, before the end. The
 //! `bytes` of a download are those that the server took from the layer. When a client leaves, some
 //! of these may still be in buffers on the way; none that are not counted have left.

@@ -144,11 +144,17 @@ impl PresignLayer {
     /// out themselves.
     ///
     /// Content is still served from here if the answer depends on what is there: to `HEAD`, and
-    /// to a request with a condition. Uploads are redirected only if they say their length, have
-    /// no digest, and have the headers that the storage wants, which
-    /// [`describe_urls`](Self::describe_urls) does not tell in this case: for the storages that
-    /// come with this crate, `If-None-Match: *` on S3. A client that does not wait for an answer
-    /// (`Expect: 100-continue`) sends its content twice.
+    /// to a request with a condition. The two sources have entity tags of their own, so a client
+    /// that resumes a redirected download gets it from the beginning; and what is redirected has
+    /// the storage's headers and errors, not this layer's.
+    ///
+    /// An upload is redirected only if its client waits for an answer (`Expect: 100-continue`),
+    /// says its length, has no digest, and sends the headers that the storage wants: with the
+    /// repository for object stores, `If-None-Match: *` on S3. What the storage cannot bind it
+    /// does not hold: on S3, who has been redirected may send up to 5 GiB in that minute.
+    ///
+    /// A page of another origin comes to the storage with the origin `null`: the storage's CORS
+    /// rules must allow any.
     pub fn redirect_to_storage(self, redirect: bool) -> Self {
         self.with(|config| config.redirects_to_storage = redirect)
     }

@@ -174,7 +174,7 @@
 //!         match self.ended.lock().map(|ended| ended.contains(session)) {
 //!             Ok(false) => Ok(()),
 //!             Ok(true) => Err(Denial::forbidden_because("The session has ended.")),
-//!             Err(_) => Err(Denial::unavailable()),
+//!             Err(error) => Err(Denial::unavailable(error.to_string())),
 //!         }
 //!     }
 //! }
@@ -262,7 +262,7 @@
 //! https://health.example.com/storage/scan-7/1?Expires=1893456000&Key-Pair-Id=2026-11&Signature=…
 //! ```
 //!
-//! The [`url`] module has the format to the byte, and a verifier of twenty lines of Python.
+//! The [`url`] module has the format to the byte, and a verifier in Python.
 //!
 //! # Features
 //!

@@ -14,13 +14,22 @@ const HARMLESS: [&str; 6] = [
     "upload",
 ];
 
+/// The claims whose values are hidden wherever they stand.
+const HIDDEN: [&str; 5] = [
+    "Context=",
+    "Context%3D",
+    "Filename=",
+    "Filename%3D",
+    "Signature",
+];
+
 /// A request's URI as logs may hold it: what it shows grants no access.
 ///
 /// Its `Display` and `Debug` forms are the path and the query. Of the query they show the names of
 /// the parameters, and the values of those alone that are known to be harmless: not the `Signature`,
 /// not the `Filename` and the `Context`, which can name a patient, and not what other routes of the
 /// host are asked for. A presigned URL that a client has mangled, its query encoded into its path
-/// for instance, still shows no signature.
+/// for instance, still shows none of them.
 ///
 /// ```
 /// use http::Uri;
@@ -48,7 +57,7 @@ impl<'a> RedactedUri<'a> {
 impl fmt::Display for RedactedUri<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.0.path();
-        match signature(path) {
+        match claims(path) {
             None => f.write_str(path)?,
             Some(start) => write!(f, "{}***", &path[..start])?,
         }
@@ -77,11 +86,13 @@ impl fmt::Debug for RedactedUri<'_> {
     }
 }
 
-/// Where a signature begins that is in the path by mistake.
-fn signature(path: &str) -> Option<usize> {
-    const NAME: &[u8] = b"Signature";
-    let mut names = path.as_bytes().windows(NAME.len());
-    names.position(|name| name.eq_ignore_ascii_case(NAME))
+/// Where claims begin that are in the path by mistake: with the first that is to be hidden.
+fn claims(path: &str) -> Option<usize> {
+    let position = |hidden: &str| {
+        let mut names = path.as_bytes().windows(hidden.len());
+        names.position(|name| name.eq_ignore_ascii_case(hidden.as_bytes()))
+    };
+    HIDDEN.iter().filter_map(|hidden| position(hidden)).min()
 }
 
 /// Whether there is nothing in it that could be more than one name or value, by whatever rules.

@@ -53,6 +53,11 @@ impl RequestBody {
         }
     }
 
+    /// Whether the client waits for an answer before it sends anything.
+    pub(crate) fn awaits_go_ahead(&self) -> bool {
+        self.awaits_go_ahead
+    }
+
     /// How many bytes are still to come, if that is known. What the server makes of the body's
     /// framing counts, and the header where a layer in front has hidden that.
     pub(crate) fn remaining(&self) -> Option<u64> {

@@ -2,15 +2,16 @@
 //! folder's `package.json`, in JavaScript, one file a subject.
 //!
 //! They need node, Chromium, and `npm ci` in `tests/browser`. Where one of these is missing they
-//! are skipped, unless `PRESIGN_REQUIRE_BROWSER` is set.
+//! are skipped, unless `PRESIGN_REQUIRE_ALL` is set.
 
 #![cfg(feature = "fs")]
 
 #[path = "support/example.rs"]
 mod example;
+#[path = "support/skip.rs"]
+mod skip;
 
 use std::env;
-use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -50,13 +51,7 @@ fn run(name: &str) {
     let chromium = match chromium(&folder) {
         Ok(chromium) => chromium,
         Err(missing) => {
-            assert!(
-                env::var_os("PRESIGN_REQUIRE_BROWSER").is_none(),
-                "{missing}"
-            );
-            // Not `eprintln`, whose output is only shown of tests that fail.
-            let line = format!("skipped {name}: {missing}\n");
-            stderr().write_all(line.as_bytes()).unwrap();
+            skip::skip(format_args!("{name}: {missing}"));
             return;
         }
     };

@@ -1,7 +1,8 @@
 //! `FsRepository` on a disk that fails: the client is told so, the old version is served as before,
 //! nothing of the new one stays, and once the disk is well again the same URL works.
 //!
-//! `strace` makes the system calls fail. Where it cannot, the tests say so and end; in CI they fail.
+//! `strace` makes the system calls fail. Where it cannot, the tests say so and end; with
+//! `PRESIGN_REQUIRE_ALL` they fail.
 
 #![cfg(all(target_os = "linux", feature = "fs"))]
 

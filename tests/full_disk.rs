@@ -182,7 +182,7 @@ impl Disk {
             Err(error) => error.to_string(),
         };
         let problem = problem.lines().next().unwrap_or_default();
-        eprintln!("skipped, since no tmpfs can be mounted: {problem}");
+        skip::skip(format_args!("no tmpfs can be mounted: {problem}"));
         None
     }
 

@@ -39,10 +39,8 @@
 //! #         Ok((id == self.0).then_some(Binary { content_type, deleted: false, newest }))
 //! #     }
 //! #     async fn metadata(&self, _: BinaryId, number: u64) -> io::Result<Option<Metadata>> {
-//! #         Ok(self.1.lock().unwrap().get(&number).map(|(written, bytes)| Metadata {
-//! #             content_type: "text/plain; charset=utf-8".to_owned(),
-//! #             length: bytes.len() as u64,
-//! #             last_modified: *written,
+//! #         Ok(self.1.lock().unwrap().get(&number).map(|(written, bytes)| {
+//! #             Metadata::new("text/plain; charset=utf-8", bytes.len() as u64, *written)
 //! #         }))
 //! #     }
 //! #     async fn bytes(&self, _: BinaryId, number: u64, range: Range<u64>) -> io::Result<Option<Bytes>> {
@@ -80,9 +78,8 @@
 //!             (Access::Read, Some(version)) => number(version)?,
 //!             (Access::Read, None) => binary.newest.unwrap_or(1), // what the first upload will create
 //!         };
-//!         let version = VersionId::new(number.to_string()).map_err(RepositoryError::internal)?;
 //!         let content_type = ContentType::new(binary.content_type).map_err(RepositoryError::internal)?;
-//!         Ok(Located { key: target.key(version), content_type })
+//!         Ok(Located::new(target.key(VersionId::from(number)), content_type))
 //!     }
 //!
 //!     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
@@ -136,7 +133,7 @@
 //!             return Err(RepositoryError::AlreadyWritten);
 //!         };
 //!         let content_type = upload.content_type().to_string();
-//!         Ok(Metadata { content_type, length, last_modified })
+//!         Ok(Metadata::new(content_type, length, last_modified))
 //!     }
 //! }
 //!

@@ -49,12 +49,13 @@ pub(super) async fn upload(
     if conditional::has_preconditions(headers) {
         check_preconditions(config, key, headers).await?;
     }
-    // What the storage cannot check for us is not left to it.
-    if length.is_some()
+    // Content that is on its way is taken, and what the storage cannot check is not left to it.
+    if body.awaits_go_ahead()
+        && length.is_some()
         && digests.is_empty()
-        && let Some(response) = redirect(config, grant, headers).await?
+        && let Some(response) =
+            redirect(config, &grant.clone().with_max_length(limit), headers).await?
     {
-        mem::take(body).drain().await;
         return Ok(response);
     }
 

@@ -58,12 +58,10 @@ impl Injection {
 }
 
 fn skip(problem: &str) {
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "strace must work in CI: {problem}"
-    );
     let problem = problem.lines().next().unwrap_or_default();
-    eprintln!("skipped, since strace cannot make system calls fail here: {problem}");
+    crate::support::skip::skip(format_args!(
+        "strace cannot make system calls fail here: {problem}"
+    ));
 }
 
 impl Drop for Injection {

@@ -8,8 +8,11 @@ use super::engines::{S3Server, Trouble};
 use super::*;
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tower_presign::BinaryRepository as _;
 use tower_presign::repository::{ObjectStoreRepository, Upload};
+
+const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn server() -> (S3Server, PresignLayer, String) {
     let server = S3Server::start().await;
@@ -173,15 +176,19 @@ async fn a_dropped_upload_leaves_no_parts_in_the_store() {
     let key = repository.create(id, png.clone()).await.unwrap();
     let stalls = stream::iter([Ok(bytes(LARGE, 1))]).chain(stream::pending());
     let mut writing = Box::pin(repository.write(&key, Upload::new(png, stalls)));
-    let patience = Duration::from_millis(10);
-    while leftovers(&server).is_empty() {
-        let ended = tokio::time::timeout(patience, &mut writing).await;
-        assert!(ended.is_err(), "{ended:?}");
-    }
-    drop(writing);
-    while !leftovers(&server).is_empty() {
-        tokio::time::sleep(patience).await;
-    }
+    let moment = Duration::from_millis(10);
+    timeout(DEADLINE, async {
+        while leftovers(&server).is_empty() {
+            let ended = timeout(moment, &mut writing).await;
+            assert!(ended.is_err(), "{ended:?}");
+        }
+        drop(writing);
+        while !leftovers(&server).is_empty() {
+            tokio::time::sleep(moment).await;
+        }
+    })
+    .await
+    .expect("the parts are gone");
     let head = repository.head(&key).await;
     assert!(matches!(head, Err(RepositoryError::NotFound)), "{head:?}");
 }

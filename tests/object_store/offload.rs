@@ -119,6 +119,26 @@ async fn a_read_url_leads_to_a_large_content_too() {
 }
 
 #[tokio::test]
+async fn what_is_deleted_is_not_there_for_those_who_have_a_url() {
+    for length in [100, LARGE] {
+        let server = S3Server::start().await;
+        let repository = server.repository().await.offload_reads(true);
+        let id = BinaryId::unique();
+        let text = ContentType::new("text/plain").unwrap();
+        repository.create(id, text).await.unwrap();
+        let layer = layer(repository.clone()).clock(std::time::SystemTime::now);
+        upload(&layer, id, bytes(length, 1)).await;
+        let url = presign(&layer, id, Access::Read).await;
+        assert_eq!(
+            curl(&["--head", "--request", "GET", url.as_str()]).await.0,
+            200
+        );
+        repository.delete(id).await.unwrap();
+        assert_eq!(curl(&[url.as_str()]).await.0, 404);
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_yet_is_read_from_here() {
     let (_server, layer, id) = server(true, false).await;
     let early = presign(&layer, id, Access::Read).await;

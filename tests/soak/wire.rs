@@ -132,7 +132,7 @@ impl Api {
     }
 }
 
-/// Reads the first version of a Binary. When is for [`Site::sign`] to say.
+/// Reads the first version of a Binary. When is for [`Api::sign`] to say.
 pub fn read(id: BinaryId) -> Grant {
     Grant::read(first(id), 0)
 }

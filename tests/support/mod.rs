@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod repository;
+pub mod skip;
 
 use std::future::{Ready, ready};
 use std::time::{Duration, SystemTime};

@@ -24,6 +24,8 @@ pub(super) struct Bucket {
     pub(super) store: Arc<dyn ObjectStore>,
     /// Whether it refuses to put an object twice.
     pub(super) is_write_once: bool,
+    /// Whether all content is kept where it can be deleted, and not only large content.
+    pub(super) keeps_apart: bool,
 }
 
 impl Bucket {
@@ -111,6 +113,11 @@ impl Bucket {
                 Some(found) => Err(taken(&found)),
                 // S3 reports a conflict while another put is not yet done.
                 None => Err(RepositoryError::unavailable(error)),
+            },
+            // The answer may be all that is lost.
+            Err(error @ StoreError::Generic { .. }) => match self.stat(path).await {
+                Ok(Some(found)) if Marker::of(&found).as_ref() == Some(marker) => Ok(()),
+                _ => Err(error::from_store(error)),
             },
             Err(error) => Err(error::from_store(error)),
         }
@@ -251,12 +258,12 @@ impl Bucket {
             }
             put => put?,
         }
-        let kept = self.stat(&path).await?;
+        let kept = self.stat(&path).await;
         let again = self
             .put_new(&path, Bytes::new(), "text/plain", &second)
             .await;
         self.store.delete(&path).await.map_err(error::from_store)?;
-        if !kept.is_some_and(|object| Marker::of(&object) == Some(first)) {
+        if !kept?.is_some_and(|object| Marker::of(&object) == Some(first)) {
             return Err(RepositoryError::internal(
                 "the object store does not keep attributes",
             ));

@@ -9,7 +9,7 @@ use object_store::Error as StoreError;
 use crate::repository::RepositoryError;
 
 /// How the store's client begins the text of an answer that is no success. The type of that error
-/// is not public, and has the status nowhere else.
+/// is not public, and has the status nowhere else. A test holds it to a server's answers.
 const STATUS: &str = "Server returned non-2xx status code: ";
 
 pub(super) fn from_store(error: StoreError) -> RepositoryError {

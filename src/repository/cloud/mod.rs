@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use futures_util::future::try_join;
 use object_store::signer::Signer;
 use object_store::{GetResult, ObjectStore};
 use tokio::sync::oneshot;
@@ -48,9 +47,12 @@ pub use presign::SigningProtocol;
 /// objects by tombstones, and puts one in the place of the next version, so that no write URL
 /// still in somebody's hands can bring content back.
 ///
-/// An upload that breaks off is aborted, so nothing of it remains. If the server itself ends in
-/// the middle, the store keeps what it has: add a lifecycle rule that aborts incomplete multipart
-/// uploads after a day. The stores' clients give up a request after 30 seconds, which can be short
+/// An upload that breaks off is aborted, so nothing of it remains (on Azure, for a week). If the
+/// server itself ends in the middle, the store keeps what it has: add a lifecycle rule that aborts
+/// incomplete multipart uploads after a day. If it ends between the last two requests of a large
+/// upload, an object stays under `large/` that nothing refers to, until its Binary is deleted. In a
+/// bucket with versioning or soft delete, deleted content stays as long as that keeps it. An upload
+/// may have 48 GiB. The stores' clients give up a request after 30 seconds, which can be short
 /// for the one that completes a very large upload: set `ClientOptions::with_timeout` to minutes if
 /// there are such. To put everything below a path of the bucket, wrap the store into an
 /// [`object_store::prefix::PrefixStore`].
@@ -65,7 +67,8 @@ pub use presign::SigningProtocol;
 ///
 /// | | Amazon S3 | Google Cloud Storage | Azure Blob Storage |
 /// |---|---|---|---|
-/// | read: content type, disposition, file name, no caching | bound | bound | no: served here |
+/// | read: content type, disposition, file name | bound | bound | no: served here |
+/// | read: no caching | bound | **no** | |
 /// | write: content type | bound | bound | no: served here |
 /// | write: once | bound | bound | |
 /// | write: longest upload | **no** | bound | |
@@ -74,8 +77,14 @@ pub use presign::SigningProtocol;
 /// [`AccessPolicy::redeem`](crate::AccessPolicy::redeem) is not asked, so that it can be neither
 /// revoked nor audited here, rotating the signing key does not end it, and the security headers
 /// of downloads are missing. An offloaded write, in addition, has no check of a digest, may be
-/// empty, and on S3 may have up to 5 GiB, whatever was granted. A middle way that keeps control
-/// is [`PresignLayer::redirect_to_storage`](crate::PresignLayer::redirect_to_storage).
+/// empty, and on S3 may have up to 5 GiB, whatever was granted. Offload writes only to a store
+/// that refuses headers of its own protocol (`x-amz-copy-source`) which are not signed, as Amazon
+/// does: elsewhere, the holder of a write URL may copy other objects with the server's rights.
+/// Content that was written this way, or before [`offload_reads`](Self::offload_reads) was turned
+/// on, is replaced by the word `deleted` when it is deleted, which its offloaded URLs then read.
+///
+/// A middle way that keeps control is
+/// [`PresignLayer::redirect_to_storage`](crate::PresignLayer::redirect_to_storage).
 ///
 /// A store's own URL lives no longer than the credentials that signed it: with those of a role,
 /// often an hour.
@@ -107,13 +116,14 @@ pub struct ObjectStoreRepository {
 
 impl ObjectStoreRepository {
     /// Opens a bucket, after a trial with a small object under `trial/` that it keeps attributes
-    /// and that it refuses to put an object twice.
+    /// and that it refuses to put an object twice. (Whether it does so at the very same moment the
+    /// trial cannot tell: that is the store's promise.)
     ///
     /// # Errors
     ///
     /// [`Internal`](RepositoryError::Internal) when the store fails the trial (as Garage 2 does,
-    /// which replaces the object) or does not accept the credentials, and whatever else it
-    /// reports.
+    /// which replaces the object), has no such bucket or does not accept the credentials, and
+    /// whatever else it reports.
     pub async fn open(store: Arc<dyn ObjectStore>) -> Result<Self, RepositoryError> {
         let mut repository = Self::open_without_write_once(store);
         repository.bucket.is_write_once = true;
@@ -132,6 +142,7 @@ impl ObjectStoreRepository {
             bucket: Bucket {
                 store,
                 is_write_once: false,
+                keeps_apart: false,
             },
             signer: None,
             offloads_reads: false,
@@ -147,9 +158,13 @@ impl ObjectStoreRepository {
     }
 
     /// Whether clients read from the store itself. Needs a signer. Default: no.
+    ///
+    /// New content of any size then is an object of its own under `large/`, which is gone when it
+    /// is deleted, so that URLs already handed out lead nowhere.
     #[must_use]
     pub fn offload_reads(mut self, offload: bool) -> Self {
         self.offloads_reads = offload;
+        self.bucket.keeps_apart = offload;
         self
     }
 
@@ -205,9 +220,9 @@ impl ObjectStoreRepository {
 
 impl BinaryRepository for ObjectStoreRepository {
     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
-        let binary = layout::binary(target.id());
-        let (binary, current) =
-            try_join(self.bucket.stat(&binary), self.bucket.current(target.id())).await?;
+        // In this order: if the Binary is there after it was counted, no tombstone was counted.
+        let current = self.bucket.current(target.id()).await?;
+        let binary = self.bucket.stat(&layout::binary(target.id())).await?;
         let binary = binary.ok_or(RepositoryError::NotFound)?;
         if Marker::of(&binary) == Some(Marker::Deleted) {
             return Err(RepositoryError::Deleted);

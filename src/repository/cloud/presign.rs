@@ -1,6 +1,6 @@
 //! The store's own presigned URLs.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use http::{HeaderName, HeaderValue, Method};
@@ -13,6 +13,9 @@ use crate::content_disposition::content_disposition;
 use crate::content_type::{ContentType, complete_media_type};
 use crate::repository::RepositoryError;
 use crate::url::{Grant, Permission, PresignedUrl};
+
+/// The longest life of a URL that a store signs: 7 days, on both clouds.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How a store signs URLs, which says what it can bind into their signatures.
 ///
@@ -80,11 +83,13 @@ pub(super) async fn presign(
             let Ok(disposition) = disposition.to_str().map(str::to_owned) else {
                 return Ok(None);
             };
-            let options = SignedUrlOptions::new().with_query([
-                ("response-cache-control", "private, no-store".to_owned()),
+            let mut options = SignedUrlOptions::new().with_query([
                 ("response-content-disposition", disposition),
                 ("response-content-type", content_type),
             ]);
+            if protocol == SigningProtocol::S3 {
+                options = options.with_query([("response-cache-control", "private, no-store")]);
+            }
             sign(signer, Method::GET, &path, grant, options).await
         }
         Permission::Write {
@@ -120,6 +125,9 @@ async fn sign(
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
     // Stores go by their own clock, whatever the layer's is.
     let lifetime = grant.remaining(SystemTime::now());
+    if lifetime.is_zero() || lifetime > LONGEST {
+        return Ok(None);
+    }
     match signer
         .signed_url_opts(method.clone(), path, lifetime, &options)
         .await

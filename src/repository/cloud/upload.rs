@@ -194,11 +194,18 @@ impl Bucket {
         }
         let path = layout::content(key.id(), key.version().as_str());
         let large = match staged {
-            Staged::Whole(content) => {
+            Staged::Whole(content) if !self.keeps_apart => {
                 let marker = Marker::content();
                 return self
                     .put_new(&path, content.freeze(), content_type, &marker)
                     .await;
+            }
+            Staged::Whole(content) => {
+                let name = layout::unique_name();
+                let (large, marker) = (layout::large(key, &name), Marker::Content(name.clone()));
+                self.put_new(&large, content.freeze(), content_type, &marker)
+                    .await?;
+                Marker::Large(name)
             }
             Staged::Parts {
                 mut upload,
