@@ -292,12 +292,9 @@
 //! [`RedactedUri`]: crate::RedactedUri
 
 use http::Request;
-use tracing::{Level, Span};
+use tracing::Span;
 
 use crate::RedactedUri;
-use crate::outcome::Code;
-use crate::record::{End, Event, Facts};
-use crate::url::Access;
 
 /// The span of a request, for tower-http's `TraceLayer`: at INFO, with the fields `method`, `uri`
 /// (a [`RedactedUri`]) and `version` (of HTTP).
@@ -309,64 +306,4 @@ pub fn make_span<B>(request: &Request<B>) -> Span {
         uri = %RedactedUri::new(request.uri()),
         version = ?request.version(),
     )
-}
-
-pub(crate) fn tell(facts: &Facts, end: End<'_>) {
-    let (code, level, error) = match end {
-        End::Complete => ("ok", Level::INFO, None),
-        End::Aborted => ("aborted", Level::INFO, None),
-        End::Failed(code, error) => (code.row().code, level(code), error),
-    };
-    let bytes = facts.content.bytes();
-    macro_rules! event {
-        ($level:ident, $name:literal, $bytes:expr) => {
-            tracing::event!(
-                target: concat!("tower_presign::", $name),
-                Level::$level,
-                id = facts.id.as_ref().map(tracing::field::display),
-                version = facts.version.as_ref().map(tracing::field::display),
-                access = facts.access.map(access),
-                key_id = facts.key_id.as_deref(),
-                code,
-                status = facts.status.map(|status| status.as_u16()),
-                bytes = $bytes,
-                duration = facts.started.elapsed().as_secs_f64(),
-                error,
-                $name
-            )
-        };
-    }
-    // An event's target and level are fixed where it is written.
-    macro_rules! event_at_level {
-        ($name:literal, $bytes:expr) => {
-            match level {
-                Level::ERROR => event!(ERROR, $name, $bytes),
-                Level::WARN => event!(WARN, $name, $bytes),
-                _ => event!(INFO, $name, $bytes),
-            }
-        };
-    }
-    match (facts.event, end) {
-        // A preflight.
-        (None, End::Complete) => {}
-        (None | Some(Event::Refusal), _) => event_at_level!("refusal", None::<u64>),
-        (Some(Event::Mint), _) => event_at_level!("mint", None::<u64>),
-        (Some(Event::Download), _) => event_at_level!("download", bytes),
-        (Some(Event::Upload), _) => event_at_level!("upload", bytes),
-    }
-}
-
-fn access(access: Access) -> &'static str {
-    match access {
-        Access::Read => "read",
-        Access::Write => "write",
-    }
-}
-
-fn level(code: Code) -> Level {
-    match code {
-        Code::Internal => Level::ERROR,
-        Code::Unavailable | Code::StorageFull => Level::WARN,
-        _ => Level::INFO,
-    }
 }

@@ -10,6 +10,8 @@ use std::sync::{
 use std::time::Instant;
 
 use http::StatusCode;
+#[cfg(feature = "tracing")]
+use tracing::Level;
 
 use crate::binary::{BinaryId, VersionId};
 use crate::outcome::{Code, Refusal};
@@ -26,20 +28,20 @@ pub(crate) struct Record {
 
 /// What there is to tell. None of it lets anyone in, or names a patient.
 #[cfg_attr(not(feature = "tracing"), expect(dead_code))]
-pub(crate) struct Facts {
-    pub(crate) started: Instant,
-    pub(crate) event: Option<Event>,
-    pub(crate) id: Option<BinaryId>,
-    pub(crate) version: Option<VersionId>,
-    pub(crate) access: Option<Access>,
-    pub(crate) key_id: Option<Box<str>>,
-    pub(crate) status: Option<StatusCode>,
-    pub(crate) content: Counter,
+struct Facts {
+    started: Instant,
+    event: Option<Event>,
+    id: Option<BinaryId>,
+    version: Option<VersionId>,
+    access: Option<Access>,
+    key_id: Option<Box<str>>,
+    status: Option<StatusCode>,
+    content: Counter,
 }
 
 /// What happens in a request. That nothing does is a refusal, or a preflight.
 #[derive(Clone, Copy)]
-pub(crate) enum Event {
+enum Event {
     Mint,
     Refusal,
     Download,
@@ -49,7 +51,7 @@ pub(crate) enum Event {
 /// How a request ends.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(feature = "tracing"), expect(dead_code))]
-pub(crate) enum End<'a> {
+enum End<'a> {
     Complete,
     Aborted,
     Failed(Code, Option<&'a (dyn Error + 'static)>),
@@ -161,7 +163,7 @@ impl Record {
 
     fn tell(&mut self, end: End<'_>) {
         if let Some(facts) = self.untold.take() {
-            crate::events::tell(&facts, end);
+            emit(&facts, end);
         }
     }
 }
@@ -205,5 +207,68 @@ impl Counter {
 
     pub(crate) fn bytes(&self) -> u64 {
         0
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn emit(facts: &Facts, end: End<'_>) {
+    let (code, level, error) = match end {
+        End::Complete => ("ok", Level::INFO, None),
+        End::Aborted => ("aborted", Level::INFO, None),
+        End::Failed(code, error) => (code.row().code, level(code), error),
+    };
+    let bytes = facts.content.bytes();
+    macro_rules! event {
+        ($level:ident, $name:literal, $bytes:expr) => {
+            tracing::event!(
+                target: concat!("tower_presign::", $name),
+                Level::$level,
+                id = facts.id.as_ref().map(tracing::field::display),
+                version = facts.version.as_ref().map(tracing::field::display),
+                access = facts.access.map(access),
+                key_id = facts.key_id.as_deref(),
+                code,
+                status = facts.status.map(|status| status.as_u16()),
+                bytes = $bytes,
+                duration = facts.started.elapsed().as_secs_f64(),
+                error,
+                $name
+            )
+        };
+    }
+    // An event's target and level are fixed where it is written.
+    macro_rules! event_at_level {
+        ($name:literal, $bytes:expr) => {
+            match level {
+                Level::ERROR => event!(ERROR, $name, $bytes),
+                Level::WARN => event!(WARN, $name, $bytes),
+                _ => event!(INFO, $name, $bytes),
+            }
+        };
+    }
+    match (facts.event, end) {
+        // A preflight.
+        (None, End::Complete) => {}
+        (None | Some(Event::Refusal), _) => event_at_level!("refusal", None::<u64>),
+        (Some(Event::Mint), _) => event_at_level!("mint", None::<u64>),
+        (Some(Event::Download), _) => event_at_level!("download", bytes),
+        (Some(Event::Upload), _) => event_at_level!("upload", bytes),
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn access(access: Access) -> &'static str {
+    match access {
+        Access::Read => "read",
+        Access::Write => "write",
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn level(code: Code) -> Level {
+    match code {
+        Code::Internal => Level::ERROR,
+        Code::Unavailable | Code::StorageFull => Level::WARN,
+        _ => Level::INFO,
     }
 }

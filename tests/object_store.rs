@@ -75,6 +75,9 @@ on_every_engine! {
     what_is_deleted_stays_deleted
 }
 
+/// Two parts, of 5 MiB each.
+const PARTS: usize = 2 * 5 * 1024 * 1024;
+
 /// More than a part, and no multiple of one.
 const LARGE: usize = 11 * 1024 * 1024 + 7;
 
@@ -116,7 +119,7 @@ async fn the_contract_is_kept(engine: Engine) {
 }
 
 async fn what_is_uploaded_is_downloaded_whole_and_in_part(engine: Engine) {
-    for length in [1000, LARGE] {
+    for length in [1000, PARTS, LARGE] {
         let (layer, id) = layer_with_png(&engine).await;
         // Minted before there is content: it leads there all the same.
         let early = mint(&layer, &id).await;
