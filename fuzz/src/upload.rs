@@ -139,6 +139,9 @@ pub fn run(data: &[u8]) {
     }
 }
 
+/// The server's own limit unless it is set: 5 GiB, in bytes.
+const DEFAULT_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
+
 /// Why an upload is refused. Which of several reasons the answer names, nobody promises.
 #[derive(Debug)]
 struct Reason {
@@ -189,12 +192,10 @@ impl Input<'_> {
                 .and_then(|value| value.to_str().ok());
             header.and_then(|value| value.parse().ok())
         };
-        let limits = [self.max_length, self.server_limit];
-        let limit = limits
-            .into_iter()
-            .flatten()
-            .min()
-            .map_or(u64::MAX, u64::from);
+        let server_limit = self.server_limit.map_or(DEFAULT_LIMIT, u64::from);
+        let limit = self
+            .max_length
+            .map_or(server_limit, |granted| u64::from(granted).min(server_limit));
         if announced.unwrap_or(0).max(content.len() as u64) > limit {
             add("too-large", true);
         }
