@@ -55,13 +55,7 @@ use crate::settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    server::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "support/example.rs"]
 mod example;
+#[path = "support/server.rs"]
+mod server;
 
 #[path = "object_store/engines.rs"]
 mod engines;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::routing::{get, post};
@@ -21,6 +22,17 @@ use crate::{conformance, fhir, page};
 
 /// For how long an upload may send nothing.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Tells the operator what went wrong, if something did.
+pub(crate) fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Serves until the process is told to stop. `configure` may change the layer; `place` is where the
 /// content is, for people.

@@ -1,25 +1,17 @@
 //! The example server `cloud`, as a process.
 
-use std::process::Stdio;
-use std::time::Duration;
-
 use super::engines::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 use super::*;
 use crate::example::example_named;
+use crate::server::{URL_ORIGIN, start};
 use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::BufReader;
 use tokio::process::{Child, ChildStdout};
-use tokio::time::timeout;
-
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// What presigned URLs start with. Tests send them to the server that they mean.
-const ORIGIN: &str = "http://storage.example.com";
 
 pub struct Replica {
     origin: String,
@@ -29,9 +21,9 @@ pub struct Replica {
 
 impl Replica {
     pub async fn start(store: &S3Server, keys: &str) -> Self {
-        let mut process = example_named("cloud")
+        let mut command = example_named("cloud");
+        command
             .env("PRESIGN_STORE", format!("s3://{BUCKET}/below/a/path"))
-            .env("PRESIGN_STORAGE_URL", format!("{ORIGIN}/storage"))
             .env("PRESIGN_KEYS", keys)
             .env("AWS_ENDPOINT", &store.endpoint)
             .env("AWS_ALLOW_HTTP", "true")
@@ -39,17 +31,10 @@ impl Replica {
             // To put the parts of an upload together takes this server long.
             .env("AWS_TIMEOUT", "10 minutes")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        let length = timeout(DEADLINE, output.read_line(&mut line)).await;
-        assert_ne!(length.unwrap().unwrap(), 0, "the server has ended");
-        let origin = line.strip_prefix("Demo page: ").unwrap();
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        let (process, output, origin) = start(command).await;
         Self {
-            origin: origin.trim_end().trim_end_matches('/').to_owned(),
+            origin,
             process,
             _output: output,
         }
@@ -87,13 +72,13 @@ impl Replica {
     }
 
     pub async fn put(&self, url: &str, content: impl Into<Body>) -> StatusCode {
-        let url = url.replace(ORIGIN, &self.origin);
+        let url = url.replace(URL_ORIGIN, &self.origin);
         let request = Request::put(url).header(CONTENT_TYPE, "image/png");
         self.send(request.body(content.into()).unwrap()).await.0
     }
 
     pub async fn get(&self, url: &str) -> (StatusCode, Bytes) {
-        let request = Request::get(url.replace(ORIGIN, &self.origin));
+        let request = Request::get(url.replace(URL_ORIGIN, &self.origin));
         self.send(request.body(Body::empty()).unwrap()).await
     }
 

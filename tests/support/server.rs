@@ -25,6 +25,23 @@ pub fn secret() -> Vec<u8> {
     QUARTER.to_be_bytes().repeat(4)
 }
 
+/// Starts a server whose URLs point to [`URL_ORIGIN`], and returns its process, its output, which
+/// must stay open as long as it runs, and its origin.
+pub async fn start(mut command: Command) -> (Child, BufReader<ChildStdout>, String) {
+    let mut process = command
+        .env("PRESIGN_STORAGE_URL", format!("{URL_ORIGIN}/storage"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(process.stdout.take().unwrap());
+    let mut line = String::new();
+    let length = timeout(DEADLINE, output.read_line(&mut line)).await;
+    assert_ne!(length.unwrap().unwrap(), 0, "the server has ended");
+    let origin = line.strip_prefix("Demo page: ").unwrap();
+    let origin = origin.trim_end().trim_end_matches('/').to_owned();
+    (process, output, origin)
+}
+
 pub struct Server {
     process: Child,
     /// Open as long as the server runs, so that it can print.
@@ -39,22 +56,15 @@ impl Server {
     }
 
     pub async fn start_with(folder: TempDir, settings: &[(&str, &str)]) -> Self {
-        let mut process = example(&folder.path().join("data"))
-            .env("PRESIGN_STORAGE_URL", format!("{URL_ORIGIN}/storage"))
+        let mut command = example(&folder.path().join("data"));
+        command
             .env("PRESIGN_SECRET", format!("{QUARTER:016x}").repeat(4))
-            .envs(settings.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        let length = timeout(DEADLINE, output.read_line(&mut line)).await;
-        assert_ne!(length.unwrap().unwrap(), 0, "the server has ended");
-        let origin = line.strip_prefix("Demo page: ").unwrap();
+            .envs(settings.iter().copied());
+        let (process, output, origin) = start(command).await;
         Self {
             process,
             _output: output,
-            origin: origin.trim_end().trim_end_matches('/').to_owned(),
+            origin,
             folder,
         }
     }

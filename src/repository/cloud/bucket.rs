@@ -24,7 +24,8 @@ pub(super) struct Bucket {
     pub(super) store: Arc<dyn ObjectStore>,
     /// Whether it refuses to put an object twice.
     pub(super) is_write_once: bool,
-    /// Whether all content is kept where it can be deleted, and not only large content.
+    /// Whether all content is kept where it can be deleted, and not only large content: reads are
+    /// offloaded.
     pub(super) keeps_apart: bool,
 }
 

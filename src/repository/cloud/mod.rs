@@ -110,7 +110,6 @@ pub use presign::SigningProtocol;
 pub struct ObjectStoreRepository {
     bucket: Bucket,
     signer: Option<(Arc<dyn Signer>, SigningProtocol)>,
-    offloads_reads: bool,
     offloads_writes: bool,
 }
 
@@ -145,7 +144,6 @@ impl ObjectStoreRepository {
                 keeps_apart: false,
             },
             signer: None,
-            offloads_reads: false,
             offloads_writes: false,
         }
     }
@@ -163,7 +161,6 @@ impl ObjectStoreRepository {
     /// is deleted, so that URLs already handed out lead nowhere.
     #[must_use]
     pub fn offload_reads(mut self, offload: bool) -> Self {
-        self.offloads_reads = offload;
         self.bucket.keeps_apart = offload;
         self
     }
@@ -278,7 +275,7 @@ impl BinaryRepository for ObjectStoreRepository {
 
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
         let offloads = match grant.access() {
-            Access::Read => self.offloads_reads,
+            Access::Read => self.bucket.keeps_apart,
             Access::Write => self.offloads_writes && self.bucket.is_write_once,
         };
         match &self.signer {
@@ -327,7 +324,7 @@ impl fmt::Debug for ObjectStoreRepository {
             .field("store", &format_args!("{}", self.bucket.store))
             .field("is_write_once", &self.bucket.is_write_once)
             .field("signs", &signs)
-            .field("offloads_reads", &self.offloads_reads)
+            .field("offloads_reads", &self.bucket.keeps_apart)
             .field("offloads_writes", &self.offloads_writes)
             .finish()
     }
