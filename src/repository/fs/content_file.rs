@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -50,14 +52,12 @@ pub(super) fn header(content_type: &str) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// The file of a version, open.
+/// The file of a version, open, for any number of downloads at once.
 pub(super) struct ContentFile {
     file: File,
     pub(super) metadata: Metadata,
     /// Where the content starts in the file.
     start: u64,
-    /// The content's first bytes.
-    beginning: Bytes,
 }
 
 /// How much of a content file to read when it is opened.
@@ -68,12 +68,13 @@ pub(super) enum Beginning {
 }
 
 impl ContentFile {
-    pub(super) fn open(path: &Path, beginning: Beginning) -> io::Result<Self> {
+    /// The file, and as much of its content as came with the header.
+    pub(super) fn open(path: &Path, beginning: Beginning) -> io::Result<(Arc<Self>, Bytes)> {
         Self::new(File::open(path)?, beginning, read)
     }
 
     /// Without blocking, if the kernel has what that takes in memory.
-    pub(super) fn open_cached(path: &Path, beginning: Beginning) -> Option<Self> {
+    pub(super) fn open_cached(path: &Path, beginning: Beginning) -> Option<(Arc<Self>, Bytes)> {
         let read = |file: &File, position, length| {
             cached::read(file, position, length).ok_or(ErrorKind::WouldBlock.into())
         };
@@ -84,7 +85,7 @@ impl ContentFile {
         file: File,
         beginning: Beginning,
         read: impl FnOnce(&File, u64, u64) -> io::Result<Bytes>,
-    ) -> io::Result<Self> {
+    ) -> io::Result<(Arc<Self>, Bytes)> {
         let attributes = file.metadata()?;
         let first_read = match beginning {
             Beginning::Header => HEADER_READ,
@@ -108,72 +109,91 @@ impl ContentFile {
             length: attributes.len().checked_sub(start).ok_or_else(invalid)?,
             last_modified: attributes.modified()?,
         };
-        Ok(Self {
+        let file = Self {
             file,
             metadata,
             start,
-            beginning,
-        })
+        };
+        Ok((Arc::new(file), beginning))
     }
 
-    /// The positions that `range` selects, and their bytes.
-    pub(super) fn read(
-        self,
+    /// The positions that `range` selects, and their bytes, of which the first have been read when
+    /// this returns: a disk that fails should be told of before the answer begins. `beginning` is
+    /// what has been read of the content already.
+    pub(super) async fn read(
+        self: Arc<Self>,
+        beginning: &Bytes,
         range: Option<ByteRange>,
     ) -> Result<(Range<u64>, ContentChunks), RepositoryError> {
         let range = match range {
             Some(range) => range.resolve(self.metadata.length)?,
             None => 0..self.metadata.length,
         };
-        let buffered = self.beginning.len() as u64;
+        let buffered = beginning.len() as u64;
         let first = (range.start < buffered).then(|| {
             let end = range.end.min(buffered);
             #[expect(clippy::cast_possible_truncation, reason = "at most FIRST_READ")]
-            self.beginning.slice(range.start as usize..end as usize)
+            beginning.slice(range.start as usize..end as usize)
         });
         let next = range.start + first.as_ref().map_or(0, Bytes::len) as u64;
-        let chunks = ContentChunks {
+        let mut chunks = ContentChunks {
             first: first.filter(|first| !first.is_empty()),
             position: self.start + next,
             left: range.end - next,
             is_cached: true,
-            state: State::Idle(self.file),
+            reading: None,
+            file: self,
         };
+        if chunks.first.is_none() {
+            let first = poll_fn(|cx| Pin::new(&mut chunks).poll_next(cx)).await;
+            chunks.first = first.transpose()?;
+        }
         Ok((range, chunks))
     }
 }
 
-/// At most `length` bytes from `position` on. The buffer is not zeroed beforehand.
-fn read(mut file: &File, position: u64, length: u64) -> io::Result<Bytes> {
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    file.seek(SeekFrom::Start(position))?;
-    file.take(length).read_to_end(&mut bytes)?;
+/// At most `length` bytes from `position` on.
+fn read(file: &File, position: u64, length: u64) -> io::Result<Bytes> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match read_at(file, &mut bytes[filled..], position + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
     Ok(bytes.into())
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, position)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, position)
 }
 
 /// A file's content in chunks, each read at once if it is cached, else where blocking is allowed.
 pub(super) struct ContentChunks {
+    file: Arc<ContentFile>,
     first: Option<Bytes>,
     position: u64,
     left: u64,
     /// Until a chunk is found not to be.
     is_cached: bool,
-    state: State,
-}
-
-enum State {
-    Idle(File),
-    Reading(JoinHandle<(File, io::Result<Bytes>)>),
-    /// After an error or the end.
-    Ended,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
 impl ContentChunks {
-    fn advance(&mut self, file: File, bytes: Bytes) -> Bytes {
+    fn advance(&mut self, bytes: Bytes) -> Bytes {
         let length = bytes.len() as u64;
         self.position += length;
         self.left = self.left.saturating_sub(length);
-        self.state = State::Idle(file);
         bytes
     }
 }
@@ -185,40 +205,29 @@ impl Stream for ContentChunks {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }
-        loop {
-            match std::mem::replace(&mut self.state, State::Ended) {
-                State::Idle(file) if self.left > 0 => {
-                    let (position, length) = (self.position, self.left.min(CHUNK));
-                    if self.is_cached
-                        && let Some(bytes) = cached::read(&file, position, length)
-                    {
-                        return Poll::Ready(Some(Ok(self.advance(file, bytes))));
-                    }
-                    self.is_cached = false;
-                    self.state = State::Reading(spawn_blocking(move || {
-                        let bytes = read(&file, position, length);
-                        (file, bytes)
-                    }));
-                }
-                State::Reading(mut reading) => {
-                    return match Pin::new(&mut reading).poll(cx) {
-                        Poll::Pending => {
-                            self.state = State::Reading(reading);
-                            Poll::Pending
-                        }
-                        // A file that ends early: the body finds out that bytes are missing.
-                        Poll::Ready(Ok((_, Ok(bytes)))) if bytes.is_empty() => Poll::Ready(None),
-                        Poll::Ready(Ok((file, Ok(bytes)))) => {
-                            Poll::Ready(Some(Ok(self.advance(file, bytes))))
-                        }
-                        Poll::Ready(Ok((_, Err(error)))) => Poll::Ready(Some(Err(error.into()))),
-                        Poll::Ready(Err(error)) => {
-                            Poll::Ready(Some(Err(RepositoryError::internal(error))))
-                        }
-                    };
-                }
-                State::Idle(_) | State::Ended => return Poll::Ready(None),
-            }
+        if self.left == 0 {
+            return Poll::Ready(None);
         }
+        let (position, length) = (self.position, self.left.min(CHUNK));
+        if self.is_cached {
+            if let Some(bytes) = cached::read(&self.file.file, position, length) {
+                return Poll::Ready(Some(Ok(self.advance(bytes))));
+            }
+            self.is_cached = false;
+        }
+        let Self { file, reading, .. } = &mut *self;
+        let reading = reading.get_or_insert_with(|| {
+            let file = Arc::clone(file);
+            spawn_blocking(move || read(&file.file, position, length))
+        });
+        let read = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
+        Poll::Ready(match read {
+            // A file that ends early: the body finds out that bytes are missing.
+            Ok(bytes) if bytes.is_empty() => None,
+            Ok(bytes) => Some(Ok(self.advance(bytes))),
+            Err(error) => Some(Err(error.into())),
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 mod cached;
 mod content_file;
+mod open_files;
 mod paths;
 mod staged_file;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -23,6 +25,7 @@ use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
 use crate::url::Access;
 use content_file::{Beginning, ContentFile};
+use open_files::OpenFiles;
 use paths::Paths;
 use staged_file::{AbortOnDrop, Permit, StagedFile, sync_parent};
 
@@ -41,6 +44,11 @@ const GATHER: usize = 1024 * 1024;
 /// Versions are numbered: `1`, `2`, `3`. A write URL names the version after the current one, so
 /// of two that were minted at the same time the second to be used is refused, and nobody
 /// overwrites what they have not seen. Old versions stay readable.
+///
+/// On Linux the files of up to 128 Binaries that have been read stay open, to be read again
+/// sooner. Nothing but this repository may therefore change what is in the folder, while it is open
+/// there. A Binary that it deletes is gone at once, and its place on the disk as soon as nobody
+/// downloads it any more.
 ///
 /// A key's context is not looked at. The file system must be able to move a file without replacing
 /// another (as Linux can), or have hard links. Needs a tokio runtime, on whose blocking threads it
@@ -62,6 +70,7 @@ pub struct FsRepository {
     /// Held for reading while a version appears in a Binary's folder, and for writing while such a
     /// folder itself appears or goes.
     folders: Arc<RwLock<()>>,
+    open_files: Arc<OpenFiles>,
     /// Locked as long as any clone is alive.
     _lock: Arc<File>,
 }
@@ -115,6 +124,7 @@ impl FsRepository {
                 paths,
                 fsync: true,
                 folders: Arc::default(),
+                open_files: Arc::default(),
                 _lock: Arc::new(lock),
             })
         })
@@ -157,7 +167,13 @@ impl FsRepository {
     /// file system reports.
     pub async fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
         let repository = self.clone();
-        blocking(move || repository.delete_blocking(id)).await
+        blocking(move || {
+            let deleted = repository.delete_blocking(id);
+            // Whatever became of it: another call may have moved the folder meanwhile.
+            repository.open_files.forget(id);
+            deleted
+        })
+        .await
     }
 
     fn create_blocking(
@@ -255,10 +271,17 @@ impl FsRepository {
         &self,
         key: &BinaryKey,
         beginning: Beginning,
-    ) -> Result<ContentFile, RepositoryError> {
+    ) -> Result<(Arc<ContentFile>, Bytes), RepositoryError> {
+        let not_open = match self.open_files.get(key) {
+            Ok(file) => return Ok((file, Bytes::new())),
+            Err(not_open) => not_open,
+        };
         let path = self.paths.content(key);
-        if let Some(file) = ContentFile::open_cached(&path, beginning) {
-            return Ok(file);
+        if let Some((file, beginning)) = ContentFile::open_cached(&path, beginning) {
+            // What had to be waited for is not kept: it may not be read again, and elsewhere than
+            // on Linux an open file can be in the way of moving its folder.
+            self.open_files.keep(key, Arc::clone(&file), &not_open);
+            return Ok((file, beginning));
         }
         let (repository, id) = (self.clone(), key.id());
         blocking(move || {
@@ -323,7 +346,8 @@ impl BinaryRepository for FsRepository {
     }
 
     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
-        Ok(self.open_content(key, Beginning::Header).await?.metadata)
+        let (file, _) = self.open_content(key, Beginning::Header).await?;
+        Ok(file.metadata.clone())
     }
 
     async fn read(
@@ -335,9 +359,9 @@ impl BinaryRepository for FsRepository {
             Some(_) => Beginning::Header,
             None => Beginning::Content,
         };
-        let file = self.open_content(key, beginning).await?;
+        let (file, beginning) = self.open_content(key, beginning).await?;
         let metadata = file.metadata.clone();
-        let (range, chunks) = file.read(range)?;
+        let (range, chunks) = file.read(&beginning, range).await?;
         Ok(Content::new(metadata, range, chunks))
     }
 
