@@ -23,6 +23,7 @@ pub(crate) enum Route {
 
 impl Route {
     /// Decides without allocating.
+    #[inline]
     pub(crate) fn of(config: &Config, method: &Method, uri: &Uri) -> Self {
         let path = uri.path();
         let is_stored =
@@ -46,6 +47,7 @@ impl Route {
 
 /// What stands before the operation's name. `$` is a legal character of a path (RFC 3986 §3.3),
 /// yet some clients encode it.
+#[inline]
 fn strip_operation(path: &str) -> Option<&str> {
     let path = path.strip_suffix("presigned-url")?;
     path.strip_suffix("/$")
@@ -75,7 +77,9 @@ fn subject(owner: &str, base: Option<&str>) -> Option<Result<Subject, InvalidId>
     Some(subject())
 }
 
+/// Byte by byte, since most paths differ in one of the first: that is sooner found than compared.
+#[inline]
 fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let mut path = path.bytes();
+    folder.bytes().all(|byte| path.next() == Some(byte)) && matches!(path.next(), None | Some(b'/'))
 }
