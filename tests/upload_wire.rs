@@ -32,9 +32,14 @@ struct Told {
 
 #[derive(Debug, PartialEq)]
 enum Event {
-    Begun,
+    Begun { awaits_go_ahead: bool },
     Ended,
 }
+
+/// An upload whose client does not wait for anything.
+const BEGUN: Option<Event> = Some(Event::Begun {
+    awaits_go_ahead: false,
+});
 
 struct Ending(mpsc::UnboundedSender<Event>);
 
@@ -63,7 +68,8 @@ impl BinaryRepository for Told {
 
     async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
         let _ending = Ending(self.events.clone());
-        self.events.send(Event::Begun).unwrap();
+        let awaits_go_ahead = upload.awaits_go_ahead();
+        self.events.send(Event::Begun { awaits_go_ahead }).unwrap();
         self.repository.write(key, upload).await
     }
 }
@@ -180,7 +186,7 @@ async fn a_refused_client_that_asks_first_gets_the_refusal_and_no_go_ahead() {
 #[tokio::test]
 async fn an_accepted_client_that_asks_first_is_told_to_go_on() {
     const GO_AHEAD: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-    let server = Server::start().await;
+    let mut server = Server::start().await;
     let lines = [
         "Expect: 100-continue",
         "Content-Length: 7",
@@ -192,6 +198,10 @@ async fn an_accepted_client_that_asks_first_is_told_to_go_on() {
     let mut interim = [0; GO_AHEAD.len()];
     soon(stream.read_exact(&mut interim)).await.unwrap();
     assert_eq!(interim, GO_AHEAD);
+    let asked = Event::Begun {
+        awaits_go_ahead: true,
+    };
+    assert_eq!(server.event().await, Some(asked));
     stream.write_all(b"content").await.unwrap();
     let response = rest(stream).await;
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
@@ -274,7 +284,7 @@ async fn an_upload_that_breaks_off_over_http_1_leaves_nothing() {
         let mut stream = server.connect().await;
         let bytes = head(&server.write, &[framing]) + start;
         stream.write_all(bytes.as_bytes()).await.unwrap();
-        assert_eq!(server.event().await, Some(Event::Begun));
+        assert_eq!(server.event().await, BEGUN);
         drop(stream);
         server.assert_nothing_stored().await;
     }
@@ -298,7 +308,7 @@ async fn an_upload_that_is_reset_over_http_2_leaves_nothing() {
             .unwrap();
         let answer = tokio::spawn(client.send_request(request));
         sender.send(Ok("conte")).await.unwrap();
-        assert_eq!(server.event().await, Some(Event::Begun));
+        assert_eq!(server.event().await, BEGUN);
         if by_error {
             let error = std::io::Error::other("the file cannot be read");
             sender.send(Err(error)).await.unwrap();
@@ -361,7 +371,7 @@ async fn a_stalled_upload_is_timed_out_by_the_layer_in_front() {
         let status = "HTTP/1.1 408 Request Timeout\r\n";
         assert!(response.starts_with(status), "{framing}: {response}");
         assert!(response.contains("upload-timeout"), "{response}");
-        assert_eq!(server.event().await, Some(Event::Begun));
+        assert_eq!(server.event().await, BEGUN);
         server.assert_nothing_stored().await;
     }
 }

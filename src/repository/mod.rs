@@ -173,7 +173,8 @@ pub trait BinaryRepository: Send + Sync + 'static {
     /// Stores a version's content, once.
     ///
     /// An error that can be known before the content arrives must be returned before `upload` is
-    /// polled: a client that waits to be told to go on is then spared sending it.
+    /// polled, if it [awaits the go-ahead](Upload::awaits_go_ahead): the client is then spared
+    /// sending it.
     ///
     /// The future is dropped when the client goes away, though over HTTP/1 the server only notices
     /// while it reads: a write that may wait for long for something else needs a time limit.

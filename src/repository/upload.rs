@@ -17,6 +17,7 @@ use crate::content_type::ContentType;
 pub struct Upload {
     content_type: ContentType,
     length: Option<u64>,
+    awaits_go_ahead: bool,
     stream: Pin<Box<dyn Stream<Item = Result<Bytes, UploadError>> + Send>>,
 }
 
@@ -29,8 +30,15 @@ impl Upload {
         Self {
             content_type,
             length: None,
+            awaits_go_ahead: true,
             stream: Box::pin(stream),
         }
+    }
+
+    /// Tells that the content is on its way already.
+    pub(crate) fn without_go_ahead(mut self) -> Self {
+        self.awaits_go_ahead = false;
+        self
     }
 
     /// Tells the length in advance, in bytes.
@@ -50,6 +58,14 @@ impl Upload {
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         self.length
+    }
+
+    /// Whether the client may be waiting to be told to go on, by the first look for a chunk
+    /// (`Expect: 100-continue`, RFC 9110 §10.1.1). If not, the content is on its way, and nothing
+    /// is gained by finding out before it is there whether it can be stored.
+    #[must_use]
+    pub fn awaits_go_ahead(&self) -> bool {
+        self.awaits_go_ahead
     }
 
     /// The next chunk, or `None` once the content is whole.
@@ -76,6 +92,7 @@ impl fmt::Debug for Upload {
         f.debug_struct("Upload")
             .field("content_type", &self.content_type)
             .field("length", &self.length)
+            .field("awaits_go_ahead", &self.awaits_go_ahead)
             .finish_non_exhaustive()
     }
 }

@@ -59,6 +59,7 @@ pub(super) async fn upload(
         return Ok(response);
     }
 
+    let awaits_go_ahead = body.awaits_go_ahead();
     let leftover = Arc::new(Mutex::new(RequestBody::default()));
     let stream = UploadStream {
         body: Some(mem::take(body)),
@@ -74,6 +75,9 @@ pub(super) async fn upload(
     let mut upload = Upload::new(content_type.clone(), stream);
     if let Some(length) = length {
         upload = upload.with_length(length);
+    }
+    if !awaits_go_ahead {
+        upload = upload.without_go_ahead();
     }
     if let Err(error) = config.repository.write(key, upload).await {
         *body = mem::take(&mut *leftover.lock().unwrap_or_else(PoisonError::into_inner));

@@ -290,7 +290,7 @@ impl FsRepository {
         .await
     }
 
-    /// Whether `key` may be written, as far as can be told before its content has arrived.
+    /// Whether `key` may be written, as far as can be told before its content is there.
     fn check_vacant(&self, key: &BinaryKey) -> Result<(), RepositoryError> {
         if !self.paths.binary_folder(key.id()).try_exists()? {
             return Err(self.absent(key.id(), ErrorKind::NotFound.into()));
@@ -299,6 +299,23 @@ impl FsRepository {
             return Err(RepositoryError::AlreadyWritten);
         }
         Ok(())
+    }
+
+    /// Appends to a staged file, which is created if there is none yet and `key` may be written.
+    fn stage(
+        &self,
+        staged: Option<StagedFile>,
+        key: &BinaryKey,
+        bytes: &[u8],
+    ) -> Result<StagedFile, RepositoryError> {
+        let mut staged = if let Some(staged) = staged {
+            staged
+        } else {
+            self.check_vacant(key)?;
+            StagedFile::create(self.paths.staged())?
+        };
+        staged.write(bytes)?;
+        Ok(staged)
     }
 
     /// Makes a version visible, if `permit` still allows it, and returns when it was written.
@@ -370,8 +387,10 @@ impl BinaryRepository for FsRepository {
         key: &BinaryKey,
         mut upload: Upload,
     ) -> Result<Metadata, RepositoryError> {
-        let (repository, write_key) = (self.clone(), key.clone());
-        blocking(move || repository.check_vacant(&write_key)).await?;
+        if upload.awaits_go_ahead() {
+            let (repository, key) = (self.clone(), key.clone());
+            blocking(move || repository.check_vacant(&key)).await?;
+        }
 
         let content_type = upload.content_type().as_str().to_owned();
         let mut buffer = content_file::header(&content_type)?;
@@ -394,19 +413,19 @@ impl BinaryRepository for FsRepository {
             length += chunk.len() as u64;
             buffer.extend_from_slice(&chunk);
             if buffer.len() >= GATHER {
-                let (path, begun) = (self.paths.staged(), staged.0.take());
+                let (repository, key, begun) = (self.clone(), key.clone(), staged.0.take());
                 (staged.0, buffer) = blocking(move || {
-                    let staged = write_staged(begun, path, &buffer)?;
+                    let staged = repository.stage(begun, &key, &buffer)?;
                     buffer.clear();
                     Ok::<_, RepositoryError>((Some(staged), buffer))
                 })
                 .await?;
             }
         }
-        let (repository, key, path) = (self.clone(), key.clone(), self.paths.staged());
+        let (repository, key) = (self.clone(), key.clone());
         let (permit, begun) = (abort.permit(), staged.0.take());
         blocking(move || {
-            let staged = write_staged(begun, path, &buffer)?;
+            let staged = repository.stage(begun, &key, &buffer)?;
             let last_modified = repository.commit(staged, &key, &permit)?;
             Ok(Metadata {
                 content_type,
@@ -427,16 +446,6 @@ impl Drop for Discarded {
             runtime.spawn_blocking(move || drop(staged));
         }
     }
-}
-
-/// Appends to a staged file, which is created if there is none yet.
-fn write_staged(staged: Option<StagedFile>, path: PathBuf, bytes: &[u8]) -> io::Result<StagedFile> {
-    let mut staged = match staged {
-        Some(staged) => staged,
-        None => StagedFile::create(path)?,
-    };
-    staged.write(bytes)?;
-    Ok(staged)
 }
 
 fn create_folder(path: &Path) -> io::Result<()> {
