@@ -15,6 +15,7 @@ use http::{Request, Response};
 use http_body_util::{Full, StreamBody};
 use hyper::body::Frame;
 use sha2::{Digest as _, Sha256};
+use support::{Benches, Comparison};
 use tower::{Layer as _, Service as _, service_fn};
 use tower_presign::repository::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
@@ -74,34 +75,32 @@ fn main() {
         service_fn(async |_| Ok::<_, std::io::Error>(Response::new(Full::<Bytes>::default())));
     let mut service = PresignLayer::new(signer, Sink, AllowAll).layer(inner);
 
-    support::compare(
-        &format!("an upload of {CHUNKS} x 64 KiB with Content-Digest"),
-        "<= 1.11 x, which is 0.9 of the rate",
-        2,
-        || {
-            let mut hash = Sha256::new();
-            for _ in 0..CHUNKS {
-                hash.update(black_box(&chunk));
-            }
-            hash.finalize()
-        },
-        || {
-            let frames: Vec<_> = (0..CHUNKS)
-                .map(|_| Ok::<_, std::io::Error>(Frame::data(chunk.clone())))
-                .collect();
-            let request = Request::put(url.as_str())
-                .header("content-type", "image/png")
-                .header("content-digest", &digest)
-                .body(StreamBody::new(stream::iter(frames)))
-                .unwrap();
-            let mut answer = pin!(service.call(request));
-            match answer
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-            {
-                Poll::Ready(Ok(response)) => assert_eq!(response.status(), 200),
-                _ => unreachable!("nothing is waited for"),
-            }
-        },
-    );
+    let hash = || {
+        let mut hash = Sha256::new();
+        for _ in 0..CHUNKS {
+            hash.update(black_box(&chunk));
+        }
+        hash.finalize()
+    };
+    let upload = || {
+        let frames: Vec<_> = (0..CHUNKS)
+            .map(|_| Ok::<_, std::io::Error>(Frame::data(chunk.clone())))
+            .collect();
+        let request = Request::put(url.as_str())
+            .header("content-type", "image/png")
+            .header("content-digest", &digest)
+            .body(StreamBody::new(stream::iter(frames)))
+            .unwrap();
+        let mut answer = pin!(service.call(request));
+        match answer
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(Ok(response)) => assert_eq!(response.status(), 200),
+            _ => unreachable!("nothing is waited for"),
+        }
+    };
+    let name = format!("an upload of {CHUNKS} x 64 KiB with Content-Digest");
+    let mut benches = Benches::of(Comparison::Ratio);
+    benches.compare(&name, hash, upload);
 }

@@ -5,15 +5,16 @@ mod support;
 
 use bytes::Bytes;
 use futures_util::stream;
+use support::{Benches, Comparison};
 use tower_presign::repository::Upload;
 use tower_presign::{
-    BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository, MemoryRepository,
+    BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository, MemoryRepository, VersionId,
 };
 
-const SIZES: [(&str, usize, u32); 3] = [
-    ("1 KiB", 1024, 50),
-    ("100 KiB", 100 * 1024, 20),
-    ("10 MiB", 10 * 1024 * 1024, 1),
+const SIZES: [(&str, usize); 3] = [
+    ("1 KiB", 1024),
+    ("100 KiB", 100 * 1024),
+    ("10 MiB", 10 * 1024 * 1024),
 ];
 
 fn png() -> ContentType {
@@ -48,7 +49,8 @@ fn main() {
     let fs = fs.unwrap().fsync(false);
     let memory = MemoryRepository::new();
 
-    for (name, size, calls) in SIZES {
+    let mut benches = Benches::of(Comparison::Ratio);
+    for (name, size) in SIZES {
         let content = Bytes::from(vec![0x5a; size]);
         std::fs::write(&file, &content).unwrap();
         let id = BinaryId::unique();
@@ -58,32 +60,22 @@ fn main() {
         runtime.block_on(write(&fs, &on_disk, &content));
 
         let read_file = || runtime.block_on(tokio::fs::read(&file)).unwrap();
-        support::compare(
-            &format!("read {name} from FsRepository"),
-            "none",
-            calls,
-            read_file,
-            || runtime.block_on(read(&fs, &on_disk)),
-        );
-        support::compare(
-            &format!("read {name} from MemoryRepository"),
-            "none",
-            calls,
-            read_file,
-            || runtime.block_on(read(&memory, &in_memory)),
-        );
-        // A new version each time, so the folder grows as it does in use.
+        let title = format!("read {name} from FsRepository");
+        benches.compare(&title, read_file, || runtime.block_on(read(&fs, &on_disk)));
+        let title = format!("read {name} from MemoryRepository");
+        benches.compare(&title, read_file, || {
+            runtime.block_on(read(&memory, &in_memory))
+        });
+
         let mut version = 1;
-        support::compare(
-            &format!("write {name} to FsRepository"),
-            "none",
-            calls.min(5),
-            || runtime.block_on(tokio::fs::write(&file, &content)).unwrap(),
-            || {
-                version += 1;
-                let version = version.to_string().parse().unwrap();
-                runtime.block_on(write(&fs, &BinaryKey::new(id, version), &content));
-            },
-        );
+        let write_file = || runtime.block_on(tokio::fs::write(&file, &content)).unwrap();
+        let title = format!("write {name} to FsRepository");
+        benches.compare(&title, write_file, || {
+            version += 1;
+            let key = BinaryKey::new(id, VersionId::from(version));
+            runtime.block_on(write(&fs, &key, &content));
+        });
+        // The disk may be small.
+        runtime.block_on(fs.delete(id)).unwrap();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -39,14 +40,28 @@ impl<'a> Row<'a> {
     /// Requests a second for `url`, against those for `other`.
     pub(crate) fn get(self, url: &str, other: &str, connections: u32) {
         self.print(
-            || (wrk(url, connections), wrk(other, connections)),
+            || (wrk(url, connections, None), wrk(other, connections, None)),
+            "requests/s",
+        );
+    }
+
+    /// Requests a second for all `urls` in turn, against those for `others`.
+    pub(crate) fn get_in_turn(self, urls: &[String], others: &[String], connections: u32) {
+        let (script, other_script) = (in_turn(urls), in_turn(others));
+        self.print(
+            || {
+                (
+                    wrk(&urls[0], connections, Some(script.path())),
+                    wrk(&others[0], connections, Some(other_script.path())),
+                )
+            },
             "requests/s",
         );
     }
 
     /// Requests a second at `many` connections, against those at `few`.
     pub(crate) fn connections(self, url: &str, many: u32, few: u32) {
-        self.print(|| (wrk(url, many), wrk(url, few)), "requests/s");
+        self.print(|| (wrk(url, many, None), wrk(url, few, None)), "requests/s");
     }
 
     /// Uploads a second at `host`, against those at `other_host`; all targets are used once.
@@ -58,6 +73,9 @@ impl<'a> Row<'a> {
         other_host: &str,
         size: usize,
     ) {
+        // What has been written before should not be what an upload waits for.
+        let synced = Command::new("sync").status();
+        assert!(synced.is_ok_and(|status| status.success()), "sync runs");
         self.print(
             || {
                 (
@@ -108,9 +126,35 @@ pub(crate) fn memory(name: &str, target: &str, pid: u32, load: impl FnOnce()) {
     println!("{name:45} {} (target: {target})", peak.trim());
 }
 
-fn wrk(url: &str, connections: u32) -> f64 {
+/// What has wrk request one URL after the other.
+fn in_turn(urls: &[String]) -> tempfile::NamedTempFile {
+    let path = |url: &String| url.splitn(4, '/').last().map(|path| format!("'/{path}'"));
+    let paths: Vec<_> = urls.iter().filter_map(path).collect();
+    let script = tempfile::NamedTempFile::new().expect("a file");
+    let text = format!(
+        "local paths, requests, next = {{{}}}, {{}}, 0
+        function init()
+            for i, path in ipairs(paths) do requests[i] = wrk.format('GET', path) end
+        end
+        function request()
+            next = next % #requests + 1
+            return requests[next]
+        end",
+        paths.join(",")
+    );
+    std::fs::write(script.path(), text).expect("a file");
+    script
+}
+
+fn wrk(url: &str, connections: u32, script: Option<&Path>) -> f64 {
     let output = Command::new("wrk")
-        .args(["-t1", "-d2s", &format!("-c{connections}"), url])
+        .args(["-t1", "-d2s", &format!("-c{connections}")])
+        .args(
+            script
+                .into_iter()
+                .flat_map(|script| [Path::new("-s"), script]),
+        )
+        .arg(url)
         .output()
         .expect("wrk runs");
     let report = String::from_utf8_lossy(&output.stdout);

@@ -65,6 +65,16 @@ fn main() {
         );
     }
     let small = Site::signed(&ours, "1k");
+    Row::new("GET 1k, against nginx with open_file_cache", "none").get(
+        &small,
+        &Site::nginx_signed_kept_open(&nginx, "1k"),
+        64,
+    );
+    Row::new("GET 1k, 200 files in turn, against nginx", "none").get_in_turn(
+        &Site::signed_in_turn(&ours),
+        &Site::nginx_signed_in_turn(&nginx),
+        64,
+    );
     let constant = format!("{}/1k", servers::start("constant", &site).address);
     Row::new("a constant of 1 KiB, against nginx", "none").get(
         &constant,
@@ -76,19 +86,7 @@ fn main() {
     Row::new("GET 1k, 1,024 connections against 64", ">= 0.8 x").connections(&small, 1024, 64);
     Row::new("hello world, 1,024 connections against 64", "none").connections(&hello_url, 1024, 64);
 
-    for (size, count, target) in [
-        (1024, 2000, ">= 0.8 x"),
-        (10 * 1024 * 1024, 20, ">= 1.2 x"),
-        (1024 * 1024 * 1024, 1, ">= 1.4 x"),
-    ] {
-        Row::new(&format!("PUT of {size} bytes, against nginx"), target).put(
-            || site.write_targets(count),
-            &ours,
-            || site.nginx_targets(count),
-            &nginx,
-            size,
-        );
-    }
+    uploads(&site, &ours, &nginx);
 
     // Last, since the peak is that of the whole run.
     let [source, uploads @ ..] = &site.write_targets(17)[..] else {
@@ -112,4 +110,32 @@ fn main() {
             });
         },
     );
+}
+
+#[cfg(target_os = "linux")]
+fn uploads(site: &servers::Site, ours: &str, nginx: &str) {
+    for (size, count, target) in [
+        (1024, 2000, ">= 0.8 x"),
+        (10 * 1024 * 1024, 20, ">= 1.2 x"),
+        (1024 * 1024 * 1024, 1, ">= 1.4 x"),
+    ] {
+        let remove_large = || {
+            if size > 1024 {
+                site.remove_uploads();
+            }
+        };
+        load::Row::new(&format!("PUT of {size} bytes, against nginx"), target).put(
+            || {
+                remove_large();
+                site.write_targets(count)
+            },
+            ours,
+            || {
+                remove_large();
+                site.nginx_targets(count)
+            },
+            nginx,
+            size,
+        );
+    }
 }

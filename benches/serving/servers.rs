@@ -32,6 +32,11 @@ fn png() -> ContentType {
     ContentType::new("image/png").expect("a type")
 }
 
+/// The names of files that are read in turn: more than any server keeps open.
+fn in_turn() -> impl Iterator<Item = String> {
+    (0..200).map(|number| format!("r{number}"))
+}
+
 /// The same files for all servers.
 pub(crate) struct Site {
     folder: tempfile::TempDir,
@@ -51,6 +56,9 @@ impl Site {
         ] {
             std::fs::write(files.join(name), vec![0x5a; size]).expect("a file");
         }
+        for name in in_turn() {
+            std::fs::write(files.join(name), [0x5a; 1024]).expect("a file");
+        }
         let site = Self {
             folder,
             next_binary: Cell::new(0),
@@ -67,8 +75,9 @@ impl Site {
             .await
             .expect("a folder");
         let repository = repository.fsync(false);
-        for name in ["1k", "100k", "10m"] {
-            let content = std::fs::read(self.path("files").join(name)).expect("a file");
+        let names = ["1k", "100k", "10m"].map(String::from);
+        for name in names.into_iter().chain(in_turn()) {
+            let content = std::fs::read(self.path("files").join(&name)).expect("a file");
             let id = BinaryId::new(name).expect("an id");
             let key = repository.create(id, png()).await.expect("a Binary");
             let content = stream::iter([Ok(Bytes::from(content))]);
@@ -101,10 +110,34 @@ impl Site {
         format!("{server}{}", Self::target(Access::Read, name))
     }
 
+    /// Many files of 1 KiB.
+    pub(crate) fn signed_in_turn(server: &str) -> Vec<String> {
+        in_turn().map(|name| Self::signed(server, &name)).collect()
+    }
+
     pub(crate) fn write_targets(&self, count: usize) -> Vec<String> {
+        let binaries = self.path("binaries/binaries");
         numbers(&self.next_binary, count)
-            .map(|number| Self::target(Access::Write, &format!("w{number}")))
+            .map(|number| {
+                let id = format!("w{number}");
+                // Minting reads the folder, and an upload finds it in memory.
+                let folder = std::fs::read_dir(binaries.join(&id)).expect("a folder");
+                assert_eq!(folder.count(), 1, "nothing is uploaded yet");
+                Self::target(Access::Write, &id)
+            })
             .collect()
+    }
+
+    /// Makes room in memory: on virtual machines that which has not been in use before is slow.
+    pub(crate) fn remove_uploads(&self) {
+        let binaries = self.path("binaries/binaries");
+        let ours = (0..self.next_binary.get()).map(|number| binaries.join(format!("w{number}/v1")));
+        let put = self.path("put");
+        let theirs = (0..self.next_file.get()).map(|number| put.join(number.to_string()));
+        for file in ours.chain(theirs) {
+            // Most are gone already.
+            drop(std::fs::remove_file(file));
+        }
     }
 
     /// The target that reads what `write_target` wrote.
@@ -121,8 +154,23 @@ impl Site {
 
     /// As nginx's `secure_link` wants it: base64url of the MD5 of expiry, path and secret.
     pub(crate) fn nginx_signed(server: &str, name: &str) -> String {
+        Self::nginx_signed_path(server, &format!("/get/{name}"))
+    }
+
+    /// The same, where nginx keeps files open.
+    pub(crate) fn nginx_signed_kept_open(server: &str, name: &str) -> String {
+        Self::nginx_signed_path(server, &format!("/get-kept-open/{name}"))
+    }
+
+    pub(crate) fn nginx_signed_in_turn(server: &str) -> Vec<String> {
+        in_turn()
+            .map(|name| Self::nginx_signed(server, &name))
+            .collect()
+    }
+
+    fn nginx_signed_path(server: &str, path: &str) -> String {
         let script = format!(
-            "printf %s '4102444800/get/{name} secret' | openssl md5 -binary | openssl base64 \
+            "printf %s '4102444800{path} secret' | openssl md5 -binary | openssl base64 \
              | tr +/ -_ | tr -d ="
         );
         let output = Command::new("sh")
@@ -130,7 +178,7 @@ impl Site {
             .output()
             .expect("sh runs");
         let md5 = String::from_utf8_lossy(&output.stdout);
-        format!("{server}/get/{name}?md5={}&expires=4102444800", md5.trim())
+        format!("{server}{path}?md5={}&expires=4102444800", md5.trim())
     }
 }
 
@@ -193,6 +241,14 @@ pub(crate) fn start_nginx(site: &Site) -> String {
                 listen 127.0.0.1:{NGINX_PORT};
                 location /get/ {{
                     alias {folder}/files/;
+                    secure_link $arg_md5,$arg_expires;
+                    secure_link_md5 \"$secure_link_expires$uri secret\";
+                    if ($secure_link = \"\") {{ return 403; }}
+                    if ($secure_link = \"0\") {{ return 410; }}
+                }}
+                location /get-kept-open/ {{
+                    alias {folder}/files/;
+                    open_file_cache max=128;
                     secure_link $arg_md5,$arg_expires;
                     secure_link_md5 \"$secure_link_expires$uri secret\";
                     if ($secure_link = \"\") {{ return 403; }}
