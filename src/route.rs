@@ -77,7 +77,7 @@ fn subject(owner: &str, base: Option<&str>) -> Option<Result<Subject, InvalidId>
     Some(subject())
 }
 
-/// Byte by byte, since most paths differ in one of the first: that is sooner found than compared.
+/// Byte by byte, since most paths differ in one of the first: a call of `memcmp` takes longer.
 #[inline]
 fn is_below(path: &str, folder: &str) -> bool {
     let mut path = path.bytes();

@@ -285,7 +285,7 @@ const UNREADABLE: Failures = &["preadv2:error=EAGAIN", "pread64:error=EIO"];
 async fn content_that_cannot_be_read_is_refused_and_can_be_read_later() {
     let storage = Storage::open().await;
     let scan = storage.scan().await;
-    // The second time its file is open already.
+    // The second time its file has been kept open.
     for _ in 0..2 {
         {
             let file = storage.binary(scan.id).join("v1");

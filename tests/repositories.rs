@@ -63,6 +63,8 @@ async fn memory_deletes_for_good() {
 mod fs {
     use std::io::ErrorKind;
     use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -146,6 +148,28 @@ mod fs {
             .expect("twice is as good as once");
         let never_was = repository.delete(BinaryId::unique()).await;
         assert!(matches!(never_was, Err(RepositoryError::NotFound)));
+    }
+
+    /// What is on its way is taken until it is first stored, and not all of it.
+    #[tokio::test]
+    async fn content_that_cannot_be_stored_is_refused_before_much_of_it_has_been_taken() {
+        const MEGABYTE: usize = 1024 * 1024;
+        let (folder, repository) = open().await;
+        let id = BinaryId::unique();
+        let key = repository.create(id, text_plain()).await.unwrap();
+        repository.write(&key, upload("content")).await.unwrap();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
+        let endless = stream::repeat_with(move || {
+            counter.fetch_add(MEGABYTE / 16, Ordering::Relaxed);
+            Ok(Bytes::from(vec![0; MEGABYTE / 16]))
+        });
+        let endless = Upload::new(text_plain(), endless).without_go_ahead();
+        let written = repository.write(&key, endless).await;
+        assert!(matches!(written, Err(RepositoryError::AlreadyWritten)));
+        assert_eq!(taken.load(Ordering::Relaxed), MEGABYTE);
+        assert_eq!(entries(&folder.path().join("staging")), 0);
+        assert_eq!(read(&repository, &key).await, b"content");
     }
 
     /// As after the end of the process between the two steps of deleting.

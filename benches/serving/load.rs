@@ -73,7 +73,7 @@ impl<'a> Row<'a> {
         other_host: &str,
         size: usize,
     ) {
-        // What has been written before should not be what an upload waits for.
+        // What has been written before this row should not be what an upload waits for.
         let synced = Command::new("sync").status();
         assert!(synced.is_ok_and(|status| status.success()), "sync runs");
         self.print(

@@ -202,9 +202,8 @@ async fn a_version_is_written_once<R: BinaryRepository>(repository: &R, id: Bina
         watch.store(true, Ordering::Relaxed);
         Poll::Ready(None)
     });
-    let again = repository
-        .write(&key, Upload::new(content_type, second))
-        .await;
+    let second = Upload::new(content_type.clone(), second);
+    let again = repository.write(&key, second).await;
     assert!(
         matches!(again, Err(RepositoryError::AlreadyWritten)),
         "a second write is AlreadyWritten, not {again:?}"
@@ -212,6 +211,12 @@ async fn a_version_is_written_once<R: BinaryRepository>(repository: &R, id: Bina
     assert!(
         !is_polled.load(Ordering::Relaxed),
         "that a version has been written must be said before the content is asked for"
+    );
+    let third = Upload::new(content_type, chunks([vec![b'x'; 10]])).without_go_ahead();
+    let again = repository.write(&key, third).await;
+    assert!(
+        matches!(again, Err(RepositoryError::AlreadyWritten)),
+        "a write is AlreadyWritten also if its client does not wait, not {again:?}"
     );
     assert_content(repository, &key, b"first").await;
 }

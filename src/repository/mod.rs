@@ -174,7 +174,7 @@ pub trait BinaryRepository: Send + Sync + 'static {
     ///
     /// An error that can be known before the content arrives must be returned before `upload` is
     /// polled, if it [awaits the go-ahead](Upload::awaits_go_ahead): the client is then spared
-    /// sending it.
+    /// sending it. Otherwise it should be returned before much has been taken.
     ///
     /// The future is dropped when the client goes away, though over HTTP/1 the server only notices
     /// while it reads: a write that may wait for long for something else needs a time limit.

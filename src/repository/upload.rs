@@ -35,8 +35,9 @@ impl Upload {
         }
     }
 
-    /// Tells that the content is on its way already.
-    pub(crate) fn without_go_ahead(mut self) -> Self {
+    /// Tells that the content is on its way already: see [`awaits_go_ahead`](Self::awaits_go_ahead).
+    #[must_use]
+    pub fn without_go_ahead(mut self) -> Self {
         self.awaits_go_ahead = false;
         self
     }
@@ -60,9 +61,9 @@ impl Upload {
         self.length
     }
 
-    /// Whether the client may be waiting to be told to go on, by the first look for a chunk
-    /// (`Expect: 100-continue`, RFC 9110 §10.1.1). If not, the content is on its way, and nothing
-    /// is gained by finding out before it is there whether it can be stored.
+    /// Whether the client may be waiting to be told to go on, which [`next`](Self::next) does
+    /// (`Expect: 100-continue`, RFC 9110 §10.1.1). If not, its content is on its way, and whether
+    /// it can be stored may be found out when the first of it is. Default: yes.
     #[must_use]
     pub fn awaits_go_ahead(&self) -> bool {
         self.awaits_go_ahead

@@ -1,6 +1,6 @@
 //! What was done, and what it took of the server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::AddAssign;
 use std::path::PathBuf;
@@ -101,11 +101,13 @@ impl Usage {
 
     /// How many files and connections it has open, but for files of content that it keeps open.
     pub fn descriptors(&self) -> usize {
-        let (kept, others): (Vec<_>, Vec<_>) = std::fs::read_dir(self.0.join("fd"))
+        let open: Vec<_> = std::fs::read_dir(self.0.join("fd"))
             .unwrap()
             .map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap_or_default())
-            .partition(|path| path.to_string_lossy().contains("/binaries/"));
-        others.len() + kept.len().saturating_sub(MAX_KEPT_OPEN)
+            .collect();
+        let is_content = |path: &&PathBuf| path.to_string_lossy().contains("/binaries/");
+        let kept: HashSet<_> = open.iter().filter(is_content).collect();
+        open.len() - kept.len().min(MAX_KEPT_OPEN)
     }
 
     pub async fn until_descriptors_are(&self, expected: usize) {

@@ -223,11 +223,16 @@ impl Stream for ContentChunks {
         let read = ready!(Pin::new(reading).poll(cx));
         self.reading = None;
         let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
-        Poll::Ready(match read {
-            // A file that ends early: the body finds out that bytes are missing.
-            Ok(bytes) if bytes.is_empty() => None,
-            Ok(bytes) => Some(Ok(self.advance(bytes))),
-            Err(error) => Some(Err(error.into())),
-        })
+        let read = match read {
+            Ok(bytes) if bytes.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
+            read => read,
+        };
+        Poll::Ready(Some(match read {
+            Ok(bytes) => Ok(self.advance(bytes)),
+            Err(error) => {
+                self.left = 0;
+                Err(error.into())
+            }
+        }))
     }
 }

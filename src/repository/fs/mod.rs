@@ -167,13 +167,7 @@ impl FsRepository {
     /// file system reports.
     pub async fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
         let repository = self.clone();
-        blocking(move || {
-            let deleted = repository.delete_blocking(id);
-            // Whatever became of it: another call may have moved the folder meanwhile.
-            repository.open_files.forget(id);
-            deleted
-        })
-        .await
+        blocking(move || repository.delete_blocking(id)).await
     }
 
     fn create_blocking(
@@ -217,12 +211,25 @@ impl FsRepository {
     }
 
     fn delete_blocking(&self, id: BinaryId) -> Result<(), RepositoryError> {
+        let moved = self.move_away(id);
+        // Whatever became of it: another call may have moved the folder meanwhile.
+        self.open_files.forget(id);
+        let grave = moved?;
+        // Also if there was nothing to move: an earlier call may not have come as far as this.
+        sync_parent(&self.paths.binary_folder(id), self.fsync)?;
+        if let Some(grave) = grave {
+            fs::remove_dir_all(grave)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a Binary's folder a leftover, and returns where that is; `None` if the Binary has
+    /// been deleted before.
+    fn move_away(&self, id: BinaryId) -> Result<Option<PathBuf>, RepositoryError> {
         let (folder, tombstone) = (self.paths.binary_folder(id), self.paths.tombstone(id));
-        // Also if there is nothing left to do: an earlier call may not have come as far as this.
-        let finish = || sync_parent(&folder, self.fsync);
         if !folder.try_exists()? {
             return if tombstone.try_exists()? {
-                Ok(finish()?)
+                Ok(None)
             } else {
                 Err(RepositoryError::NotFound)
             };
@@ -230,18 +237,13 @@ impl FsRepository {
         write_file(&tombstone, b"", self.fsync)?;
         sync_parent(&tombstone, self.fsync)?;
         let grave = self.paths.staged();
-        let moved = {
-            let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
-            fs::rename(&folder, &grave)
-        };
-        match moved {
-            Ok(()) => {}
+        let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+        match fs::rename(&folder, &grave) {
+            Ok(()) => Ok(Some(grave)),
             // Another call was faster.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(finish()?),
-            Err(error) => return Err(error.into()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        finish()?;
-        Ok(fs::remove_dir_all(grave)?)
     }
 
     fn locate_blocking(&self, target: &Target) -> Result<Located, RepositoryError> {
@@ -278,8 +280,8 @@ impl FsRepository {
         };
         let path = self.paths.content(key);
         if let Some((file, beginning)) = ContentFile::open_cached(&path, beginning) {
-            // What had to be waited for is not kept: it may not be read again, and elsewhere than
-            // on Linux an open file can be in the way of moving its folder.
+            // What has to be waited for is not kept: it may never be read again, and elsewhere
+            // than on Linux an open file can be in the way of moving its folder.
             self.open_files.keep(key, Arc::clone(&file), &not_open);
             return Ok((file, beginning));
         }

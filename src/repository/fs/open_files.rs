@@ -3,6 +3,7 @@
 //! A version is written once, so a file that is open stays right until its Binary is deleted.
 
 use std::fmt;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
@@ -11,7 +12,7 @@ use super::content_file::ContentFile;
 use crate::binary::{BinaryId, BinaryKey, VersionId};
 
 /// The most files that are kept open: few beside the connections of a server that needs them.
-const MAX_OPEN: usize = 128;
+const MAX_OPEN: NonZero<usize> = NonZero::new(128).unwrap();
 
 pub(super) struct OpenFiles(Mutex<State>);
 
@@ -44,11 +45,10 @@ impl OpenFiles {
         if state.deletions != not_open.deletions {
             return;
         }
-        let replaced = state.files.put(key.id(), (key.version(), file));
-        let superfluous = (state.files.len() > MAX_OPEN).then(|| state.files.pop_lru());
-        // Closing may take long, and nobody should wait for it.
+        let removed = state.files.push(key.id(), (key.version(), file));
+        // Closing may take long: others should not wait for the lock meanwhile.
         drop(state);
-        drop((replaced, superfluous));
+        drop(removed);
     }
 
     /// To be called once a Binary's files cannot be opened any more.
@@ -68,7 +68,7 @@ impl OpenFiles {
 impl Default for OpenFiles {
     fn default() -> Self {
         Self(Mutex::new(State {
-            files: LruCache::unbounded(),
+            files: LruCache::new(MAX_OPEN),
             deletions: 0,
         }))
     }
