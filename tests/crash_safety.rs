@@ -14,10 +14,10 @@ mod example;
 mod random;
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/setting.rs"]
+mod setting;
 
 use std::fmt;
-use std::num::ParseIntError;
-use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +31,7 @@ use hyper_util::rt::TokioExecutor;
 use random::Random;
 use serde_json::Value;
 use server::{DEADLINE, Server, URL_ORIGIN};
+use setting::setting;
 use tokio::time::{sleep, timeout};
 
 const CLIENTS: usize = 6;
@@ -345,9 +346,4 @@ impl Answer {
             "{version} is not what was sent"
         );
     }
-}
-
-fn setting<T: FromStr<Err = ParseIntError>>(name: &str) -> Option<T> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().expect(name))
 }

@@ -16,6 +16,8 @@ mod mix;
 mod random;
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/setting.rs"]
+mod setting;
 #[path = "soak/slow.rs"]
 mod slow;
 #[path = "soak/wire.rs"]
@@ -30,6 +32,7 @@ use mix::Worker;
 use random::Random;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Server;
+use setting::setting;
 use slow::Slow;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -130,9 +133,4 @@ fn slow_connections() -> u64 {
 /// In memory, where there is such a folder: thousands of files take long to remove from a disk.
 fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
-}
-
-fn setting(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().expect(name))
 }

@@ -73,9 +73,6 @@ impl<'a> Row<'a> {
         other_host: &str,
         size: usize,
     ) {
-        // What has been written before this row should not be what an upload waits for.
-        let synced = Command::new("sync").status();
-        assert!(synced.is_ok_and(|status| status.success()), "sync runs");
         self.print(
             || {
                 (
@@ -91,6 +88,9 @@ impl<'a> Row<'a> {
         if !is_wanted(self.name) {
             return;
         }
+        // What has been written before this row should not be what an upload waits for.
+        let synced = Command::new("sync").status();
+        assert!(synced.is_ok_and(|status| status.success()), "sync runs");
         round();
         let mut rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| round()).collect();
         rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
@@ -147,16 +147,12 @@ fn in_turn(urls: &[String]) -> tempfile::NamedTempFile {
 }
 
 fn wrk(url: &str, connections: u32, script: Option<&Path>) -> f64 {
-    let output = Command::new("wrk")
-        .args(["-t1", "-d2s", &format!("-c{connections}")])
-        .args(
-            script
-                .into_iter()
-                .flat_map(|script| [Path::new("-s"), script]),
-        )
-        .arg(url)
-        .output()
-        .expect("wrk runs");
+    let mut command = Command::new("wrk");
+    command.args(["-t1", "-d2s", &format!("-c{connections}")]);
+    if let Some(script) = script {
+        command.arg("-s").arg(script);
+    }
+    let output = command.arg(url).output().expect("wrk runs");
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(!report.contains("Non-2xx"), "{url}: {report}");
     let rate = report

@@ -231,6 +231,14 @@ pub(crate) fn start_nginx(site: &Site) -> String {
     let folder = site.folder.path();
     std::fs::create_dir(site.path("put")).expect("a folder");
     let configuration = site.path("nginx.conf");
+    let secure_link = format!(
+        "alias {}/files/;
+        secure_link $arg_md5,$arg_expires;
+        secure_link_md5 \"$secure_link_expires$uri secret\";
+        if ($secure_link = \"\") {{ return 403; }}
+        if ($secure_link = \"0\") {{ return 410; }}",
+        folder.display()
+    );
     let text = format!(
         "user root; worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log stderr;
         events {{ worker_connections 4096; }}
@@ -239,21 +247,8 @@ pub(crate) fn start_nginx(site: &Site) -> String {
             client_body_temp_path {folder}/body; client_max_body_size 0;
             server {{
                 listen 127.0.0.1:{NGINX_PORT};
-                location /get/ {{
-                    alias {folder}/files/;
-                    secure_link $arg_md5,$arg_expires;
-                    secure_link_md5 \"$secure_link_expires$uri secret\";
-                    if ($secure_link = \"\") {{ return 403; }}
-                    if ($secure_link = \"0\") {{ return 410; }}
-                }}
-                location /get-kept-open/ {{
-                    alias {folder}/files/;
-                    open_file_cache max=128;
-                    secure_link $arg_md5,$arg_expires;
-                    secure_link_md5 \"$secure_link_expires$uri secret\";
-                    if ($secure_link = \"\") {{ return 403; }}
-                    if ($secure_link = \"0\") {{ return 410; }}
-                }}
+                location /get/ {{ {secure_link} }}
+                location /get-kept-open/ {{ {secure_link} open_file_cache max=128; }}
                 location /put/ {{ alias {folder}/put/; dav_methods PUT; }}
             }}
         }}",

@@ -1,13 +1,12 @@
 //! Reading what the page cache has, at once and without blocking: a small content that is in
 //! memory need not wait for another thread to look at it.
 //!
-//! `None` means that it cannot be done this way, for whatever reason: then read where blocking is
-//! allowed, which also finds out what is wrong if something is.
+//! `None` or an error means that it cannot be done this way, for whatever reason: then read where
+//! blocking is allowed, which also finds out what is wrong if something is.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
-
-use bytes::Bytes;
 
 /// Opens a file whose path the kernel has in memory.
 #[cfg(target_os = "linux")]
@@ -18,22 +17,12 @@ pub(super) fn open(path: &Path) -> Option<File> {
     Some(file.into())
 }
 
-/// All `length` bytes from `position` on.
+/// Reads from `position` on.
 #[cfg(target_os = "linux")]
-pub(super) fn read(file: &File, position: u64, length: u64) -> Option<Bytes> {
+pub(super) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
     use rustix::io::{ReadWriteFlags, preadv2};
-    use std::io::IoSliceMut;
-    let mut bytes = vec![0; usize::try_from(length).ok()?];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        let rest = &mut [IoSliceMut::new(&mut bytes[filled..])];
-        let count = preadv2(file, rest, position + filled as u64, ReadWriteFlags::NOWAIT).ok()?;
-        if count == 0 {
-            return None;
-        }
-        filled += count;
-    }
-    Some(bytes.into())
+    let buffer = &mut [io::IoSliceMut::new(buffer)];
+    Ok(preadv2(file, buffer, position, ReadWriteFlags::NOWAIT)?)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -42,6 +31,6 @@ pub(super) fn open(_: &Path) -> Option<File> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn read(_: &File, _: u64, _: u64) -> Option<Bytes> {
-    None
+pub(super) fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
+    Err(io::ErrorKind::WouldBlock.into())
 }

@@ -70,28 +70,21 @@ pub(super) enum Beginning {
 impl ContentFile {
     /// The file, and as much of its content as came with the header.
     pub(super) fn open(path: &Path, beginning: Beginning) -> io::Result<(Arc<Self>, Bytes)> {
-        Self::new(File::open(path)?, beginning, read)
+        Self::new(File::open(path)?, beginning, read_at)
     }
 
     /// Without blocking, if the kernel has what that takes in memory.
     pub(super) fn open_cached(path: &Path, beginning: Beginning) -> Option<(Arc<Self>, Bytes)> {
-        let read = |file: &File, position, length| {
-            cached::read(file, position, length).ok_or(ErrorKind::WouldBlock.into())
-        };
-        Self::new(cached::open(path)?, beginning, read).ok()
+        Self::new(cached::open(path)?, beginning, cached::read_at).ok()
     }
 
-    fn new(
-        file: File,
-        beginning: Beginning,
-        read: impl FnOnce(&File, u64, u64) -> io::Result<Bytes>,
-    ) -> io::Result<(Arc<Self>, Bytes)> {
+    fn new(file: File, beginning: Beginning, read_at: ReadAt) -> io::Result<(Arc<Self>, Bytes)> {
         let attributes = file.metadata()?;
         let first_read = match beginning {
             Beginning::Header => HEADER_READ,
             Beginning::Content => FIRST_READ,
         };
-        let mut beginning = read(&file, 0, first_read.min(attributes.len()))?;
+        let mut beginning = read(&file, 0, first_read.min(attributes.len()), read_at)?;
 
         let invalid = || io::Error::new(ErrorKind::InvalidData, "not a content file");
         let end = beginning
@@ -152,8 +145,10 @@ impl ContentFile {
     }
 }
 
-/// At most `length` bytes from `position` on.
-fn read(file: &File, position: u64, length: u64) -> io::Result<Bytes> {
+type ReadAt = fn(&File, &mut [u8], u64) -> io::Result<usize>;
+
+/// The `length` bytes from `position` on, or fewer if the file ends before.
+fn read(file: &File, position: u64, length: u64, read_at: ReadAt) -> io::Result<Bytes> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -210,7 +205,9 @@ impl Stream for ContentChunks {
         }
         let (position, length) = (self.position, self.left.min(CHUNK));
         if self.is_cached {
-            if let Some(bytes) = cached::read(&self.file.file, position, length) {
+            if let Ok(bytes) = read(&self.file.file, position, length, cached::read_at)
+                && !bytes.is_empty()
+            {
                 return Poll::Ready(Some(Ok(self.advance(bytes))));
             }
             self.is_cached = false;
@@ -218,7 +215,7 @@ impl Stream for ContentChunks {
         let Self { file, reading, .. } = &mut *self;
         let reading = reading.get_or_insert_with(|| {
             let file = Arc::clone(file);
-            spawn_blocking(move || read(&file.file, position, length))
+            spawn_blocking(move || read(&file.file, position, length, read_at))
         });
         let read = ready!(Pin::new(reading).poll(cx));
         self.reading = None;
