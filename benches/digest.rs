@@ -17,7 +17,7 @@ use hyper::body::Frame;
 use sha2::{Digest as _, Sha256};
 use support::{Benches, Comparison};
 use tower::{Layer as _, Service as _, service_fn};
-use tower_presign::repository::{
+use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
 use tower_presign::{

@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use futures_util::stream;
 use support::{Benches, Comparison};
-use tower_presign::repository::Upload;
+use tower_presign::store::Upload;
 use tower_presign::{
     BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository, MemoryRepository, VersionId,
 };

@@ -46,7 +46,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::prefix::PrefixStore;
 use object_store::signer::Signer;
-use tower_presign::repository::{ObjectStoreRepository, RepositoryError, SigningProtocol};
+use tower_presign::store::{ObjectStoreRepository, RepositoryError, SigningProtocol};
 use tower_presign::{BinaryId, BinaryKey, ContentType};
 use url::Url;
 

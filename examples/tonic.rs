@@ -37,7 +37,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tower_presign::{
     Access, BinaryId, ContentType, Denial, MemoryRepository, MintRequest, PresignLayer, SigningKey,
     Terms, UrlSigner,

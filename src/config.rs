@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::policy::ErasedPolicy;
-use crate::repository::ErasedRepository;
+use crate::store::ErasedRepository;
 use crate::url::UrlSigner;
 
 /// Which of the two halves a layer does.

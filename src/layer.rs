@@ -9,11 +9,11 @@ use tower_layer::Layer;
 
 use crate::binary::BinaryId;
 use crate::config::{Config, Halves};
+use crate::events::RequestEvent;
 use crate::operation;
 use crate::policy::{AccessPolicy, Terms};
-use crate::record::Record;
-use crate::repository::{BinaryRepository, RepositoryError, Target};
 use crate::service::Presign;
+use crate::store::{BinaryRepository, RepositoryError, Target};
 use crate::url::{Access, PresignedUrl, UrlSigner};
 
 /// The lifetime of a URL unless configured otherwise: 1 hour.
@@ -185,17 +185,17 @@ impl PresignLayer {
         access: Access,
         terms: Terms,
     ) -> Result<PresignedUrl, RepositoryError> {
-        let mut record = Record::new();
-        record.subject(id, None);
-        record.access(access);
+        let mut event = RequestEvent::new();
+        event.subject(id, None);
+        event.access(access);
         let target = Target::new(id, access);
-        match operation::issue(&self.config, target, terms, &mut record).await {
+        match operation::issue(&self.config, target, terms, &mut event).await {
             Ok(presigned) => {
-                record.complete();
+                event.complete();
                 Ok(presigned)
             }
             Err(error) => {
-                record.failed(&error);
+                event.failed(&error);
                 Err(error)
             }
         }

@@ -185,10 +185,10 @@
 //! # Where content lives
 //!
 //! In a [`BinaryRepository`]: [`FsRepository`] keeps it in a folder, whole or not at all even if the
-//! machine is switched off; [`ObjectStoreRepository`](repository/struct.ObjectStoreRepository.html)
+//! machine is switched off; [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html)
 //! in a bucket that any number of servers share; [`MemoryRepository`] is for tests. To serve content
-//! of your own, implement four methods: the [`repository`] module has a whole one, and
-//! [`repository::database`] one over a table.
+//! of your own, implement four methods: the [`store`] module has a whole one, and
+//! [`store::database`] one over a table.
 //!
 //! # Security
 //!
@@ -212,7 +212,7 @@
 //! - **What is not protected**: content is neither encrypted nor scanned, and its bytes are not
 //!   compared with its type. Nothing limits how often a URL is used, or from where; a policy can, in
 //!   `redeem`. URLs that a cloud store signs itself are outside of all this, as
-//!   [`ObjectStoreRepository`](repository/struct.ObjectStoreRepository.html#offload) tells.
+//!   [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html#offload) tells.
 //!
 //! # Deployment
 //!
@@ -269,10 +269,10 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `fs` | yes | [`FsRepository`]; brings tokio |
-//! | `object-store` | no | [`ObjectStoreRepository`](repository/struct.ObjectStoreRepository.html), for every store of the crate `object_store`; brings that and tokio |
+//! | `object-store` | no | [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html), for every store of the crate `object_store`; brings that and tokio |
 //! | `object-store-aws`, `-azure`, `-gcp` | no | the same, with the client of Amazon S3, Azure Blob Storage, Google Cloud Storage |
 //! | `tracing` | no | [`events`](events/index.html), one for each mint, refusal, download and upload, for logs and audit trails |
-//! | `test-util` | no | [`repository::contract`](repository/contract/index.html), the tests that every repository should pass |
+//! | `test-util` | no | [`store::contract`](store/contract/index.html), the tests that every repository should pass |
 //!
 //! # Other ways
 //!
@@ -287,10 +287,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod binary;
-mod body;
 mod config;
 mod content_disposition;
 mod content_type;
+#[cfg(not(feature = "tracing"))]
+mod events;
 #[cfg(feature = "tracing")]
 pub mod events;
 pub mod fhir;
@@ -300,13 +301,12 @@ mod layer;
 mod operation;
 mod outcome;
 mod policy;
-mod record;
-mod redacted_uri;
-pub mod repository;
 mod request_body;
+mod response_body;
 mod route;
 mod service;
-mod storage;
+mod serving;
+pub mod store;
 pub mod url;
 
 #[cfg(any(doc, doctest))]
@@ -319,17 +319,18 @@ pub mod comparison {}
 struct Readme;
 
 pub use binary::{BinaryId, BinaryKey, InvalidId, VersionId};
-pub use body::ResponseBody;
 pub use content_type::{ContentType, InvalidContentType};
 pub use filename::Filename;
 pub use future::ResponseFuture;
 pub use layer::PresignLayer;
 pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Terms};
-pub use redacted_uri::RedactedUri;
-#[cfg(feature = "fs")]
-pub use repository::FsRepository;
-#[cfg(feature = "object-store")]
-pub use repository::ObjectStoreRepository;
-pub use repository::{BinaryRepository, MemoryRepository, Target};
+pub use response_body::ResponseBody;
 pub use service::Presign;
-pub use url::{Access, Grant, Keyring, Permission, PresignedUrl, SigningKey, UrlSigner};
+#[cfg(feature = "fs")]
+pub use store::FsRepository;
+#[cfg(feature = "object-store")]
+pub use store::ObjectStoreRepository;
+pub use store::{BinaryRepository, MemoryRepository, Target};
+pub use url::{
+    Access, Grant, Keyring, Permission, PresignedUrl, RedactedUri, SigningKey, UrlSigner,
+};

@@ -14,9 +14,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError};
 use pin_project_lite::pin_project;
 
-use crate::body::BoxError;
 use crate::config::IsTimeout;
-use crate::repository::UploadError;
+use crate::response_body::BoxError;
+use crate::store::UploadError;
 
 /// How much of a refused request's body is read and thrown away, in bytes.
 const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;

@@ -9,14 +9,14 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::binary::InvalidId;
-use crate::body::{BoxError, OwnBody, ResponseBody};
 use crate::config::Config;
+use crate::events::RequestEvent;
 use crate::future::ResponseFuture;
 use crate::operation;
-use crate::record::Record;
 use crate::request_body::RequestBody;
+use crate::response_body::{BoxError, OwnBody, ResponseBody};
 use crate::route::{Route, Subject};
-use crate::storage;
+use crate::serving;
 
 /// The service that [`PresignLayer`](crate::PresignLayer) makes: it answers the operation and the
 /// storage path itself, and leaves every other request to the inner service.
@@ -91,21 +91,21 @@ async fn answer(
     mut body: RequestBody,
 ) -> Response<OwnBody> {
     let is_head = parts.method == Method::HEAD;
-    let mut record = Record::new();
+    let mut event = RequestEvent::new();
     let answer = match half {
-        Half::Operation(subject) => operation::mint(config, subject, parts, &mut body, &mut record)
+        Half::Operation(subject) => operation::mint(config, subject, parts, &mut body, &mut event)
             .await
             .map(|response| response.map(OwnBody::full)),
-        Half::Storage => storage::serve(config, &parts, &mut body, &mut record).await,
+        Half::Storage => serving::serve(config, &parts, &mut body, &mut event).await,
     };
     let mut response = match answer {
         Ok(response) => {
-            record.answered(response.status());
-            response.map(|body| body.recorded(record))
+            event.answered(response.status());
+            response.map(|body| body.recorded(event))
         }
         Err(refusal) => {
             // Before the rest of the body is awaited, which may take long.
-            record.refused(&refusal);
+            event.refused(&refusal);
             body.drain().await;
             refusal.into_response().map(OwnBody::full)
         }

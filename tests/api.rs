@@ -11,7 +11,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::Stream;
 use http::Response;
-use tower_presign::repository::{
+use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Upload, UploadError,
 };
 use tower_presign::url::{InvalidBaseUrl, KeyError, VerifyError};
@@ -45,7 +45,7 @@ promise! {
 #[cfg(feature = "object-store")]
 promise! {
     ObjectStoreRepository: Clone + Send + Sync + Unpin + Debug;
-    repository::SigningProtocol: Copy + Eq + Send + Sync + Unpin + Debug;
+    store::SigningProtocol: Copy + Eq + Send + Sync + Unpin + Debug;
 }
 
 // What names something.

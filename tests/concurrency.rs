@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::{Barrier, watch};
 use tokio::task::yield_now;
 use tokio::time::timeout;
-use tower_presign::repository::{RepositoryError, Target};
+use tower_presign::store::{RepositoryError, Target};
 use tower_presign::{
     Access, AllowAll, BinaryId, BinaryRepository, ContentType, FsRepository, Keyring,
     MemoryRepository, PresignLayer, SigningKey, UrlSigner,

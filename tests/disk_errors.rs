@@ -23,7 +23,7 @@ use support::*;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tower_presign::{
     BinaryId, BinaryKey, BinaryRepository as _, ContentType, FsRepository, PresignLayer, VersionId,
 };

@@ -12,7 +12,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 use support::repository::{Failing, Failure, Shelf};
 use support::*;
-use tower_presign::repository::{RepositoryError, Upload};
+use tower_presign::store::{RepositoryError, Upload};
 use tower_presign::{
     AccessPolicy, BinaryId, BinaryRepository, ContentType, Denial, MemoryRepository, MintRequest,
     PresignLayer, RedeemRequest, Terms,

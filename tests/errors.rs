@@ -9,7 +9,7 @@ use http::Method;
 use support::body::broken;
 use support::repository::{Failing, Shelf};
 use support::*;
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tower_presign::{
     AccessPolicy, BinaryRepository, Denial, MemoryRepository, MintRequest, PresignLayer,
     RedeemRequest, Terms,

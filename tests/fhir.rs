@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::{Value, json};
 use support::*;
-use tower_presign::repository::{RepositoryError, UploadError};
+use tower_presign::store::{RepositoryError, UploadError};
 use tower_presign::{Denial, MemoryRepository, fhir};
 
 const URL: &str = "https://health.example.com/fhir/OperationDefinition/Binary-presigned-url";

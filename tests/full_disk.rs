@@ -18,7 +18,7 @@ use futures_util::stream::{self, Stream};
 use http::StatusCode;
 use support::*;
 use tempfile::TempDir;
-use tower_presign::repository::{RepositoryError, Upload, UploadError};
+use tower_presign::store::{RepositoryError, Upload, UploadError};
 use tower_presign::{BinaryId, BinaryRepository as _, ContentType, FsRepository};
 
 const DISK: &str = "size=4m";

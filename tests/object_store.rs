@@ -37,7 +37,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use object_store::path::Path;
 use support::*;
-use tower_presign::repository::{RepositoryError, contract};
+use tower_presign::store::{RepositoryError, contract};
 use tower_presign::{BinaryId, ContentType, PresignLayer};
 
 /// Makes each a test on every engine.

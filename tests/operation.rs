@@ -8,7 +8,7 @@ use axum::body::Body;
 use http::{Method, StatusCode};
 use support::repository::Failing;
 use support::*;
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tower_presign::{
     Access, AllowAll, BinaryKey, Denial, Grant, MintRequest, PresignLayer, Terms, UrlSigner,
     VersionId,

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use futures_util::stream;
-use tower_presign::repository::{ByteRange, Content, RepositoryError, Upload, contract};
+use tower_presign::store::{ByteRange, Content, RepositoryError, Upload, contract};
 use tower_presign::{
     Access, BinaryId, BinaryKey, BinaryRepository, ContentType, MemoryRepository, Target,
 };
@@ -352,7 +352,7 @@ mod fs {
     #[cfg(target_os = "linux")]
     #[test]
     fn an_error_of_the_operating_system_is_told_by_its_kind() {
-        use tower_presign::repository::UploadError;
+        use tower_presign::store::UploadError;
         let told = |code| RepositoryError::from(std::io::Error::from_raw_os_error(code));
         // ENOSPC and EDQUOT
         for full in [28, 122] {

@@ -16,7 +16,7 @@ use support::repository::{Failing, Failure};
 use support::*;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tower_presign::{MintRequest, PresignLayer, Terms};
 
 /// A layer over an empty `scan`, a URL to write it and one to read what was written.

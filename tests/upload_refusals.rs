@@ -11,7 +11,7 @@ use http::{Method, Request, StatusCode, Version};
 use support::body::{Watch, announced, chunks, watched};
 use support::repository::Failing;
 use support::*;
-use tower_presign::repository::{
+use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
 use tower_presign::{

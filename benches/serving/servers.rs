@@ -12,7 +12,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream;
 use tower_http::services::ServeDir;
-use tower_presign::repository::Upload;
+use tower_presign::store::Upload;
 use tower_presign::{
     Access, AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository, Grant,
     MemoryRepository, PresignLayer, SigningKey, Target, UrlSigner, VersionId,

@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use tower_presign::Denial;
-use tower_presign::repository::{RepositoryError, UploadError};
+use tower_presign::store::{RepositoryError, UploadError};
 
 const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
 

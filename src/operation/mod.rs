@@ -13,12 +13,12 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::binary::InvalidId;
 use crate::config::Config;
+use crate::events::RequestEvent;
 use crate::outcome::{Code, Refusal, json_response};
 use crate::policy::{MintRequest, Terms};
-use crate::record::Record;
-use crate::repository::{RepositoryError, Target};
 use crate::request_body::{RequestBody, classify};
 use crate::route::Subject;
+use crate::store::{RepositoryError, Target};
 use crate::url::{Access, Grant, Permission, PresignedUrl, unix_seconds};
 use parameters::UploadParameter;
 
@@ -31,10 +31,10 @@ pub(crate) async fn mint(
     subject: Result<Subject, InvalidId>,
     parts: Parts,
     body: &mut RequestBody,
-    record: &mut Record,
+    event: &mut RequestEvent,
 ) -> Result<Response<Bytes>, Refusal> {
     if let Ok(Subject { id, version }) = subject {
-        record.subject(id, version);
+        event.subject(id, version);
     }
     if !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
         return Err(Refusal::method_not_allowed("GET, HEAD, POST, OPTIONS"));
@@ -49,11 +49,11 @@ pub(crate) async fn mint(
         read_parameters(config, &parts, body, &mut upload).await?;
     }
     let target = target(subject, upload.is_requested())?;
-    record.access(target.access());
+    event.access(target.access());
 
     let request = MintRequest::new(parts, target.clone());
     let terms = config.policy.mint(request).await?;
-    let presigned = issue(config, target, terms, record).await?;
+    let presigned = issue(config, target, terms, event).await?;
     let answer = parameters::answer(&presigned, config.describes_urls);
     Ok(json_response(StatusCode::OK, &answer))
 }
@@ -63,7 +63,7 @@ pub(crate) async fn issue(
     config: &Config,
     target: Target,
     terms: Terms,
-    record: &mut Record,
+    event: &mut RequestEvent,
 ) -> Result<PresignedUrl, RepositoryError> {
     let target = target.with_context(terms.context.clone());
     let located = config.repository.locate(&target).await?;
@@ -89,7 +89,7 @@ pub(crate) async fn issue(
         config.repository.presign(&grant).await?
     };
     let presigned = offloaded.unwrap_or_else(|| config.signer.sign(&grant));
-    record.minted(&grant, &presigned);
+    event.minted(&grant, &presigned);
     Ok(presigned)
 }
 

@@ -53,6 +53,7 @@ mod claims;
 mod grant;
 mod keyring;
 mod presigned_url;
+mod redacted_uri;
 mod signer;
 
 pub use base_url::InvalidBaseUrl;
@@ -61,4 +62,5 @@ pub(crate) use grant::unix_seconds;
 pub use grant::{Access, Grant, Permission};
 pub use keyring::{KeyError, Keyring, SigningKey};
 pub use presigned_url::PresignedUrl;
+pub use redacted_uri::RedactedUri;
 pub use signer::{DEFAULT_MAX_LIFETIME, UrlSigner, VerifyError};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{Method, Request, StatusCode, Version};
 use tower_http::timeout::TimeoutLayer;
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 
 use super::repository::{Fault, PARTS, Point};
 use super::server::{Scan, Server};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
-use tower_presign::repository::{
+use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
 use tower_presign::{BinaryKey, BinaryRepository, MemoryRepository};

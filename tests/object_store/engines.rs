@@ -31,7 +31,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tower_presign::BinaryId;
-use tower_presign::repository::{ObjectStoreRepository, SigningProtocol};
+use tower_presign::store::{ObjectStoreRepository, SigningProtocol};
 
 pub const BUCKET: &str = "binaries";
 pub const ACCESS_KEY: &str = "access-key";

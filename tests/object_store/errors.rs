@@ -10,7 +10,7 @@ use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tower_presign::BinaryRepository as _;
-use tower_presign::repository::{ObjectStoreRepository, Upload};
+use tower_presign::store::{ObjectStoreRepository, Upload};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 

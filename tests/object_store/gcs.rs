@@ -12,7 +12,7 @@ use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::memory::InMemory;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tower_presign::repository::{ObjectStoreRepository, SigningProtocol};
+use tower_presign::store::{ObjectStoreRepository, SigningProtocol};
 use tower_presign::{Access, PresignedUrl, Terms};
 use url::Url;
 
@@ -120,7 +120,7 @@ async fn a_read_url_binds_how_the_content_is_shown() {
     let content_type = ContentType::new("text/html").unwrap();
     let key = repository.create(id, content_type.clone()).await.unwrap();
     let html = stream::iter([Ok(Bytes::from("<script>"))]);
-    let upload = tower_presign::repository::Upload::new(content_type, html);
+    let upload = tower_presign::store::Upload::new(content_type, html);
     tower_presign::BinaryRepository::write(&repository, &key, upload)
         .await
         .unwrap();

@@ -244,9 +244,9 @@ async fn a_store_that_cannot_sign_is_not_offloaded_to() {
 async fn a_store_that_may_write_twice_is_not_offloaded_to() {
     let server = S3Server::start().await;
     let bucket = server.bucket();
-    let protocol = tower_presign::repository::SigningProtocol::S3;
+    let protocol = tower_presign::store::SigningProtocol::S3;
     let repository =
-        tower_presign::repository::ObjectStoreRepository::open_without_write_once(bucket.clone())
+        tower_presign::store::ObjectStoreRepository::open_without_write_once(bucket.clone())
             .with_signer(bucket, protocol)
             .offload_writes(true);
     let id = BinaryId::unique();

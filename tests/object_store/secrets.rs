@@ -6,7 +6,7 @@ use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::signer::Signer;
-use tower_presign::repository::{ObjectStoreRepository, SigningProtocol};
+use tower_presign::store::{ObjectStoreRepository, SigningProtocol};
 
 /// Base64 of 32 bytes, as Azure's keys and those of server-side encryption are.
 const KEY: &str = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=";

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::stream;
-use tower_presign::repository::{
+use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
 use tower_presign::{BinaryKey, BinaryRepository, ContentType, VersionId};

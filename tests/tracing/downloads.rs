@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::Method;
 use http_body_util::BodyExt as _;
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tracing::Level;
 
 use super::support::repository::Shelf;

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::Method;
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tower_presign::{Access, Keyring, SigningKey, Terms};
 use tracing::Level;
 

@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use axum::body::Body;
 use http::Method;
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tower_presign::{Denial, MintRequest, PresignLayer};
 use tracing::Level;
 

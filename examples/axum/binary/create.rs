@@ -16,7 +16,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tower_http::timeout::TimeoutError;
-use tower_presign::repository::{Upload, UploadError};
+use tower_presign::store::{Upload, UploadError};
 use tower_presign::{BinaryId, ContentType};
 
 use super::{Binaries, Repository, entity_tag, essence, header_value, json};

@@ -7,7 +7,7 @@ mod read;
 pub(crate) use create::create;
 use http::HeaderValue;
 pub(crate) use read::{read, vread};
-use tower_presign::repository::RepositoryError;
+use tower_presign::store::RepositoryError;
 use tower_presign::{BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository};
 
 use crate::fhir::Outcome;

@@ -14,7 +14,7 @@ use http::header::{
     CONTENT_TYPE, ETAG, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tower_presign::repository::{Content, RepositoryError};
+use tower_presign::store::{Content, RepositoryError};
 use tower_presign::{Access, BinaryId, Target, VersionId};
 
 use super::{Binaries, Repository, entity_tag, essence, json};

@@ -16,25 +16,25 @@ use super::digest::Digests;
 use super::redirect::redirect;
 use super::upload_stream::UploadStream;
 use crate::binary::BinaryKey;
-use crate::body::OwnBody;
 use crate::config::Config;
 use crate::content_type::ContentType;
+use crate::events::RequestEvent;
 use crate::outcome::{Code, NO_STORE, NOSNIFF, Refusal, entity_tag};
-use crate::record::Record;
-use crate::repository::{RepositoryError, Upload};
 use crate::request_body::RequestBody;
+use crate::response_body::OwnBody;
+use crate::store::{RepositoryError, Upload};
 use crate::url::Grant;
 
 /// Stores the body, if it is what was granted. What can be refused is refused before the body is
 /// polled: a client that sent `Expect: 100-continue` is then not told to go on.
-pub(super) async fn upload(
+pub(super) async fn write(
     config: &Config,
     grant: &Grant,
     content_type: &ContentType,
     limit: u64,
     parts: &Parts,
     body: &mut RequestBody,
-    record: &mut Record,
+    event: &mut RequestEvent,
 ) -> Result<Response<OwnBody>, Refusal> {
     let (key, headers) = (&grant.key, &parts.headers);
     check_content_headers(headers, content_type)?;
@@ -65,7 +65,7 @@ pub(super) async fn upload(
         body: Some(mem::take(body)),
         leftover: Arc::clone(&leftover),
         received: 0,
-        counter: record.counter(),
+        counter: event.counter(),
         announced: length,
         limit,
         allows_empty: config.allows_empty_uploads,

@@ -6,7 +6,7 @@ use std::iter;
 use http::StatusCode;
 use object_store::Error as StoreError;
 
-use crate::repository::RepositoryError;
+use crate::store::RepositoryError;
 
 /// How the store's client begins the text of an answer that is no success. The type of that error
 /// is not public, and has the status nowhere else. A test holds it to a server's answers.

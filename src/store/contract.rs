@@ -5,7 +5,7 @@
 //! uploads happen at once.
 //!
 //! ```
-//! use tower_presign::repository::contract;
+//! use tower_presign::store::contract;
 //! use tower_presign::{BinaryId, ContentType, MemoryRepository};
 //!
 //! // In a test: `#[tokio::test] async fn my_repository_keeps_the_contract()`

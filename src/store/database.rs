@@ -25,7 +25,7 @@
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};
-//! use tower_presign::repository::{
+//! use tower_presign::store::{
 //!     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 //! };
 //! use tower_presign::{Access, BinaryId, BinaryKey, ContentType, VersionId};
@@ -147,7 +147,7 @@
 //! # #[cfg(feature = "test-util")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! #     tower_presign::repository::contract::check(async || {
+//! #     tower_presign::store::contract::check(async || {
 //! #         let id = BinaryId::unique();
 //! #         (Table { database: Database(id, Mutex::default()) }, id)
 //! #     })

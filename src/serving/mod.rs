@@ -2,23 +2,23 @@
 
 mod conditional;
 mod digest;
-mod download;
 mod headers;
 mod range;
+mod read;
 mod redirect;
-mod upload;
 mod upload_stream;
+mod write;
 
 use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use crate::body::OwnBody;
 use crate::config::Config;
+use crate::events::RequestEvent;
 use crate::outcome::{Code, Refusal};
 use crate::policy::RedeemRequest;
-use crate::record::Record;
 use crate::request_body::RequestBody;
+use crate::response_body::OwnBody;
 use crate::url::{Access, Permission, VerifyError};
 
 /// Answers a request to the storage path.
@@ -26,7 +26,7 @@ pub(crate) async fn serve(
     config: &Config,
     parts: &Parts,
     body: &mut RequestBody,
-    record: &mut Record,
+    event: &mut RequestEvent,
 ) -> Result<Response<OwnBody>, Refusal> {
     if parts.method == Method::OPTIONS {
         return Ok(options());
@@ -38,20 +38,20 @@ pub(crate) async fn serve(
         .unwrap_or_default();
     let now = config.now();
     let grant = config.signer.authenticate(target)?;
-    record.granted(&grant, target);
+    event.granted(&grant, target);
     config.signer.check(&grant, &parts.method, now)?;
     config
         .policy
         .redeem(RedeemRequest::new(parts, &grant))
         .await?;
     match &grant.permission {
-        Permission::Read { .. } => download::download(config, &grant, parts, now).await,
+        Permission::Read { .. } => read::read(config, &grant, parts, now).await,
         Permission::Write {
             content_type,
             max_length,
         } => {
             let limit = max_length.unwrap_or(u64::MAX).min(config.max_upload);
-            upload::upload(config, &grant, content_type, limit, parts, body, record).await
+            write::write(config, &grant, content_type, limit, parts, body, event).await
         }
     }
 }

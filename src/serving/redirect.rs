@@ -3,10 +3,10 @@
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use crate::body::OwnBody;
 use crate::config::Config;
 use crate::outcome::{NO_STORE, Refusal};
-use crate::repository::RepositoryError;
+use crate::response_body::OwnBody;
+use crate::store::RepositoryError;
 use crate::url::{Grant, unix_seconds};
 
 /// For how long the storage's URL is valid, in seconds: it is used at once.

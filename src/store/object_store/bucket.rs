@@ -14,7 +14,7 @@ use object_store::{
 use super::error;
 use super::layout::{self, Marker};
 use crate::binary::{BinaryId, BinaryKey};
-use crate::repository::{ByteRange, RepositoryError};
+use crate::store::{ByteRange, RepositoryError};
 
 /// How many objects are worked on at once where there are many.
 const CONCURRENCY: usize = 16;

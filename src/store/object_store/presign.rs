@@ -11,7 +11,7 @@ use super::bucket::Bucket;
 use super::{error, layout};
 use crate::content_disposition::content_disposition;
 use crate::content_type::{ContentType, complete_media_type};
-use crate::repository::RepositoryError;
+use crate::store::RepositoryError;
 use crate::url::{Grant, Permission, PresignedUrl};
 
 /// The longest life of a URL that a store signs: 7 days, on both clouds.

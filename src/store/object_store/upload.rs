@@ -14,7 +14,7 @@ use super::bucket::Bucket;
 use super::error::from_store;
 use super::layout::{self, Marker};
 use crate::binary::BinaryKey;
-use crate::repository::{Metadata, RepositoryError, Upload, UploadError};
+use crate::store::{Metadata, RepositoryError, Upload, UploadError};
 
 /// The size of a part, in bytes: the smallest that S3 allows. It allows 10,000 of them, so that an
 /// upload may have 48 GiB.

@@ -10,9 +10,9 @@ use http_body::Body as _;
 
 use super::digest::Digests;
 use crate::config::IsTimeout;
-use crate::record::Counter;
-use crate::repository::UploadError;
+use crate::events::Counter;
 use crate::request_body::{RequestBody, classify};
+use crate::store::UploadError;
 
 /// Ends with `None` if the content is whole and within all limits, else with an error.
 pub(super) struct UploadStream {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::content_disposition::content_disposition;
 use crate::content_type::complete_media_type;
 use crate::outcome::NOSNIFF;
-use crate::repository::Metadata;
+use crate::store::Metadata;
 use crate::url::{Grant, Permission};
 
 /// Content comes from strangers and is served from a trusted origin: whatever it is, it may show

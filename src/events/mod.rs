@@ -71,7 +71,7 @@
 //! # Audit trails
 //!
 //! A FHIR server must be able to tell who has seen what, by `AuditEvent`s
-//! (<https://hl7.org/fhir/R4/auditevent.html>). Of the two places to record them, take the policy:
+//! (<https://hl7.org/fhir/R4/auditevent.html>). Of the two places to event them, take the policy:
 //!
 //! | | [`AccessPolicy`](crate::AccessPolicy) | events |
 //! |---|---|---|
@@ -80,7 +80,7 @@
 //! | what, which version | at the mint what was asked for; at the use the grant | yes |
 //! | refusals | its own | all |
 //! | outcome, bytes, duration | no: it is asked before | yes |
-//! | without a record, no access | yes: it can wait for the record, and deny | no |
+//! | without a event, no access | yes: it can wait for the event, and deny | no |
 //!
 //! The last row decides. An event tells what has happened to a subscriber that may filter it, drop
 //! it under load or lose it in a crash; a policy makes sure that nothing happens unrecorded:
@@ -156,7 +156,7 @@
 //! struct Trail(std::sync::Arc<std::sync::Mutex<Vec<Value>>>);
 //!
 //! impl Trail {
-//!     /// Comes back when the event is safe. Without a record there is no access.
+//!     /// Comes back when the event is safe. Without a event there is no access.
 //!     async fn record(&self, event: Value) -> Result<(), Denial> {
 //!         self.0.lock().map_err(|error| Denial::unavailable(error.to_string()))?.push(event);
 //!         Ok(())
@@ -288,16 +288,24 @@
 //! The Binary, its version and the time join the two; a request's id does so exactly, if the policy
 //! finds it in the request's extensions, and the subscriber in the span around the event.
 //!
-//! [`RepositoryError`]: crate::repository::RepositoryError
+//! [`RepositoryError`]: crate::store::RepositoryError
 //! [`RedactedUri`]: crate::RedactedUri
 
+mod request_event;
+
+#[cfg(feature = "tracing")]
 use http::Request;
+#[cfg(feature = "tracing")]
 use tracing::Span;
 
+pub(crate) use request_event::{Counter, RequestEvent};
+
+#[cfg(feature = "tracing")]
 use crate::RedactedUri;
 
 /// The span of a request, for tower-http's `TraceLayer`: at INFO, with the fields `method`, `uri`
 /// (a [`RedactedUri`]) and `version` (of HTTP).
+#[cfg(feature = "tracing")]
 pub fn make_span<B>(request: &Request<B>) -> Span {
     tracing::info_span!(
         target: "tower_presign",

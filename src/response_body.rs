@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::record::Record;
-use crate::repository::{Content, ContentStream, RepositoryError};
+use crate::events::RequestEvent;
+use crate::store::{Content, ContentStream, RepositoryError};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -97,7 +97,7 @@ pub(crate) enum OwnBody {
     Content {
         stream: ContentStream,
         left: u64,
-        record: Record,
+        event: RequestEvent,
     },
 }
 
@@ -123,20 +123,20 @@ impl OwnBody {
         Self::Content {
             left: content.range.end.saturating_sub(content.range.start),
             stream: content.stream,
-            record: Record::default(),
+            event: RequestEvent::default(),
         }
     }
 
-    /// Has `record` follow the body to its end.
-    pub(crate) fn recorded(self, mut record: Record) -> Self {
+    /// Has `event` follow the body to its end.
+    pub(crate) fn recorded(self, mut event: RequestEvent) -> Self {
         match self {
             Self::Content { stream, left, .. } if left > 0 => Self::Content {
                 stream,
                 left,
-                record,
+                event,
             },
             body => {
-                record.complete();
+                event.complete();
                 body
             }
         }
@@ -158,19 +158,19 @@ impl Body for OwnBody {
             Self::Content {
                 stream,
                 left,
-                record,
+                event,
             } => stream.as_mut().poll_next(cx).map(|next| {
                 let chunk = next.unwrap_or_else(|| Err(wrong_length()));
                 let chunk = chunk.and_then(|bytes| {
                     let sent = bytes.len();
                     *left = left.checked_sub(sent as u64).ok_or_else(wrong_length)?;
-                    record.sent(sent);
+                    event.sent(sent);
                     Ok(bytes)
                 });
                 match &chunk {
-                    Ok(_) if *left == 0 => record.complete(),
+                    Ok(_) if *left == 0 => event.complete(),
                     Ok(_) => {}
-                    Err(error) => record.failed(error),
+                    Err(error) => event.failed(error),
                 }
                 Some(chunk.map(Frame::data).map_err(Into::into))
             }),

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::RANGE;
 use http_range_header::{SyntacticallyCorrectRange, parse_range_header};
 
-use crate::repository::{ByteRange, RepositoryError};
+use crate::store::{ByteRange, RepositoryError};
 
 /// The ranges that a request asks for; none if it asks for the whole content.
 ///

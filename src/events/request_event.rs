@@ -15,13 +15,13 @@ use tracing::Level;
 
 use crate::binary::{BinaryId, VersionId};
 use crate::outcome::{Code, Refusal};
-use crate::repository::RepositoryError;
+use crate::store::RepositoryError;
 use crate::url::{Access, Grant, PresignedUrl, key_id};
 
-/// One request's record. It is told once: when something ends the request, or else, as that of
+/// One request's event. It is told once: when something ends the request, or else, as that of
 /// a client who went away, when it is dropped. The default is one that has been told.
 #[derive(Default)]
-pub(crate) struct Record {
+pub(crate) struct RequestEvent {
     #[cfg(feature = "tracing")]
     untold: Option<Box<Facts>>,
 }
@@ -57,7 +57,7 @@ enum End<'a> {
     Failed(Code, Option<&'a (dyn Error + 'static)>),
 }
 
-impl Record {
+impl RequestEvent {
     pub(crate) fn new() -> Self {
         Self {
             #[cfg(feature = "tracing")]
@@ -154,7 +154,7 @@ impl Record {
 }
 
 #[cfg(feature = "tracing")]
-impl Record {
+impl RequestEvent {
     fn note(&mut self, note: impl FnOnce(&mut Facts)) {
         if let Some(facts) = &mut self.untold {
             note(facts);
@@ -170,19 +170,19 @@ impl Record {
 
 #[cfg(not(feature = "tracing"))]
 #[expect(clippy::unused_self, reason = "there is nothing to note it in")]
-impl Record {
+impl RequestEvent {
     fn note(&mut self, _: impl FnOnce(&mut Facts)) {}
 
     fn tell(&mut self, _: End<'_>) {}
 }
 
-impl Drop for Record {
+impl Drop for RequestEvent {
     fn drop(&mut self) {
         self.tell(End::Aborted);
     }
 }
 
-/// Counts bytes where the record itself cannot be: with the repository.
+/// Counts bytes where the event itself cannot be: with the repository.
 #[derive(Clone, Default)]
 pub(crate) struct Counter {
     #[cfg(feature = "tracing")]

@@ -67,7 +67,7 @@ impl RepositoryError {
     ///
     /// ```
     /// use axum::body::Body;
-    /// use tower_presign::repository::RepositoryError;
+    /// use tower_presign::store::RepositoryError;
     ///
     /// let response: http::Response<Body> = RepositoryError::NotFound.into_response();
     /// assert_eq!(response.status(), 404);

@@ -12,7 +12,7 @@
 //! use std::time::SystemTime;
 //!
 //! use bytes::{Bytes, BytesMut};
-//! use tower_presign::repository::{
+//! use tower_presign::store::{
 //!     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 //! };
 //! use tower_presign::{BinaryId, BinaryKey, ContentType, VersionId};
@@ -83,8 +83,6 @@
 //! [`database`] has one with all versions of each Binary, over a table. With the feature
 //! `test-util`, the module `contract` is a test suite for yours.
 
-#[cfg(feature = "object-store")]
-mod cloud;
 mod content;
 #[cfg(feature = "test-util")]
 pub mod contract;
@@ -95,6 +93,8 @@ mod error;
 mod fs;
 mod memory;
 mod numbered;
+#[cfg(feature = "object-store")]
+mod object_store;
 mod target;
 mod upload;
 
@@ -103,7 +103,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 #[cfg(feature = "object-store")]
-pub use cloud::{ObjectStoreRepository, SigningProtocol};
+pub use self::object_store::{ObjectStoreRepository, SigningProtocol};
 pub(crate) use content::ContentStream;
 pub use content::{ByteRange, Content, Metadata};
 pub use error::{RepositoryError, UploadError};

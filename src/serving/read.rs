@@ -9,13 +9,13 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use super::conditional::{self, Validators, Verdict};
 use super::redirect::redirect;
 use super::{headers, range};
-use crate::body::OwnBody;
 use crate::config::Config;
 use crate::outcome::{Code, Refusal};
-use crate::repository::ByteRange;
+use crate::response_body::OwnBody;
+use crate::store::ByteRange;
 use crate::url::Grant;
 
-pub(super) async fn download(
+pub(super) async fn read(
     config: &Config,
     grant: &Grant,
     parts: &Parts,

@@ -7,7 +7,7 @@ use object_store::path::Path;
 use object_store::{Attribute, Attributes, GetResult};
 
 use crate::binary::{BinaryId, BinaryKey, VersionId};
-use crate::repository::numbered;
+use crate::store::numbered;
 
 /// The name of the attribute that holds a [`Marker`]: `x-amz-meta-presign` and the like. Azure
 /// allows no punctuation in it.

@@ -96,7 +96,7 @@ pub use presign::SigningProtocol;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
 /// use object_store::aws::AmazonS3Builder;
-/// use tower_presign::repository::{ObjectStoreRepository, SigningProtocol};
+/// use tower_presign::store::{ObjectStoreRepository, SigningProtocol};
 ///
 /// let bucket = Arc::new(AmazonS3Builder::from_env().with_bucket_name("binaries").build()?);
 /// let repository = ObjectStoreRepository::open(bucket.clone())

@@ -14,7 +14,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Response};
 use crate::binary::BinaryId;
 use crate::filename::Filename;
 use crate::outcome::{Code, Refusal};
-use crate::repository::Target;
+use crate::store::Target;
 use crate::url::{Access, Grant};
 
 /// The host's rights check.
@@ -260,8 +260,8 @@ impl Terms {
     }
 
     /// Tells the repository more about the caller than the Binary's id, a tenant for instance:
-    /// it arrives as [`Target::context`](crate::repository::Target::context) in
-    /// [`locate`](crate::repository::BinaryRepository::locate).
+    /// it arrives as [`Target::context`](crate::store::Target::context) in
+    /// [`locate`](crate::store::BinaryRepository::locate).
     #[must_use]
     pub fn context(mut self, context: impl Into<Box<str>>) -> Self {
         self.context = Some(context.into());
@@ -321,7 +321,7 @@ impl Denial {
 
     /// The `OperationOutcome` that the layer itself would answer with, for handlers of the host
     /// that deny something too. As with
-    /// [`RepositoryError::into_response`](crate::repository::RepositoryError::into_response), the
+    /// [`RepositoryError::into_response`](crate::store::RepositoryError::into_response), the
     /// body is of any type that bytes can become, and the source is not in it.
     #[must_use]
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {

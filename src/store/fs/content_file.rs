@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::cached;
-use crate::repository::{ByteRange, Metadata, RepositoryError};
+use crate::store::{ByteRange, Metadata, RepositoryError};
 
 /// What is read of a file at first if all of it is wanted, in bytes: all of a small one.
 const FIRST_READ: u64 = 128 * 1024;
