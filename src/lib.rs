@@ -300,6 +300,7 @@ mod future;
 mod layer;
 mod operation;
 mod outcome;
+mod place;
 mod policy;
 mod request_body;
 mod response_body;

@@ -21,6 +21,8 @@ pub struct Metadata {
     pub length: u64,
     /// When the version was written. HTTP tells it in whole seconds.
     pub last_modified: SystemTime,
+    /// The SHA-256 of the whole content, where it is known.
+    pub sha256: Option<[u8; 32]>,
 }
 
 impl Metadata {
@@ -31,12 +33,21 @@ impl Metadata {
             content_type: content_type.into(),
             length,
             last_modified,
+            sha256: None,
         }
+    }
+
+    /// Adds the SHA-256 of the whole content.
+    #[must_use]
+    pub fn with_sha256(mut self, sha256: [u8; 32]) -> Self {
+        self.sha256 = Some(sha256);
+        self
     }
 }
 
 /// A part of some content, as a client asks for it (RFC 9110 §14.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ByteRange {
     /// From the first of these positions to the second, both included; the first is not greater.
     FromTo(u64, u64),

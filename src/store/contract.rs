@@ -105,7 +105,9 @@ async fn before_the_first_upload_there_is_a_place_but_no_content<R: BinaryReposi
 }
 
 async fn what_was_written_is_read_back<R: BinaryRepository>(repository: &R, id: BinaryId) {
-    let Located { key, content_type } = locate(repository, id, Access::Write).await;
+    let Located {
+        key, content_type, ..
+    } = locate(repository, id, Access::Write).await;
     let parts = ["every ", "byte, ", "as it came"];
     let whole = parts.concat();
     let upload = Upload::new(content_type.clone(), chunks(parts)).with_length(whole.len() as u64);
@@ -194,7 +196,9 @@ async fn empty_content_is_content<R: BinaryRepository>(repository: &R, id: Binar
 }
 
 async fn a_version_is_written_once<R: BinaryRepository>(repository: &R, id: BinaryId) {
-    let Located { key, content_type } = locate(repository, id, Access::Write).await;
+    let Located {
+        key, content_type, ..
+    } = locate(repository, id, Access::Write).await;
     write_to(repository, &key, b"first").await;
     let is_polled = Arc::new(AtomicBool::new(false));
     let watch = Arc::clone(&is_polled);
@@ -225,7 +229,9 @@ async fn an_upload_is_invisible_until_it_is_whole<R: BinaryRepository>(
     repository: &R,
     id: BinaryId,
 ) {
-    let Located { key, content_type } = locate(repository, id, Access::Write).await;
+    let Located {
+        key, content_type, ..
+    } = locate(repository, id, Access::Write).await;
     let may_end = Arc::new(AtomicBool::new(false));
     let is_released = Arc::clone(&may_end);
     let end = stream::poll_fn(move |cx| {
@@ -253,7 +259,9 @@ async fn a_failed_upload_leaves_nothing_and_may_be_repeated<R: BinaryRepository>
     id: BinaryId,
 ) {
     for sent in [0, 1, 3 * 1024 * 1024] {
-        let Located { key, content_type } = locate(repository, id, Access::Write).await;
+        let Located {
+            key, content_type, ..
+        } = locate(repository, id, Access::Write).await;
         let broken = stream::iter([
             Ok(Bytes::from(vec![b'x'; sent])),
             Err(UploadError::DigestMismatch),
@@ -279,7 +287,9 @@ async fn a_dropped_upload_leaves_nothing_and_may_be_repeated<R: BinaryRepository
     id: BinaryId,
 ) {
     for sent in [0, 1, 3 * 1024 * 1024] {
-        let Located { key, content_type } = locate(repository, id, Access::Write).await;
+        let Located {
+            key, content_type, ..
+        } = locate(repository, id, Access::Write).await;
         let has_stalled = Arc::new(Signal::default());
         let signal = Arc::clone(&has_stalled);
         let stalls =
@@ -304,7 +314,9 @@ async fn a_whole_upload_that_is_dropped_counts_as_a_whole_or_not_at_all<R: Binar
     id: BinaryId,
 ) {
     for _ in 0..20 {
-        let Located { key, content_type } = locate(repository, id, Access::Write).await;
+        let Located {
+            key, content_type, ..
+        } = locate(repository, id, Access::Write).await;
         let has_ended = Arc::new(Signal::default());
         let signal = Arc::clone(&has_ended);
         let end = stream::poll_fn(move |_| {
@@ -328,7 +340,9 @@ async fn a_whole_upload_that_is_dropped_counts_as_a_whole_or_not_at_all<R: Binar
 }
 
 async fn of_racing_uploads_one_wins<R: BinaryRepository>(repository: &R, id: BinaryId) {
-    let Located { key, content_type } = locate(repository, id, Access::Write).await;
+    let Located {
+        key, content_type, ..
+    } = locate(repository, id, Access::Write).await;
     let contents: Vec<String> = (0..8).map(|i| format!("{i}").repeat(100_000 + i)).collect();
     let writes = contents.iter().map(|content| {
         let halves = [content[..50_000].to_owned(), content[50_000..].to_owned()];

@@ -106,10 +106,7 @@ impl BinaryRepository for MemoryRepository {
             }) => {
                 let numbers = versions.keys().filter_map(|v| numbered::number(v.as_str()));
                 let version = numbered::locate(target, numbers.max().unwrap_or(0))?;
-                Ok(Located {
-                    key: target.key(version),
-                    content_type: content_type.clone(),
-                })
+                Ok(Located::new(target.key(version), content_type.clone()))
             }
             Some(Binary::Deleted) => Err(RepositoryError::Deleted),
             None => Err(RepositoryError::NotFound),
@@ -147,11 +144,11 @@ impl BinaryRepository for MemoryRepository {
             bytes.extend_from_slice(&chunk?);
         }
         let bytes = bytes.freeze();
-        let metadata = Metadata {
-            content_type: upload.content_type().as_str().to_owned(),
-            length: bytes.len() as u64,
-            last_modified: SystemTime::now(),
-        };
+        let metadata = Metadata::new(
+            upload.content_type().as_str().to_owned(),
+            bytes.len() as u64,
+            SystemTime::now(),
+        );
         // Once more: another upload may have been faster.
         vacant(&mut self.lock(), key)?.insert((metadata.clone(), bytes));
         Ok(metadata)

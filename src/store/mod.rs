@@ -83,11 +83,15 @@
 //! [`database`] has one with all versions of each Binary, over a table. With the feature
 //! `test-util`, the module `contract` is a test suite for yours.
 
+mod catalog;
+mod composed;
 mod content;
+mod content_store;
 #[cfg(feature = "test-util")]
 pub mod contract;
 #[cfg(any(doc, doctest))]
 pub mod database;
+mod day;
 mod error;
 #[cfg(feature = "fs")]
 mod fs;
@@ -104,8 +108,12 @@ use std::sync::Arc;
 
 #[cfg(feature = "object-store")]
 pub use self::object_store::{ObjectStoreRepository, SigningProtocol};
+pub use catalog::{Catalog, Entry};
+pub use composed::Composed;
 pub(crate) use content::ContentStream;
 pub use content::{ByteRange, Content, Metadata};
+pub use content_store::{ContentStore, Stored};
+pub use day::Day;
 pub use error::{RepositoryError, UploadError};
 #[cfg(feature = "fs")]
 pub use fs::FsRepository;
@@ -114,6 +122,7 @@ pub use target::{Located, Target};
 pub use upload::Upload;
 
 use crate::binary::BinaryKey;
+pub use crate::place::{InvalidPlace, Place};
 use crate::url::{Grant, PresignedUrl};
 
 /// Where Binary content lives.

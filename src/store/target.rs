@@ -1,5 +1,6 @@
 //! What a URL is asked for, and what it is found to be.
 
+use super::Place;
 use crate::binary::{BinaryId, BinaryKey, VersionId};
 use crate::content_type::ContentType;
 use crate::url::Access;
@@ -82,12 +83,28 @@ pub struct Located {
     pub key: BinaryKey,
     /// What `Binary.contentType` names: uploads are held to it.
     pub content_type: ContentType,
+    /// Where the content to read is: handed back as [`BinaryKey::place`] when the URL is used.
+    pub place: Option<Place>,
 }
 
 impl Located {
     /// Uploads to `key` are held to `content_type`.
     #[must_use]
     pub fn new(key: BinaryKey, content_type: ContentType) -> Self {
-        Self { key, content_type }
+        Self {
+            key,
+            content_type,
+            place: None,
+        }
+    }
+
+    /// Has the URL carry where the content to read is, so that it need not be looked up when the
+    /// URL is used. It is signed and not encrypted, and no policy and no log sees it.
+    ///
+    /// A place is a short cut alone: a repository that finds nothing there looks the key up.
+    #[must_use]
+    pub fn with_place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
     }
 }

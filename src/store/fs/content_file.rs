@@ -97,11 +97,11 @@ impl ContentFile {
             return Err(invalid());
         }
         let start = end as u64 + 1;
-        let metadata = Metadata {
-            content_type: header.content_type.into_owned(),
-            length: attributes.len().checked_sub(start).ok_or_else(invalid)?,
-            last_modified: attributes.modified()?,
-        };
+        let metadata = Metadata::new(
+            header.content_type.into_owned(),
+            attributes.len().checked_sub(start).ok_or_else(invalid)?,
+            attributes.modified()?,
+        );
         let file = Self {
             file,
             metadata,

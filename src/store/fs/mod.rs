@@ -262,11 +262,10 @@ impl FsRepository {
                 .and_then(numbered::number);
             current = current.max(number.unwrap_or(0));
         }
-        Ok(Located {
-            key: target.key(numbered::locate(target, current)?),
-            content_type: ContentType::new(binary.content_type)
-                .map_err(RepositoryError::internal)?,
-        })
+        Ok(Located::new(
+            target.key(numbered::locate(target, current)?),
+            ContentType::new(binary.content_type).map_err(RepositoryError::internal)?,
+        ))
     }
 
     async fn open_content(
@@ -429,11 +428,7 @@ impl BinaryRepository for FsRepository {
         blocking(move || {
             let staged = repository.stage(begun, &key, &buffer)?;
             let last_modified = repository.commit(staged, &key, &permit)?;
-            Ok(Metadata {
-                content_type,
-                length,
-                last_modified,
-            })
+            Ok(Metadata::new(content_type, length, last_modified))
         })
         .await
     }

@@ -226,6 +226,7 @@ impl BinaryRepository for ObjectStoreRepository {
         }
         let key = target.key(numbered::locate(target, current)?);
         Ok(Located {
+            place: None,
             key: match (target.access(), target.context()) {
                 (Access::Read, None) => self.with_place(key).await?,
                 _ => key,
@@ -300,11 +301,11 @@ impl ObjectStoreRepository {
 }
 
 fn metadata(object: &GetResult) -> Metadata {
-    Metadata {
-        content_type: layout::content_type(object).to_owned(),
-        length: object.meta.size,
-        last_modified: object.meta.last_modified.into(),
-    }
+    Metadata::new(
+        layout::content_type(object).to_owned(),
+        object.meta.size,
+        object.meta.last_modified.into(),
+    )
 }
 
 fn content(object: GetResult) -> Content {

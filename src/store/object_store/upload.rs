@@ -143,11 +143,7 @@ impl Bucket {
             Ok(length) => self
                 .commit(&key, length, &content_type, staged, || answer.is_closed())
                 .await
-                .map(|()| Metadata {
-                    content_type,
-                    length,
-                    last_modified: SystemTime::now(),
-                }),
+                .map(|()| Metadata::new(content_type, length, SystemTime::now())),
             Err(error) => {
                 staged.abort().await;
                 Err(error)

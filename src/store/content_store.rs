@@ -1,0 +1,94 @@
+//! [`ContentStore`]: bytes in places of its own making.
+
+use std::future::Future;
+
+use futures_core::Stream;
+
+use super::{ByteRange, Content, Day, Place, RepositoryError, Upload};
+use crate::content_type::ContentType;
+use crate::url::{Grant, PresignedUrl};
+
+/// What a store knows of content that it has just taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// Where the content is.
+    pub place: Place,
+    /// The media type that was granted.
+    pub content_type: ContentType,
+    /// In bytes.
+    pub length: u64,
+    /// The SHA-256 of the content.
+    pub sha256: [u8; 32],
+}
+
+impl Stored {
+    /// Content of `length` bytes.
+    #[must_use]
+    pub fn new(place: Place, content_type: ContentType, length: u64, sha256: [u8; 32]) -> Self {
+        Self {
+            place,
+            content_type,
+            length,
+            sha256,
+        }
+    }
+}
+
+/// Bytes in places of its own making. A store knows no Binary, no version and no URL: a
+/// [`Catalog`](super::Catalog) does, and [`Composed`](super::Composed) makes a repository of both.
+///
+/// # What an implementation promises
+///
+/// 1. Content never changes: what is read at a place is what was put there, or an error.
+/// 2. [`put`](Self::put) is whole and durable, or nothing: after an error, or when the future is
+///    dropped, nothing of the upload stays that [`list`](Self::list) would not show.
+/// 3. Each upload gets a place that no other ever had. The place begins with the [`Day`] on which
+///    it was made.
+pub trait ContentStore: Send + Sync + 'static {
+    /// Stores an upload in a new place, durably.
+    ///
+    /// # Errors
+    ///
+    /// [`Upload`](RepositoryError::Upload) with the error of the stream,
+    /// [`StorageFull`](RepositoryError::StorageFull), and whatever else the store reports.
+    fn put(&self, upload: Upload) -> impl Future<Output = Result<Stored, RepositoryError>> + Send;
+
+    /// The content at a place, or a part of it; [`ByteRange::resolve`] says which.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](RepositoryError::NotFound) when nothing is there,
+    /// [`RangeNotSatisfiable`](RepositoryError::RangeNotSatisfiable), and whatever else the store
+    /// reports.
+    fn get(
+        &self,
+        place: &Place,
+        range: Option<ByteRange>,
+    ) -> impl Future<Output = Result<Content, RepositoryError>> + Send;
+
+    /// Removes the content at a place. To remove what is not there is a success.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store reports.
+    fn delete(&self, place: &Place) -> impl Future<Output = Result<(), RepositoryError>> + Send;
+
+    /// The places that were made on a day.
+    fn list(&self, day: Day) -> impl Stream<Item = Result<Place, RepositoryError>> + Send;
+
+    /// A URL of the store's own for `grant`, whose content is at `place`. `None`, the default: the
+    /// layer makes one, and serves the bytes itself.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store reports.
+    fn presign(
+        &self,
+        place: &Place,
+        grant: &Grant,
+    ) -> impl Future<Output = Result<Option<PresignedUrl>, RepositoryError>> + Send {
+        let _ = (place, grant);
+        async { Ok(None) }
+    }
+}
