@@ -286,7 +286,6 @@
 #![warn(clippy::expect_used, clippy::unwrap_used, unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod binary;
 mod config;
 mod content_disposition;
 mod content_type;
@@ -297,11 +296,14 @@ pub mod events;
 pub mod fhir;
 mod filename;
 mod future;
+mod id;
+mod key;
 mod layer;
+mod mint;
 mod operation;
-mod outcome;
 mod place;
 mod policy;
+mod refusal;
 mod request_body;
 mod response_body;
 mod route;
@@ -309,6 +311,10 @@ mod service;
 mod serving;
 pub mod store;
 pub mod url;
+
+#[cfg(feature = "test-util")]
+#[doc(hidden)]
+pub use serving::plan;
 
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/comparison.md")]
@@ -319,12 +325,16 @@ pub mod comparison {}
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use binary::{BinaryId, BinaryKey, InvalidId, VersionId};
+pub use config::InvalidPath;
 pub use content_type::{ContentType, InvalidContentType};
 pub use filename::Filename;
 pub use future::ResponseFuture;
-pub use layer::PresignLayer;
+pub use id::{BinaryId, InvalidId, UploadId, UrlId, VersionId};
+pub use key::BinaryKey;
+pub use layer::{PresignLayer, ServeLayer};
+pub use mint::{MintError, Presigner};
 pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Terms};
+pub use refusal::RefusalCode;
 pub use response_body::ResponseBody;
 pub use service::Presign;
 #[cfg(feature = "fs")]
@@ -334,4 +344,5 @@ pub use store::ObjectStoreRepository;
 pub use store::{BinaryRepository, MemoryRepository, Target};
 pub use url::{
     Access, Grant, Keyring, Permission, PresignedUrl, RedactedUri, SigningKey, UrlSigner,
+    UrlVerifier,
 };

@@ -148,7 +148,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! #     tower_presign::store::contract::check(async || {
-//! #         let id = BinaryId::unique();
+//! #         let id = BinaryId::random();
 //! #         (Table { database: Database(id, Mutex::default()) }, id)
 //! #     })
 //! #     .await;

@@ -12,8 +12,9 @@ use super::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
     numbered,
 };
-use crate::binary::{BinaryId, BinaryKey, VersionId};
 use crate::content_type::ContentType;
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 use crate::url::Access;
 
 /// Content in memory: for tests, demonstrations, and what need not survive the process.
@@ -104,7 +105,7 @@ impl BinaryRepository for MemoryRepository {
                 content_type,
                 versions,
             }) => {
-                let numbers = versions.keys().filter_map(|v| numbered::number(v.as_str()));
+                let numbers = versions.keys().filter_map(VersionId::number);
                 let version = numbered::locate(target, numbers.max().unwrap_or(0))?;
                 Ok(Located::new(target.key(version), content_type.clone()))
             }
