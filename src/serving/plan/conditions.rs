@@ -11,7 +11,7 @@ use crate::url::unix_seconds;
 /// What content is compared by.
 #[derive(Debug, Clone)]
 pub struct Validators {
-    /// Strong: see [`entity_tag`].
+    /// The version, as a strong validator.
     pub entity_tag: HeaderValue,
     /// In whole seconds, not before 1970, and not after now (RFC 9110 §8.8.2.1).
     pub last_modified: SystemTime,
