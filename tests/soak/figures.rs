@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::mix::Kind;
-use crate::server::DEADLINE;
+use crate::support::server::DEADLINE;
 
 /// Requests by their kind.
 #[derive(Default)]

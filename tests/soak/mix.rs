@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tower_presign::BinaryId;
 
 use crate::figures::Figures;
-use crate::random::Random;
+use crate::support::random::Random;
 use crate::wire::{Answer, Api, Client, HOUR, MAX_LENGTH, Scan, now, read, write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

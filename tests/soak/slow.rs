@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::server::DEADLINE;
+use crate::support::server::DEADLINE;
 use crate::wire::{Api, Client, HOUR, read, write};
 
 #[derive(Clone, Copy, Debug)]

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 use tower_presign::{BinaryId, BinaryKey, ContentType, Grant, SigningKey, UrlSigner, VersionId};
 
-use crate::random::Random;
-use crate::server::{DEADLINE, Server, URL_ORIGIN, secret};
+use crate::support::random::Random;
+use crate::support::server::{DEADLINE, Server, URL_ORIGIN, secret};
 
 /// How many contents are kept in mind, to be read again.
 const REMEMBERED: usize = 2000;

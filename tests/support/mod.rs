@@ -4,7 +4,11 @@
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
 pub mod body;
+pub mod example;
+pub mod random;
 pub mod repository;
+pub mod server;
+pub mod setting;
 pub mod skip;
 
 use std::future::{Ready, ready};

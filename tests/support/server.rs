@@ -1,7 +1,5 @@
 //! The example server, as a process that can be killed.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
-
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::example::example;
+use super::example::example;
 
 /// For what takes no time at all on a machine that is not overloaded.
 pub const DEADLINE: Duration = Duration::from_secs(30);

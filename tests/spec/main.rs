@@ -1,0 +1,24 @@
+//! What the crate promises, a module a subject: each reads as the specification of what it is
+//! about, and holds the crate to it through its public interface, in this process.
+//!
+//! What takes a process of its own has a binary of its own, beside this one: the example servers
+//! (`servers`), disks that fail (`disk`), object stores (`object_store`), load (`soak`).
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod attacks;
+mod concurrency;
+mod download;
+mod errors;
+#[cfg(feature = "tracing")]
+mod events;
+mod faults;
+mod fhir;
+mod hosts;
+mod operation;
+mod repositories;
+mod security_policy;
+mod upload;
+mod url;

@@ -1,0 +1,346 @@
+//! On which terms a URL is given, why it is not, and what is told about it.
+
+use std::future::ready;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use serde_json::json;
+use tower_presign::store::{
+    ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
+};
+use tower_presign::{
+    Access, AllowAll, BinaryKey, BinaryRepository, ContentType, Denial, Filename, Grant,
+    MintRequest, Permission, PresignLayer, PresignedUrl, Terms, VersionId,
+};
+
+use crate::support::repository::{Failing, Failure};
+use crate::support::*;
+
+const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
+const DAY: u64 = 24 * 60 * 60;
+
+/// A layer whose policy gives everything on these terms.
+fn giving(terms: &Terms) -> PresignLayer {
+    let terms = terms.clone();
+    let policy = move |_: MintRequest| ready(Ok(terms.clone()));
+    PresignLayer::new(signer(), scan("image/png"), policy).clock(|| at(NOW))
+}
+
+async fn read_grant(layer: &PresignLayer) -> Grant {
+    grant(&mint(layer, "scan").await)
+}
+
+async fn write_grant(layer: &PresignLayer) -> Grant {
+    grant(&mint_upload(layer, "scan").await)
+}
+
+// Terms
+
+#[tokio::test]
+async fn a_url_is_valid_for_as_long_as_its_terms_say() {
+    let layer = layer(scan("image/png"));
+    assert_eq!(read_grant(&layer).await.expires, NOW + 3600);
+    let minute = Duration::from_secs(60);
+    let shorter = layer.clone().default_lifetime(minute);
+    assert_eq!(read_grant(&shorter).await.expires, NOW + 60);
+    for (lifetime, seconds) in [
+        (Duration::from_secs(300), 300),
+        (Duration::from_millis(2_999), 2),
+        (Duration::ZERO, 1),
+        (Duration::from_secs(8 * DAY), 7 * DAY),
+        (Duration::MAX, 7 * DAY),
+    ] {
+        let layer = giving(&Terms::new().lifetime(lifetime)).default_lifetime(minute);
+        let read = read_grant(&layer).await;
+        assert_eq!(read.expires, NOW + seconds, "{lifetime:?}");
+        assert_eq!(write_grant(&layer).await.expires, NOW + seconds);
+    }
+}
+
+#[tokio::test]
+async fn with_a_granularity_a_url_minted_twice_is_the_same_text() {
+    let layer = layer(scan("image/png")).expiry_granularity(Duration::from_secs(900));
+    let expires = NOW + 3600;
+    assert_eq!(expires % 900, 0);
+    let first = mint(&layer.clone().clock(|| at(NOW - 899)), "scan").await;
+    assert_eq!(grant(&first).expires, expires);
+    assert_eq!(mint(&layer, "scan").await, first);
+    let next = mint(&layer.clone().clock(|| at(NOW + 1)), "scan").await;
+    assert_eq!(grant(&next).expires, expires + 900);
+}
+
+#[tokio::test]
+async fn a_granularity_never_leads_beyond_the_maximum_lifetime() {
+    let week = Duration::from_secs(7 * DAY);
+    let layer =
+        giving(&Terms::new().lifetime(week)).expiry_granularity(Duration::from_secs(3 * DAY));
+    let url = mint(&layer, "scan").await;
+    assert_eq!(grant(&url).expires, NOW + 7 * DAY);
+}
+
+#[tokio::test]
+async fn filename_and_attachment_are_claims_of_a_read_url() {
+    let terms = Terms::new().filename("Röntgen 7.png").attachment();
+    let layer = giving(&terms);
+    let Permission::Read {
+        filename,
+        attachment,
+        ..
+    } = read_grant(&layer).await.permission
+    else {
+        panic!("not to read");
+    };
+    assert_eq!(filename, Filename::new("Röntgen 7.png"));
+    assert!(attachment);
+    assert_eq!(write_grant(&layer).await.access(), Access::Write);
+}
+
+#[tokio::test]
+async fn a_write_url_names_the_binarys_type_and_the_lower_of_two_limits() {
+    let limited = |terms: u64| giving(&Terms::new().max_length(terms)).max_upload(100);
+    for (layer, limit) in [
+        (giving(&Terms::new()).max_upload(100), 100),
+        (limited(99), 99),
+        (limited(101), 100),
+        (limited(0), 0),
+        (layer(scan("image/png")), 5 * 1024 * 1024 * 1024),
+    ] {
+        let grant = write_grant(&layer).await;
+        let content_type = ContentType::new("image/png").unwrap();
+        let expected = Grant::write(grant.key.clone(), content_type, grant.expires);
+        assert_eq!(grant, expected.with_max_length(limit));
+    }
+}
+
+#[tokio::test]
+async fn the_policy_sees_the_request_and_what_it_asks_for() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct User(u8);
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let layer = {
+        let seen = Arc::clone(&seen);
+        let policy = move |request: MintRequest| {
+            seen.lock().unwrap().push(request);
+            ready(Ok(Terms::new()))
+        };
+        PresignLayer::new(signer(), scan("image/png"), policy)
+    };
+    let send = async |url: &str| {
+        let request = Request::post(url)
+            .header("x-tenant", "7")
+            .extension(User(3));
+        call(&layer, request.body("".into()).unwrap()).await
+    };
+    send("/Binary/scan/$presigned-url?upload=true").await;
+    send("/Binary/scan/_history/2/$presigned-url").await;
+
+    let seen = seen.lock().unwrap();
+    let [write, read] = &**seen else {
+        panic!("asked {} times", seen.len())
+    };
+    assert_eq!((write.id(), write.access()), (id("scan"), Access::Write));
+    assert_eq!(write.target(), &Target::new(id("scan"), Access::Write));
+    let version = VersionId::new("2").unwrap();
+    assert_eq!(read.target(), &Target::version_of(id("scan"), version));
+    for request in [write, read] {
+        assert_eq!(request.headers()["x-tenant"], "7");
+        assert_eq!(request.extensions().get(), Some(&User(3)));
+        assert_eq!(request.parts().method, Method::POST);
+    }
+}
+
+// Denials
+
+#[tokio::test]
+async fn each_denial_has_its_answer() {
+    let challenge = HeaderValue::from_static("Basic realm=\"ward\"");
+    for (denial, status, code, header) in [
+        (
+            Denial::login_required(),
+            401,
+            "login-required",
+            Some(("www-authenticate", "Bearer")),
+        ),
+        (
+            Denial::with_challenge(challenge),
+            401,
+            "login-required",
+            Some(("www-authenticate", "Basic realm=\"ward\"")),
+        ),
+        (Denial::forbidden(), 403, "forbidden", None),
+        (
+            Denial::unavailable("no route to the rights service"),
+            503,
+            "unavailable",
+            Some(("retry-after", "5")),
+        ),
+    ] {
+        let policy = move |_: MintRequest| ready(Err(denial.clone()));
+        let layer = PresignLayer::new(signer(), Failing(|| panic!("looked up")), policy);
+        let answer = get(&layer, OPERATION).await;
+        answer.assert_refused(status, code);
+        if let Some((name, value)) = header {
+            assert_eq!(answer.header(name), Some(value));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_denial_can_tell_developers_why() {
+    let policy = |_: MintRequest| ready(Err(Denial::forbidden_because("Scope \"b.r\" needed.")));
+    let layer = PresignLayer::new(signer(), scan("image/png"), policy);
+    let answer = get(&layer, OPERATION).await;
+    answer.assert_refused(403, "forbidden");
+    let diagnostics = &answer.json()["issue"][0]["diagnostics"];
+    assert_eq!(diagnostics, "Scope \"b.r\" needed.");
+}
+
+#[tokio::test]
+async fn a_policy_can_tell_callers_and_kinds_of_access_apart() {
+    let layer = PresignLayer::new(signer(), scan("image/png"), Tokens);
+    let write = format!("{OPERATION}?upload=true");
+    for (token, url, status) in [
+        (None, OPERATION, 401),
+        (Some("Bearer thief"), OPERATION, 401),
+        (Some("Bearer nurse"), OPERATION, 200),
+        (Some("Bearer nurse"), &*write, 403),
+        (Some("Bearer doctor"), OPERATION, 200),
+        (Some("Bearer doctor"), &*write, 200),
+    ] {
+        let headers: Vec<_> = token
+            .map(|token| ("authorization", token))
+            .into_iter()
+            .collect();
+        let answer = get_with(&layer, url, &headers).await;
+        assert_eq!(answer.status, status, "{token:?} {url}");
+    }
+}
+
+// The repository
+
+#[tokio::test]
+async fn what_the_repository_says_is_what_the_client_hears() {
+    let missing = "/fhir/R4/Binary/missing/$presigned-url";
+    let answer = get(&layer(scan("image/png")), missing).await;
+    answer.assert_refused(404, "not-found");
+
+    let repository = scan("image/png");
+    repository.delete(id("scan")).unwrap();
+    let answer = get(&layer(repository), OPERATION).await;
+    answer.assert_refused(410, "deleted");
+
+    let failures: [(Failure, u16, &str); 3] = [
+        (|| RepositoryError::StorageFull, 507, "storage-full"),
+        (|| RepositoryError::unavailable("down"), 503, "unavailable"),
+        (|| RepositoryError::internal("broken"), 500, "internal"),
+    ];
+    for (error, status, code) in failures {
+        let answer = get(&layer(Failing(error)), OPERATION).await;
+        answer.assert_refused(status, code);
+        let retry_after = (status == 503).then_some("5");
+        assert_eq!(answer.header("retry-after"), retry_after);
+    }
+}
+
+/// Finds everything, presigns itself if asked to, and serves a key's context as its content.
+struct Tenants {
+    presigns: bool,
+}
+
+impl BinaryRepository for Tenants {
+    async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        assert_eq!(target.context(), Some("ward 7/ü"));
+        let version = VersionId::new("v").unwrap();
+        let content_type = ContentType::new("text/plain").unwrap();
+        Ok(Located::new(target.key(version), content_type))
+    }
+
+    async fn head(&self, _: &BinaryKey) -> Result<Metadata, RepositoryError> {
+        Err(RepositoryError::NotFound)
+    }
+
+    async fn read(
+        &self,
+        key: &BinaryKey,
+        _: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        let content = key.context().unwrap_or_default().to_owned();
+        let metadata = Metadata::new("text/plain", content.len() as u64, at(NOW));
+        let range = 0..metadata.length;
+        Ok(Content::from_bytes(metadata, range, content.into()))
+    }
+
+    async fn write(&self, _: &BinaryKey, _: Upload) -> Result<Metadata, RepositoryError> {
+        Err(RepositoryError::AlreadyWritten)
+    }
+
+    async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
+        let url = format!("https://cloud.example.com/{}?sig=x", grant.key.id());
+        let name = HeaderName::from_static("x-cloud-type");
+        let presigned = PresignedUrl::new(url, Method::GET, grant.expires - 60)
+            .with_header(name, HeaderValue::from_static("BlockBlob"));
+        Ok(self.presigns.then_some(presigned))
+    }
+}
+
+fn tenants(presigns: bool) -> PresignLayer {
+    let policy = async |_: MintRequest| Ok(Terms::new().context("ward 7/ü"));
+    PresignLayer::new(signer(), Tenants { presigns }, policy).clock(|| at(NOW))
+}
+
+#[tokio::test]
+async fn the_policys_context_reaches_the_repository_when_a_url_is_minted_and_when_it_is_used() {
+    let layer = tenants(false);
+    let url = mint(&layer, "scan").await;
+    assert_eq!(grant(&url).key.context(), Some("ward 7/ü"));
+    let answer = get(&layer, &url).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.body, "ward 7/ü");
+}
+
+#[tokio::test]
+async fn a_repository_that_presigns_has_the_last_word() {
+    let layer = tenants(true).describe_urls(true);
+    let answer = get(&layer, OPERATION).await;
+    let expected = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "url", "valueUri": "https://cloud.example.com/scan?sig=x"},
+        {"name": "method", "valueCode": "GET"},
+        {"name": "expires", "valueInstant": "2027-01-15T08:59:00Z"},
+        {"name": "header", "part": [
+            {"name": "name", "valueString": "x-cloud-type"},
+            {"name": "value", "valueString": "BlockBlob"},
+        ]},
+    ]});
+    assert_eq!(answer.json(), expected);
+}
+
+// Descriptions
+
+#[tokio::test]
+async fn a_description_tells_what_using_the_url_takes() {
+    let repository = scan("text/plain; charset=utf-8");
+    let layer = PresignLayer::new(signer(), repository, AllowAll)
+        .clock(|| at(NOW))
+        .describe_urls(true);
+    let read = get(&layer, OPERATION).await;
+    let expected = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "url", "valueUri": read.url()},
+        {"name": "method", "valueCode": "GET"},
+        {"name": "expires", "valueInstant": "2027-01-15T09:00:00Z"},
+    ]});
+    assert_eq!(read.json(), expected);
+
+    let write = get(&layer, &format!("{OPERATION}?upload=true")).await;
+    let expected = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "url", "valueUri": write.url()},
+        {"name": "method", "valueCode": "PUT"},
+        {"name": "expires", "valueInstant": "2027-01-15T09:00:00Z"},
+        {"name": "header", "part": [
+            {"name": "name", "valueString": "content-type"},
+            {"name": "value", "valueString": "text/plain; charset=utf-8"},
+        ]},
+    ]});
+    assert_eq!(write.json(), expected);
+}
