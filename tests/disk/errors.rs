@@ -56,7 +56,7 @@ impl Storage {
 
     /// A Binary with a first version.
     async fn scan(&self) -> Scan {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         self.repository.create(id, png()).await.unwrap();
         let old = content(LARGE, 1);
         let write = mint_upload(&self.layer, id.as_str()).await;
@@ -326,7 +326,7 @@ async fn a_binary_that_cannot_be_created_is_not_there_and_can_be_created_later()
         (&["rename:error=EIO"], false),
         (&["rename:error=ENOSPC"], true),
     ] {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         {
             let Some(_failing) = Injection::start(failures) else {
                 return;

@@ -15,7 +15,7 @@ use tower_presign::BinaryId;
 
 use crate::figures::Figures;
 use crate::support::random::Random;
-use crate::wire::{Answer, Api, Client, HOUR, MAX_LENGTH, Scan, now, read, write};
+use crate::wire::{Answer, Api, Client, HOUR, MAX_LENGTH, Scan, now, read, write, write_up_to};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -131,7 +131,7 @@ impl Worker {
                 self.refused(kind, request, 403, "forbidden").await;
             }
             Kind::NotFound => {
-                let target = self.api.sign(read(BinaryId::unique()), HOUR);
+                let target = self.api.sign(read(BinaryId::random()), HOUR);
                 let request = self.api.get(&target);
                 self.refused(kind, request, 404, "not-found").await;
             }
@@ -149,7 +149,7 @@ impl Worker {
                 self.refused(kind, request, 405, "method-not-allowed").await;
             }
             Kind::WrongType => {
-                let target = self.api.sign(write(BinaryId::unique()), HOUR);
+                let target = self.api.sign(write(BinaryId::random()), HOUR);
                 let mut request = self.api.put(&target, scan.content);
                 let text = "text/plain".parse().unwrap();
                 request.headers_mut().insert(CONTENT_TYPE, text);
@@ -158,7 +158,7 @@ impl Worker {
             }
             Kind::TooLarge => {
                 let limit = scan.content.len() as u64 - 1;
-                let grant = write(BinaryId::unique()).with_max_length(limit);
+                let grant = write_up_to(BinaryId::random(), limit);
                 let request = self.api.put(&self.api.sign(grant, HOUR), scan.content);
                 self.refused(kind, request, 413, "too-large").await;
             }

@@ -20,11 +20,12 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
-use tower::util::{ServiceExt as _, service_fn};
-use tower::{BoxError, Layer as _};
+use tower::util::{ServiceExt as _, ServiceFn, service_fn};
+use tower::{BoxError, Layer};
 use tower_presign::{
     Access, AccessPolicy, AllowAll, BinaryId, BinaryRepository, ContentType, Denial, Grant,
-    MemoryRepository, MintRequest, PresignLayer, ResponseBody, SigningKey, Terms, UrlSigner,
+    MemoryRepository, MintRequest, Presign, PresignLayer, ResponseBody, SigningKey, Terms,
+    UrlSigner,
 };
 
 /// Where the tests' URLs point.
@@ -87,16 +88,24 @@ fn inner(_: Request<Body>) -> Ready<Result<Response<Full<Bytes>>, BoxError>> {
     ready(Ok(response))
 }
 
+/// The service behind the layers of the tests.
+pub type Inner = ServiceFn<fn(Request<Body>) -> Ready<Result<Response<Full<Bytes>>, BoxError>>>;
+
+/// A `PresignLayer` or a `ServeLayer`.
+pub trait AnyLayer: Layer<Inner, Service = Presign<Inner>> {}
+
+impl<L: Layer<Inner, Service = Presign<Inner>>> AnyLayer for L {}
+
 /// The response as it comes, its body not yet read.
 pub async fn respond(
-    layer: &PresignLayer,
+    layer: &impl AnyLayer,
     request: Request<Body>,
 ) -> Response<ResponseBody<Full<Bytes>>> {
-    let service = layer.layer(service_fn(inner));
+    let service = layer.layer(service_fn(inner as fn(_) -> _));
     service.oneshot(request).await.unwrap()
 }
 
-pub async fn call(layer: &PresignLayer, request: Request<Body>) -> Answer {
+pub async fn call(layer: &impl AnyLayer, request: Request<Body>) -> Answer {
     let (parts, body) = respond(layer, request).await.into_parts();
     Answer {
         status: parts.status,
@@ -118,26 +127,26 @@ pub fn request(
     request.body(body.into()).unwrap()
 }
 
-pub async fn get(layer: &PresignLayer, url: &str) -> Answer {
+pub async fn get(layer: &impl AnyLayer, url: &str) -> Answer {
     get_with(layer, url, &[]).await
 }
 
-pub async fn get_with(layer: &PresignLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn get_with(layer: &impl AnyLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
     call(layer, request(Method::GET, url, headers, Body::empty())).await
 }
 
-pub async fn head_with(layer: &PresignLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn head_with(layer: &impl AnyLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
     call(layer, request(Method::HEAD, url, headers, Body::empty())).await
 }
 
 /// Uploads as `image/png`.
-pub async fn put(layer: &PresignLayer, url: &str, body: impl Into<Body>) -> Answer {
+pub async fn put(layer: &impl AnyLayer, url: &str, body: impl Into<Body>) -> Answer {
     put_with(layer, url, &[], body).await
 }
 
 /// Uploads as `image/png`, with further headers.
 pub async fn put_with(
-    layer: &PresignLayer,
+    layer: &impl AnyLayer,
     url: &str,
     headers: &[(&str, &str)],
     body: impl Into<Body>,
@@ -149,13 +158,13 @@ pub async fn put_with(
 }
 
 /// A URL that reads the current version of `id`.
-pub async fn mint(layer: &PresignLayer, id: &str) -> String {
+pub async fn mint(layer: &impl AnyLayer, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url");
     get(layer, &operation).await.url()
 }
 
 /// A URL that writes the next version of `id`.
-pub async fn mint_upload(layer: &PresignLayer, id: &str) -> String {
+pub async fn mint_upload(layer: &impl AnyLayer, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url?upload=true");
     get(layer, &operation).await.url()
 }
@@ -163,9 +172,7 @@ pub async fn mint_upload(layer: &PresignLayer, id: &str) -> String {
 /// What a URL says, if its signature is right.
 pub fn grant(url: &str) -> Grant {
     let target = url.strip_prefix(BASE).unwrap();
-    let is_upload = target.contains("&Method=PUT");
-    let method = if is_upload { Method::PUT } else { Method::GET };
-    signer().verify(target, &method, at(NOW)).unwrap()
+    signer().verifier().verify(target, at(NOW)).unwrap()
 }
 
 /// A response, its body read to the end.
