@@ -59,7 +59,7 @@ pub(super) async fn write(
         return Ok(response);
     }
 
-    let awaits_go_ahead = body.awaits_go_ahead();
+    let expects_continue = body.awaits_go_ahead();
     let leftover = Arc::new(Mutex::new(RequestBody::default()));
     let stream = UploadStream {
         body: Some(mem::take(body)),
@@ -72,12 +72,10 @@ pub(super) async fn write(
         digests,
         is_timeout: config.is_timeout.clone(),
     };
-    let mut upload = Upload::new(content_type.clone(), stream);
+    let mut upload =
+        Upload::new(content_type.clone(), stream).with_expects_continue(expects_continue);
     if let Some(length) = length {
         upload = upload.with_length(length);
-    }
-    if !awaits_go_ahead {
-        upload = upload.without_go_ahead();
     }
     if let Err(error) = config.repository.write(key, upload).await {
         *body = mem::take(&mut *leftover.lock().unwrap_or_else(PoisonError::into_inner));
