@@ -168,6 +168,10 @@ refusals! {
     Unavailable = "unavailable", 503 SERVICE_UNAVAILABLE, "transient":
         "The service is not available right now."
         "A system that the server depends on does not answer. Try again later."
+    /// The content is there, and not to be read yet. The header `Retry-After` has the seconds.
+    NotReady = "not-ready", 503 SERVICE_UNAVAILABLE, "transient":
+        "The file is not ready yet."
+        "The content has been uploaded, and is still being checked. Try again later."
     /// The server failed.
     Internal = "internal", 500 INTERNAL_SERVER_ERROR, "exception":
         "Something went wrong."

@@ -60,7 +60,7 @@ impl Outcome {
     }
 
     pub(crate) fn too_large() -> Self {
-        UploadError::TooLarge { limit: None }.into()
+        UploadError::too_large(None).into()
     }
 }
 

@@ -117,7 +117,7 @@ impl Refusal {
 
 impl From<RefusalCode> for Refusal {
     fn from(code: RefusalCode) -> Self {
-        let is_transient = code == RefusalCode::Unavailable;
+        let is_transient = matches!(code, RefusalCode::Unavailable | RefusalCode::NotReady);
         Self {
             code,
             diagnostics: None,

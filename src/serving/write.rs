@@ -61,12 +61,10 @@ pub(super) async fn write(
         digests,
         is_timeout: serving.is_timeout.clone(),
     };
-    let mut upload = Upload::new(terms.content_type.clone(), stream);
+    let mut upload =
+        Upload::new(terms.content_type.clone(), stream).with_expects_continue(expects_continue);
     if let Some(length) = length {
         upload = upload.with_length(length);
-    }
-    if !expects_continue {
-        upload = upload.without_go_ahead();
     }
     match serving.repository.write(key, upload).await {
         Ok(_) => Ok(stored(key)),

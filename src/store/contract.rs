@@ -217,7 +217,7 @@ async fn a_version_is_written_once<R: BinaryRepository>(repository: &R, id: Bina
         !is_polled.load(Ordering::Relaxed),
         "that a version has been written must be said before the content is asked for"
     );
-    let third = Upload::new(content_type, chunks([vec![b'x'; 10]])).without_go_ahead();
+    let third = Upload::new(content_type, chunks([vec![b'x'; 10]])).with_expects_continue(false);
     let again = repository.write(&key, third).await;
     assert!(
         matches!(again, Err(RepositoryError::AlreadyWritten)),

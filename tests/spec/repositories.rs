@@ -164,7 +164,7 @@ mod fs {
             counter.fetch_add(MEGABYTE / 16, Ordering::Relaxed);
             Ok(Bytes::from(vec![0; MEGABYTE / 16]))
         });
-        let endless = Upload::new(text_plain(), endless).without_go_ahead();
+        let endless = Upload::new(text_plain(), endless).with_expects_continue(false);
         let written = repository.write(&key, endless).await;
         assert!(matches!(written, Err(RepositoryError::AlreadyWritten)));
         assert_eq!(taken.load(Ordering::Relaxed), MEGABYTE);
@@ -361,7 +361,7 @@ mod fs {
         // EFBIG
         assert!(matches!(
             told(27),
-            RepositoryError::Upload(UploadError::TooLarge { limit: None })
+            RepositoryError::Upload(UploadError::TooLarge { limit: None, .. })
         ));
         // EIO, EMFILE and EROFS
         for unavailable in [5, 24, 30] {

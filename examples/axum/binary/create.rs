@@ -161,7 +161,7 @@ fn checked(
         };
         let received = received + chunk.len() as u64;
         if received > limit {
-            return Err(UploadError::TooLarge { limit: Some(limit) });
+            return Err(UploadError::too_large(Some(limit)));
         }
         Ok(Some((chunk, (content, received))))
     })

@@ -389,7 +389,7 @@ impl BinaryRepository for FsRepository {
         key: &BinaryKey,
         mut upload: Upload,
     ) -> Result<Metadata, RepositoryError> {
-        if upload.awaits_go_ahead() {
+        if upload.expects_continue() {
             let (repository, key) = (self.clone(), key.clone());
             blocking(move || repository.check_vacant(&key)).await?;
         }
