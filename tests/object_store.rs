@@ -8,6 +8,8 @@ mod example;
 #[path = "support/server.rs"]
 mod server;
 
+#[path = "object_store/contexts.rs"]
+mod contexts;
 #[path = "object_store/engines.rs"]
 mod engines;
 #[path = "object_store/errors.rs"]
@@ -30,6 +32,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
+use contexts::a_context_is_the_hosts_alone;
 use engines::Engine;
 use futures_util::future::join_all;
 use futures_util::stream;
@@ -69,6 +72,7 @@ macro_rules! on_engine {
 
 on_every_engine! {
     the_contract_is_kept
+    a_context_is_the_hosts_alone
     what_is_uploaded_is_downloaded_whole_and_in_part
     a_write_url_writes_once
     an_upload_of_another_type_or_too_late_or_cut_short_leaves_nothing
