@@ -16,8 +16,8 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_presign::store::Place;
 use tower_presign::url::{Expires, ReadTerms, ResumeTerms, WriteTerms};
 use tower_presign::{
-    Access, AllowAll, BinaryId, BinaryKey, ContentType, Filename, Grant, MemoryRepository,
-    Permission, PresignLayer, SigningKey, UrlSigner, VersionId,
+    AllowAll, BinaryId, BinaryKey, ContentType, Filename, Grant, MemoryRepository, Permission,
+    PresignLayer, SigningKey, UrlSigner, VersionId,
 };
 use tower_presign::{UploadId, UrlId};
 

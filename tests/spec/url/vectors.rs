@@ -2,14 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::Method;
 use serde::Deserialize;
 use tower_presign::store::Place;
 use tower_presign::url::VerifyError;
 use tower_presign::url::{Expires, ReadTerms, ResumeTerms, WriteTerms};
 use tower_presign::{
-    Access, BinaryId, BinaryKey, ContentType, Filename, Grant, Permission, SigningKey, UrlSigner,
-    VersionId,
+    BinaryId, BinaryKey, ContentType, Filename, Grant, Permission, SigningKey, UrlSigner, VersionId,
 };
 use tower_presign::{UploadId, UrlId};
 
