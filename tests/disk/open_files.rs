@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use http::StatusCode;
@@ -19,8 +19,6 @@ use crate::support::*;
 
 /// As the documentation says.
 const MAX_OPEN: usize = 128;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Storage {
     folder: TempDir,

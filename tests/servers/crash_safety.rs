@@ -9,19 +9,18 @@
 use std::fmt;
 use std::time::Duration;
 
+use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::request::Builder;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use crate::support::Answer;
+use crate::support::client::Client as HttpClient;
 use crate::support::random::Random;
-use crate::support::server::{DEADLINE, Server, URL_ORIGIN};
+use crate::support::server::{Server, URL_ORIGIN};
 use crate::support::setting::setting;
 
 const CLIENTS: usize = 6;
@@ -176,7 +175,7 @@ impl Client {
             self.binaries.push(api.create(content_type).await?);
         }
         let binary = self.random.choose(&self.binaries).clone();
-        let target = api.mint(&binary.id, "?upload=true").await?.target();
+        let target = target(&api.mint(&binary.id, "?upload=true").await?);
         let version = Version {
             number: version_of(&target),
             content: self.random.part_of(&self.source, MAX_LENGTH),
@@ -203,14 +202,14 @@ fn version_of(target: &str) -> String {
 /// A server as its clients see it.
 struct Api {
     origin: String,
-    client: HttpClient<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
 }
 
 impl Api {
     fn new(server: &Server) -> Self {
         Self {
             origin: server.origin.clone(),
-            client: HttpClient::builder(TokioExecutor::new()).build_http(),
+            client: HttpClient::http1(),
         }
     }
 
@@ -220,6 +219,7 @@ impl Api {
             .header(AUTHORIZATION, "Bearer demo")
             .header(CONTENT_TYPE, "application/fhir+json");
         let answer = self.send(request, resource).await?;
+        assert_eq!(answer.status, StatusCode::CREATED);
         Ok(Binary {
             id: answer.json()["id"].as_str().unwrap().to_owned(),
             content_type,
@@ -250,14 +250,14 @@ impl Api {
         if url.status == StatusCode::NOT_FOUND && version.number != "1" {
             return None;
         }
-        let request = Request::get(self.url(&url.target()));
+        let request = Request::get(self.url(&target(&url)));
         let answer = self.send(request, "").await.unwrap();
         (answer.status != StatusCode::NOT_FOUND).then_some(answer)
     }
 
     async fn assert_whole(&self, version: &Version) {
         let answer = self.read(version).await.expect("the version is there");
-        answer.assert_is(version);
+        version.assert_is(&answer);
     }
 
     /// Holds what the server has against what the upload's client was told. Then the version is
@@ -266,7 +266,7 @@ impl Api {
         let version = &upload.version;
         let (count, status) = match self.read(version).await {
             Some(answer) => {
-                answer.assert_is(version);
+                version.assert_is(&answer);
                 let count = if upload.is_acknowledged {
                     &mut figures.acknowledged
                 } else {
@@ -288,52 +288,23 @@ impl Api {
         format!("{}{target}", self.origin)
     }
 
-    async fn send(
-        &self,
-        request: http::request::Builder,
-        body: impl Into<Bytes>,
-    ) -> Result<Answer, Ended> {
-        let request = request.body(Full::new(body.into())).unwrap();
-        let answer = async {
-            let response = self.client.request(request).await.ok()?;
-            let (parts, body) = response.into_parts();
-            Some(Answer {
-                status: parts.status,
-                content_type: parts.headers.get(CONTENT_TYPE).cloned(),
-                body: body.collect().await.ok()?.to_bytes(),
-            })
-        };
-        timeout(DEADLINE, answer).await.unwrap().ok_or(Ended)
+    async fn send(&self, request: Builder, body: impl Into<Body>) -> Result<Answer, Ended> {
+        let request = request.body(body.into()).unwrap();
+        self.client.try_send(request).await.map_err(|_| Ended)
     }
 }
 
-struct Answer {
-    status: StatusCode,
-    content_type: Option<http::HeaderValue>,
-    body: Bytes,
+/// The target of the URL that was minted.
+fn target(minted: &Answer) -> String {
+    minted.url().strip_prefix(URL_ORIGIN).unwrap().to_owned()
 }
 
-impl Answer {
-    fn json(&self) -> Value {
-        assert!(self.status.is_success(), "{}", self.status);
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    /// Of the URL that was minted.
-    fn target(&self) -> String {
-        let url = &self.json()["parameter"][0]["valueUri"];
-        let target = url.as_str().unwrap().strip_prefix(URL_ORIGIN);
-        target.unwrap().to_owned()
-    }
-
-    fn assert_is(&self, version: &Version) {
-        let content_type = self.content_type.as_ref().unwrap();
-        assert_eq!(self.status, StatusCode::OK, "{version}");
-        assert_eq!(content_type, version.binary.content_type, "{version}");
+impl Version {
+    fn assert_is(&self, answer: &Answer) {
+        assert_eq!(answer.status, StatusCode::OK, "{self}");
+        let content_type = answer.header(CONTENT_TYPE);
+        assert_eq!(content_type, Some(self.binary.content_type), "{self}");
         // Not `assert_eq`, which would print both.
-        assert!(
-            self.body == version.content,
-            "{version} is not what was sent"
-        );
+        assert!(answer.body == self.content, "{self} is not what was sent");
     }
 }

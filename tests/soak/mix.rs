@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{Method, Request, StatusCode};
-use http_body_util::Full;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -14,8 +14,10 @@ use tokio::time::sleep;
 use tower_presign::BinaryId;
 
 use crate::figures::Figures;
+use crate::support::Answer;
+use crate::support::client::Client;
 use crate::support::random::Random;
-use crate::wire::{Answer, Api, Client, HOUR, MAX_LENGTH, Scan, now, read, write, write_up_to};
+use crate::wire::{Api, HOUR, MAX_LENGTH, Scan, now, read, target, write, write_up_to};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -83,7 +85,7 @@ impl Worker {
         Self {
             api,
             random,
-            client: Client::new(),
+            client: Client::http1(),
             figures: Figures::default(),
         }
     }
@@ -167,30 +169,24 @@ impl Worker {
         }
     }
 
-    async fn send(&mut self, kind: Kind, request: Request<Full<Bytes>>, sent: usize) -> Answer {
+    async fn send(&mut self, kind: Kind, request: Request<Body>, sent: usize) -> Answer {
+        let start = Instant::now();
         let answer = self.client.send(request).await;
-        self.figures
-            .count(kind, sent + answer.body.len(), answer.took);
+        let bytes = sent + answer.body.len();
+        self.figures.count(kind, bytes, start.elapsed());
         answer
     }
 
-    async fn refused(
-        &mut self,
-        kind: Kind,
-        request: Request<Full<Bytes>>,
-        status: u16,
-        code: &str,
-    ) {
+    async fn refused(&mut self, kind: Kind, request: Request<Body>, status: u16, code: &str) {
         let answer = self.send(kind, request, 0).await;
-        assert_eq!((answer.status.as_u16(), &*answer.code()), (status, code));
+        answer.assert_refused(status, code);
     }
 
     /// The target of a new URL.
     async fn mint(&mut self, id: BinaryId, query: &str) -> String {
         let request = self.api.mint(id, query, "demo");
         let answer = self.send(Kind::Mint, request, 0).await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        answer.target()
+        target(&answer)
     }
 
     async fn get(&mut self, scan: &Scan) {

@@ -1,32 +1,25 @@
 //! The layer in the servers it is made for, over real sockets: axum, hyper, and tonic, whose gRPC
 //! calls share the port with presigned URLs.
 
+use std::fmt::Display;
+
 use axum::Router;
 use axum::routing::get;
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client;
+use http_body_util::Full;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tower::{Layer as _, ServiceBuilder};
-use tower_presign::{
-    AllowAll, BinaryId, ContentType, MemoryRepository, PresignLayer, SigningKey, UrlSigner,
-};
+use tower_presign::{AllowAll, PresignLayer, UrlSigner};
 
-const SECRET: &[u8] = b"thirty-two bytes of test secret!";
+use crate::support::body::content;
+use crate::support::client::Client;
+use crate::support::{key, scan};
 
 /// A layer with an empty Binary `scan`, whose URLs point to `address` and `path`.
-fn layer(address: impl std::fmt::Display, path: &str) -> PresignLayer {
-    let repository = MemoryRepository::new();
-    let content_type = ContentType::new("image/png").unwrap();
-    repository
-        .create(BinaryId::new("scan").unwrap(), content_type)
-        .unwrap();
-    let key = SigningKey::new("test", SECRET).unwrap();
-    let signer = UrlSigner::new(key, format!("http://{address}{path}")).unwrap();
-    PresignLayer::new(signer, repository, AllowAll)
+fn layer(address: impl Display, path: &str) -> PresignLayer {
+    let signer = UrlSigner::new(key(), format!("http://{address}{path}")).unwrap();
+    PresignLayer::new(signer, scan("image/png"), AllowAll)
 }
 
 async fn listen() -> (TcpListener, std::net::SocketAddr) {
@@ -35,41 +28,20 @@ async fn listen() -> (TcpListener, std::net::SocketAddr) {
     (listener, address)
 }
 
-async fn send(request: Request<Full<Bytes>>, http2: bool) -> (StatusCode, Bytes) {
-    let mut client = Client::builder(TokioExecutor::new());
-    let client = client.http2_only(http2).build_http();
-    let response = client.request(request).await.unwrap();
-    let status = response.status();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, body)
-}
-
-async fn fetch(url: impl AsRef<str>, http2: bool) -> (StatusCode, Bytes) {
-    let request = Request::get(url.as_ref());
-    send(request.body(Full::default()).unwrap(), http2).await
-}
-
 /// Mints, uploads, mints and downloads at the server whose operation is below `base`.
-async fn upload_and_download(base: &str, http2: bool) {
+async fn upload_and_download(base: &str, client: &Client) {
     let mint = async |query| {
         let url = format!("{base}/Binary/scan/$presigned-url{query}");
-        let (status, body) = fetch(url, http2).await;
-        assert_eq!(status, StatusCode::OK, "{body:?}");
-        let parameters: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        let url = &parameters["parameter"][0]["valueUri"];
-        url.as_str().unwrap().to_owned()
+        client.get(&url).await.url()
     };
-    let content = Bytes::from(vec![0x5a; 3 * 1024 * 1024]);
-    let put = Request::put(mint("?upload=true").await)
-        .header(CONTENT_TYPE, "image/png")
-        .body(Full::new(content.clone()))
-        .unwrap();
-    let (status, body) = send(put, http2).await;
-    assert_eq!(status, StatusCode::OK, "{body:?}");
+    let content = content(3 * 1024 * 1024, 0);
+    let write = mint("?upload=true").await;
+    let stored = client.put(&write, content.clone()).await;
+    assert_eq!(stored.status, StatusCode::OK);
 
-    let (status, body) = fetch(mint("").await, http2).await;
-    assert_eq!(status, StatusCode::OK);
-    assert!(body == content);
+    let read = client.get(&mint("").await).await;
+    assert_eq!(read.status, StatusCode::OK);
+    assert!(read.body == content);
 }
 
 #[tokio::test]
@@ -80,9 +52,10 @@ async fn in_axum_the_layer_serves_and_routes_stay_as_they_are() {
         .layer(layer(address, "/storage"));
     tokio::spawn(async move { axum::serve(listener, app).await });
 
-    let hello = fetch(format!("http://{address}/hello"), false).await;
-    assert_eq!(hello, (StatusCode::OK, Bytes::from("hello")));
-    upload_and_download(&format!("http://{address}/fhir/R4"), false).await;
+    let client = Client::http1();
+    let hello = client.get(&format!("http://{address}/hello")).await;
+    assert_eq!((hello.status, hello.text()), (StatusCode::OK, "hello"));
+    upload_and_download(&format!("http://{address}/fhir/R4"), &client).await;
 }
 
 #[tokio::test]
@@ -99,7 +72,7 @@ async fn in_axum_the_layer_works_in_a_nested_router_that_has_a_fallback() {
     let app = Router::new().nest("/api", nested);
     tokio::spawn(async move { axum::serve(listener, app).await });
 
-    upload_and_download(&format!("http://{address}/api/fhir"), false).await;
+    upload_and_download(&format!("http://{address}/api/fhir"), &Client::http1()).await;
 }
 
 #[tokio::test]
@@ -113,7 +86,7 @@ async fn in_axum_the_layer_works_in_a_service_builder() {
         .layer(stack);
     tokio::spawn(async move { axum::serve(listener, app).await });
 
-    upload_and_download(&format!("http://{address}"), false).await;
+    upload_and_download(&format!("http://{address}"), &Client::http1()).await;
 }
 
 #[tokio::test]
@@ -124,7 +97,7 @@ async fn in_hyper_the_layer_serves_http_1_and_2() {
 
     let (listener, address) = listen().await;
     let inner = tower::service_fn(async |_: Request<Incoming>| {
-        Ok::<_, std::convert::Infallible>(Response::new(Full::from("hello")))
+        Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::from("hello")))
     });
     let service = layer(address, "/storage").layer(inner);
     tokio::spawn(async move {
@@ -140,11 +113,13 @@ async fn in_hyper_the_layer_serves_http_1_and_2() {
         }
     });
 
-    let hello = fetch(format!("http://{address}/"), true).await;
-    assert_eq!(hello, (StatusCode::OK, Bytes::from("hello")));
-    upload_and_download(&format!("http://{address}"), true).await;
-    let again = fetch(format!("http://{address}/storage/scan/1"), false).await;
-    assert_eq!(again.0, StatusCode::FORBIDDEN);
+    let client = Client::http2();
+    let hello = client.get(&format!("http://{address}/")).await;
+    assert_eq!((hello.status, hello.text()), (StatusCode::OK, "hello"));
+    upload_and_download(&format!("http://{address}"), &client).await;
+    let unsigned = format!("http://{address}/storage/scan/1");
+    let refused = Client::http1().get(&unsigned).await;
+    refused.assert_refused(403, "missing-signature");
 }
 
 #[tokio::test]
@@ -181,9 +156,11 @@ async fn in_tonic_grpc_calls_pass_unharmed_beside_presigned_urls() {
     reporter.set_service_status("", status).await;
     assert_eq!(updates.message().await.unwrap().unwrap().status, 2);
 
-    for http2 in [false, true] {
-        let (status, _) = fetch(format!("http://{address}/storage/scan/1"), http2).await;
-        assert_eq!(status, StatusCode::FORBIDDEN);
+    for client in [Client::http1(), Client::http2()] {
+        let refused = client
+            .get(&format!("http://{address}/storage/scan/1"))
+            .await;
+        refused.assert_refused(403, "missing-signature");
     }
-    upload_and_download(&format!("http://{address}"), false).await;
+    upload_and_download(&format!("http://{address}"), &Client::http1()).await;
 }

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
 pub mod body;
+pub mod client;
+mod common;
 pub mod example;
 pub mod random;
 pub mod repository;
@@ -11,44 +13,28 @@ pub mod server;
 pub mod setting;
 pub mod skip;
 
-use std::future::{Ready, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use serde_json::Value;
-use tower::util::{ServiceExt as _, ServiceFn, service_fn};
-use tower::{BoxError, Layer};
+use http::{Method, Request};
+use tokio::time::timeout;
 use tower_presign::{
     Access, AccessPolicy, AllowAll, BinaryId, BinaryRepository, ContentType, Denial, Grant,
-    MemoryRepository, MintRequest, Presign, PresignLayer, ResponseBody, SigningKey, Terms,
-    UrlSigner,
+    MemoryRepository, MintRequest, PresignLayer, Terms,
 };
 
-/// Where the tests' URLs point.
-pub const BASE: &str = "https://storage.example.com/binary";
+pub use self::common::*;
 
 /// What the tests' clock shows, in Unix seconds: 2027-01-15T08:00:00Z.
 pub const NOW: u64 = 1_800_000_000;
 
-/// What the inner service answers with, and the layer never does.
-pub const INNER: StatusCode = StatusCode::IM_A_TEAPOT;
+/// For what takes no time at all on a machine that is not overloaded.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
-pub fn at(unix_seconds: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds)
-}
-
-pub const SECRET: &str = "thirty-two bytes of test secret!";
-
-pub fn key() -> SigningKey {
-    SigningKey::new("test", SECRET).unwrap()
-}
-
-pub fn signer() -> UrlSigner {
-    UrlSigner::new(key(), BASE).unwrap()
+/// So that what never comes fails a test, rather than hanging it.
+pub async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(PATIENCE, future).await.expect("it takes too long")
 }
 
 pub fn id(text: &str) -> BinaryId {
@@ -82,38 +68,6 @@ impl AccessPolicy for Tokens {
     }
 }
 
-fn inner(_: Request<Body>) -> Ready<Result<Response<Full<Bytes>>, BoxError>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = INNER;
-    ready(Ok(response))
-}
-
-/// The service behind the layers of the tests.
-pub type Inner = ServiceFn<fn(Request<Body>) -> Ready<Result<Response<Full<Bytes>>, BoxError>>>;
-
-/// A `PresignLayer` or a `ServeLayer`.
-pub trait AnyLayer: Layer<Inner, Service = Presign<Inner>> {}
-
-impl<L: Layer<Inner, Service = Presign<Inner>>> AnyLayer for L {}
-
-/// The response as it comes, its body not yet read.
-pub async fn respond(
-    layer: &impl AnyLayer,
-    request: Request<Body>,
-) -> Response<ResponseBody<Full<Bytes>>> {
-    let service = layer.layer(service_fn(inner as fn(_) -> _));
-    service.oneshot(request).await.unwrap()
-}
-
-pub async fn call(layer: &impl AnyLayer, request: Request<Body>) -> Answer {
-    let (parts, body) = respond(layer, request).await.into_parts();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: body.collect().await.unwrap().to_bytes(),
-    }
-}
-
 pub fn request(
     method: Method,
     url: &str,
@@ -127,26 +81,26 @@ pub fn request(
     request.body(body.into()).unwrap()
 }
 
-pub async fn get(layer: &impl AnyLayer, url: &str) -> Answer {
+pub async fn get(layer: &impl AnyLayer<Body>, url: &str) -> Answer {
     get_with(layer, url, &[]).await
 }
 
-pub async fn get_with(layer: &impl AnyLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn get_with(layer: &impl AnyLayer<Body>, url: &str, headers: &[(&str, &str)]) -> Answer {
     call(layer, request(Method::GET, url, headers, Body::empty())).await
 }
 
-pub async fn head_with(layer: &impl AnyLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn head_with(layer: &impl AnyLayer<Body>, url: &str, headers: &[(&str, &str)]) -> Answer {
     call(layer, request(Method::HEAD, url, headers, Body::empty())).await
 }
 
 /// Uploads as `image/png`.
-pub async fn put(layer: &impl AnyLayer, url: &str, body: impl Into<Body>) -> Answer {
+pub async fn put(layer: &impl AnyLayer<Body>, url: &str, body: impl Into<Body>) -> Answer {
     put_with(layer, url, &[], body).await
 }
 
 /// Uploads as `image/png`, with further headers.
 pub async fn put_with(
-    layer: &impl AnyLayer,
+    layer: &impl AnyLayer<Body>,
     url: &str,
     headers: &[(&str, &str)],
     body: impl Into<Body>,
@@ -158,13 +112,13 @@ pub async fn put_with(
 }
 
 /// A URL that reads the current version of `id`.
-pub async fn mint(layer: &impl AnyLayer, id: &str) -> String {
+pub async fn mint(layer: &impl AnyLayer<Body>, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url");
     get(layer, &operation).await.url()
 }
 
 /// A URL that writes the next version of `id`.
-pub async fn mint_upload(layer: &impl AnyLayer, id: &str) -> String {
+pub async fn mint_upload(layer: &impl AnyLayer<Body>, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url?upload=true");
     get(layer, &operation).await.url()
 }
@@ -173,51 +127,4 @@ pub async fn mint_upload(layer: &impl AnyLayer, id: &str) -> String {
 pub fn grant(url: &str) -> Grant {
     let target = url.strip_prefix(BASE).unwrap();
     signer().verifier().verify(target, at(NOW)).unwrap()
-}
-
-/// A response, its body read to the end.
-#[derive(Debug, PartialEq)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// All headers, by name.
-    pub fn sorted_headers(&self) -> Vec<(&str, &str)> {
-        let names = self.headers.keys().map(http::HeaderName::as_str);
-        let mut headers: Vec<_> = names
-            .map(|name| (name, self.header(name).unwrap()))
-            .collect();
-        headers.sort_unstable();
-        headers
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
-    /// The URL that the operation answered with.
-    pub fn url(&self) -> String {
-        assert_eq!(self.status, StatusCode::OK, "{self:?}");
-        let url = &self.json()["parameter"][0]["valueUri"];
-        url.as_str().unwrap().to_owned()
-    }
-
-    /// The status, and the code of the `OperationOutcome`, which is empty if there is none.
-    pub fn outcome(&self) -> (u16, String) {
-        let code = &self.json()["issue"][0]["details"]["coding"][0]["code"];
-        let code = code.as_str().unwrap_or_default().to_owned();
-        (self.status.as_u16(), code)
-    }
-
-    #[track_caller]
-    pub fn assert_refused(&self, status: u16, code: &str) {
-        assert_eq!(self.outcome(), (status, code.to_owned()), "{self:?}");
-    }
 }

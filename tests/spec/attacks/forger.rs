@@ -1,37 +1,16 @@
-//! The signature of the presigned URL format, written a second time and without any check.
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+//! Whatever one may sign who has the server's key.
 
 use super::spy::{BASE, KEY_ID, NOW, SECRET};
-
-pub(crate) const FORMAT: &str = "tower-presign/v1";
-
-pub(crate) fn hmac(key: &[u8], message: &str) -> Vec<u8> {
-    let mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.chain_update(message).finalize().into_bytes().to_vec()
-}
-
-/// The derived key, which signs.
-pub(crate) fn derive(secret: &[u8]) -> Vec<u8> {
-    hmac(secret, FORMAT)
-}
-
-pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
+use crate::support::signature::{append, base64url, sign};
 
 /// The request target for `signed`, which is what follows the base: the server's own key says
 /// that it is genuine.
 pub(crate) fn genuine(signed: &str) -> String {
-    let string_to_sign = format!("{FORMAT}\n{BASE}\n{signed}");
-    with_signature(signed, &hmac(&derive(SECRET), &string_to_sign))
+    format!("/storage{}", sign(SECRET, BASE, signed))
 }
 
 pub(crate) fn with_signature(signed: &str, signature: &[u8]) -> String {
-    format!("/storage{signed}&Signature={}", base64url(signature))
+    format!("/storage{}", append(signed, signature))
 }
 
 /// What is signed of a plain URL that reads `scan`.

@@ -23,7 +23,7 @@ async fn a_read_url_only_reads() {
     ] {
         assert_refused(&server, name, &method(name), &target, NOT_ALLOWED).await;
         let answer = server.send(method(name), &target).await;
-        assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS", "{name}");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"), "{name}");
     }
 }
 
@@ -36,7 +36,7 @@ async fn a_write_url_only_writes() {
     ] {
         assert_refused(&server, name, &method(name), &target, NOT_ALLOWED).await;
         let answer = server.send(method(name), &target).await;
-        assert_eq!(answer.header("allow"), "PUT, OPTIONS", "{name}");
+        assert_eq!(answer.header("allow"), Some("PUT, OPTIONS"), "{name}");
     }
 }
 
@@ -50,7 +50,7 @@ async fn which_methods_a_url_allows_is_told_to_its_holder_alone() {
             assert_refused(&server, name, &method(name), &forged, INVALID).await;
             assert_refused(&server, name, &method(name), unsigned, MISSING).await;
             let answer = server.send(method(name), &forged).await;
-            assert_eq!(answer.header("allow"), "", "{name}");
+            assert_eq!(answer.header("allow"), None, "{name}");
         }
     }
 }
@@ -88,7 +88,8 @@ async fn a_method_in_a_header_or_a_query_is_not_one() {
         // It stays what it is: a read.
         let read = request(Method::GET, &server.read_target(), "PUT");
         let answer = server.send_request(read).await;
-        assert_eq!((answer.status, &answer.body[..]), (200, CONTENT.as_bytes()));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body, CONTENT);
         assert_eq!(server.journal(), ["redeem", "read"], "{header}");
         // And it stays refused.
         for (method, target, other) in [

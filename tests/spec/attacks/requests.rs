@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
-use super::spy::{Answer, BASE, CONTENT, NOW, ORIGIN, Server, read_grant};
+use super::spy::{BASE, CONTENT, NOW, ORIGIN, Server, read_grant};
 use super::{MISSING, altered, assert_refused};
+use crate::support::Answer;
 
 /// What a request may say about its host and the way it came.
 const FOREIGN_HOSTS: [(&str, &str); 13] = [
@@ -119,10 +120,12 @@ async fn options_tells_the_same_of_every_url_and_touches_nothing() {
     let server = Server::start().await;
     let first = server.send(Method::OPTIONS, &server.read_target()).await;
     assert_eq!(first.status, 204);
-    assert_eq!(first.header("allow"), "GET, HEAD, PUT, OPTIONS");
+    assert_eq!(first.header("allow"), Some("GET, HEAD, PUT, OPTIONS"));
+    assert!(first.body.is_empty());
     for target in [
         "/storage",
         "/storage/scan/1",
+        "/storage/scan/1?Signature=x",
         "/storage/missing/1",
         "/storage/../x",
     ] {
@@ -231,8 +234,7 @@ async fn a_minted_url_starts_with_the_configured_base_whatever_a_request_says() 
     let server = Server::start().await;
     let path = "/fhir/Binary/scan/$presigned-url";
     let plain = server.send(Method::GET, path).await;
-    let parameters: serde_json::Value = serde_json::from_slice(&plain.body).unwrap();
-    let url = parameters["parameter"][0]["valueUri"].as_str().unwrap();
+    let url = plain.url();
     assert!(url.starts_with(&format!("{BASE}/scan/1?")), "{url}");
 
     for header in FOREIGN_HOSTS {
@@ -274,5 +276,6 @@ async fn without_a_genuine_signature_existing_and_missing_content_are_alike() {
     assert_eq!(server.journal(), [""; 0]);
     // To the holder of a genuine URL they are not.
     let missing = server.sign(&read_grant("missing", "1"));
-    assert_eq!(server.send(Method::GET, &missing).await.code(), "not-found");
+    let answer = server.send(Method::GET, &missing).await;
+    answer.assert_refused(404, "not-found");
 }

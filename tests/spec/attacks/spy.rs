@@ -4,13 +4,11 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use serde_json::Value;
+use http::{Method, Request, Response};
+use http_body_util::Full;
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_presign::UrlId;
 use tower_presign::store::Place;
@@ -24,15 +22,13 @@ use tower_presign::{
     SigningKey, Terms, UrlSigner, VersionId,
 };
 
-/// The time at the server, in Unix seconds.
-pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) use crate::support::{Answer, NOW, at};
 
 pub(crate) const ORIGIN: &str = "https://health.example.com";
 pub(crate) const BASE: &str = "https://health.example.com/storage";
 
 pub(crate) const KEY_ID: &str = "2026-11";
-pub(crate) const SECRET: &[u8] = b"thirty-two bytes of test secret!";
-
+pub(crate) const SECRET: &[u8] = crate::support::SECRET.as_bytes();
 /// A key that only verifies.
 pub(crate) const OLD_KEY_ID: &str = "2026-05";
 pub(crate) const OLD_SECRET: &[u8] = b"the secret of the half-year past";
@@ -46,14 +42,6 @@ pub(crate) struct Server {
     service: Presign<Inner>,
     pub(crate) signer: UrlSigner,
     journal: Journal,
-}
-
-/// A response, read to its end.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
 }
 
 impl Server {
@@ -77,8 +65,7 @@ impl Server {
         let policy = SpyingPolicy {
             journal: Arc::clone(&journal),
         };
-        let layer = PresignLayer::new(signer.clone(), repository, policy)
-            .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW));
+        let layer = PresignLayer::new(signer.clone(), repository, policy).clock(|| at(NOW));
         let inner = Inner {
             journal: Arc::clone(&journal),
         };
@@ -97,12 +84,7 @@ impl Server {
 
     pub(crate) async fn send_request(&self, request: Request<Full<Bytes>>) -> Answer {
         let response = self.service.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        Answer::of(response).await.unwrap()
     }
 
     /// Who was called since the last look, in order.
@@ -127,22 +109,6 @@ impl Server {
     pub(crate) fn sign(&self, grant: &Grant) -> String {
         let url = self.signer.sign(grant);
         url.as_str().strip_prefix(ORIGIN).unwrap().to_owned()
-    }
-}
-
-impl Answer {
-    /// The stable code of the refusal.
-    pub(crate) fn code(&self) -> String {
-        let outcome: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let code = &outcome["issue"][0]["details"]["coding"][0]["code"];
-        code.as_str().unwrap_or_default().to_owned()
-    }
-
-    /// A header's value; empty when there is none.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
     }
 }
 

@@ -9,7 +9,7 @@ mod uploads;
 
 use axum::body::Body;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Collected, Empty};
 use recorder::{Message, Recorder};
 use tower::util::service_fn;
@@ -92,11 +92,11 @@ impl Host {
     /// What one request is told as, and its answer.
     async fn tell(&self, request: Request<Body>) -> (Message, Answer) {
         let response = self.send(request).await;
-        let status = response.status();
-        let body = response.into_body().collect().await;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await;
         let answer = Answer {
-            status,
-            headers: HeaderMap::new(),
+            status: parts.status,
+            headers: parts.headers,
             body: body.map(Collected::to_bytes).unwrap_or_default(),
         };
         (self.told(), answer)

@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +12,6 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Request, Response, StatusCode, Version};
 use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -27,14 +25,7 @@ use tower::ServiceExt as _;
 use tower_presign::{BinaryId, ContentType, MemoryRepository, PresignLayer};
 
 use super::repository::{Faults, Faulty};
-use crate::support::{self, Answer};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// So that a server that leaves its clients waiting fails a test, rather than hanging it.
-pub async fn soon<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.unwrap()
-}
+use crate::support::{self, Answer, PATIENCE, soon};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
@@ -280,14 +271,7 @@ impl Client {
         request: Request<Body>,
     ) -> impl Future<Output = hyper::Result<Answer>> + Send + use<> {
         let response = self.begin(request);
-        soon(async {
-            let (parts, body) = response.await?.into_parts();
-            Ok(Answer {
-                status: parts.status,
-                headers: parts.headers,
-                body: body.collect().await?.to_bytes(),
-            })
-        })
+        soon(async { Answer::of(response.await?).await })
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::Body;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use serde_json::json;
 use tower_presign::store::{
@@ -130,7 +131,7 @@ async fn the_policy_sees_the_request_and_what_it_asks_for() {
         let request = Request::post(url)
             .header("x-tenant", "7")
             .extension(User(3));
-        call(&layer, request.body("".into()).unwrap()).await
+        call(&layer, request.body(Body::empty()).unwrap()).await
     };
     send("/Binary/scan/$presigned-url?upload=true").await;
     send("/Binary/scan/_history/2/$presigned-url").await;

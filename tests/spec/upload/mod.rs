@@ -1,5 +1,6 @@
 //! `PUT` on a write URL: what is stored, when it is not, and how often it can be.
 
+mod departures;
 mod headers;
 mod refusals;
 mod wire;

@@ -22,8 +22,6 @@ use tower_presign::{BinaryKey, BinaryRepository, MemoryRepository, PresignLayer}
 use crate::support;
 use crate::support::*;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// A repository that tells when a write begins and when it has ended, or was dropped.
 struct Told {
     repository: MemoryRepository,
@@ -146,11 +144,6 @@ async fn rest(mut stream: TcpStream) -> String {
     let mut response = String::new();
     soon(stream.read_to_string(&mut response)).await.unwrap();
     response
-}
-
-/// So that a server that leaves its clients waiting fails a test, rather than hanging it.
-async fn soon<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future).await.unwrap()
 }
 
 /// The head of an upload as `image/png`, with further lines.

@@ -4,15 +4,12 @@ use std::str::FromStr as _;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use sha2::Sha256;
-use tower::{Layer as _, ServiceExt as _};
 use tower_presign::store::Place;
 use tower_presign::url::{Expires, ReadTerms, ResumeTerms, WriteTerms};
 use tower_presign::{
@@ -21,9 +18,7 @@ use tower_presign::{
 };
 use tower_presign::{UploadId, UrlId};
 
-const SECRET: &[u8] = b"thirty-two bytes of test secret!";
-const BASE: &str = "https://storage.example.com/storage";
-const SIGNATURE: &str = "&Signature=";
+use crate::support::{BASE, SECRET, respond, signature};
 
 /// A moment before all expiries, which no lifetime is too long from.
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -37,7 +32,7 @@ fn signer(key_id: &str, secret: &[u8], base: &str) -> UrlSigner {
 }
 
 fn test_signer() -> UrlSigner {
-    signer("test", SECRET, BASE)
+    signer("test", SECRET.as_bytes(), BASE)
 }
 
 fn any_signer() -> impl Strategy<Value = UrlSigner> {
@@ -142,21 +137,9 @@ fn target(signer: &UrlSigner, grant: &Grant) -> String {
         .to_owned()
 }
 
-/// Signs any text, by an implementation of its own, as [`test_signer`] would.
+/// Signs any text, as [`test_signer`] would.
 fn forge(signed: &str) -> String {
-    let hmac = |key: &[u8], message: &str| {
-        let mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-        mac.chain_update(message).finalize().into_bytes()
-    };
-    let derived = hmac(SECRET, "tower-presign/v1");
-    let signature = hmac(&derived, &format!("tower-presign/v1\n{BASE}\n{signed}"));
-    let signature = base64url(signature);
-    format!("{signed}{SIGNATURE}{signature}")
-}
-
-fn base64url(bytes: impl AsRef<[u8]>) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    signature::sign(SECRET, BASE, signed)
 }
 
 /// A single byte of `text`, which is ASCII, replaced, inserted or taken out.
@@ -224,7 +207,7 @@ fn any_mixture() -> impl Strategy<Value = String> {
         "0",
         "1",
         "18446744073709551616",
-        "storage",
+        "binary",
         "scan",
         "Binary",
         "_history",
@@ -242,7 +225,7 @@ fn any_mixture() -> impl Strategy<Value = String> {
         "Max-Length=",
         "Method=",
         "Signature=",
-        SIGNATURE,
+        signature::NAME,
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "aW1hZ2UvcG5n",
         "upload=true",
@@ -335,7 +318,7 @@ proptest! {
     fn a_grant_has_one_form(grant in any_grant(), mutations in vec(any_mutation(), 1..40)) {
         let signer = test_signer();
         let genuine = target(&signer, &grant);
-        let (signed, _) = genuine.rsplit_once(SIGNATURE).unwrap();
+        let (signed, _) = genuine.rsplit_once(signature::NAME).unwrap();
         prop_assert_eq!(forge(signed), genuine.as_str());
 
         for mutation in &mutations {
@@ -370,7 +353,7 @@ proptest! {
 
     #[test]
     fn no_target_makes_the_layer_panic_or_serve(
-        prefix in select(vec!["", "/", "/storage", "/storage/", "/fhir/Binary/"]),
+        prefix in select(vec!["", "/", "/binary", "/binary/", "/fhir/Binary/"]),
         text in any_text(),
         suffix in select(vec!["", "/$presigned-url", "/%24presigned-url?upload=true"]),
         method in select(vec![
@@ -381,16 +364,11 @@ proptest! {
             return Ok(());
         };
         let layer = PresignLayer::new(test_signer(), MemoryRepository::new(), AllowAll);
-        let inner = tower::service_fn(async |_: Request<Full<Bytes>>| {
-            let mut response = Response::new(Full::<Bytes>::default());
-            *response.status_mut() = StatusCode::IM_A_TEAPOT;
-            Ok::<_, std::convert::Infallible>(response)
-        });
-        let mut request = Request::new(Full::default());
+        let mut request = Request::new(Full::<Bytes>::default());
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let response = runtime.block_on(layer.layer(inner).oneshot(request)).unwrap();
+        let response = runtime.block_on(respond(&layer, request));
         let status = response.status();
         prop_assert!(
             status.is_client_error() || status == StatusCode::NO_CONTENT,
