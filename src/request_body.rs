@@ -43,7 +43,7 @@ struct Shared {
     /// The client sends nothing until the body is polled.
     expects_continue: bool,
     is_http_1: bool,
-    /// An upload reads it, and is to be completed if it is whole.
+    /// It is an upload's, which is completed if it is whole.
     is_upload: bool,
     /// Nobody waits for an answer any more.
     has_client_left: bool,

@@ -69,6 +69,9 @@ where
         };
         let (parts, body) = request.into_parts();
         let body = RequestBody::new(body, &parts);
+        if parts.method == Method::PUT && matches!(route, Route::Storage(_)) {
+            body.begin_upload();
+        }
         ResponseFuture::own(OwnFuture::new(body.clone(), answer(route, parts, body)))
     }
 }

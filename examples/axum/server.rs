@@ -18,7 +18,7 @@ use tower_presign::{PresignLayer, UrlSigner};
 use crate::access::{self, Tokens};
 use crate::binary::{self, Binaries, Repository};
 use crate::settings::Settings;
-use crate::{conformance, fhir, page};
+use crate::{conformance, connections, fhir, page};
 
 /// For how long an upload may send nothing.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
@@ -51,9 +51,7 @@ pub(crate) async fn run(
 
     let app = app(settings, &origin, repository, layer);
     println!("{}", introduction(settings, &origin, place));
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop_signal())
-        .await?;
+    connections::serve(listener, app, stop_signal(), settings.shutdown).await;
     Ok(())
 }
 

@@ -12,6 +12,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::Method;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -165,8 +168,16 @@ async fn a_client_that_closes_right_after_its_last_byte_has_its_upload_stored() 
     let layer = layer(repository.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new().layer(layer.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let service = TowerToHyperService::new(Router::new().layer(layer.clone()));
+    tokio::spawn(async move {
+        // Or else hyper drops the request of a client that has closed its half of the connection,
+        // before anybody has seen the request.
+        let mut server = http1::Builder::new();
+        server.half_close(true);
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(server.serve_connection(TokioIo::new(socket), service.clone()));
+        }
+    });
 
     let mut keys = Vec::new();
     for round in 0..ROUNDS {

@@ -74,7 +74,10 @@ pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
     }
     let bytes: Vec<u8> = bits
         .chunks_exact(8)
-        .map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | *bit as u8))
+        .map(|bits| {
+            bits.iter()
+                .fold(0, |byte, bit| byte << 1 | u8::try_from(*bit).unwrap())
+        })
         .collect();
     (base64url(&bytes) == text).then_some(bytes)
 }
