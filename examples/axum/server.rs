@@ -99,13 +99,13 @@ fn presign(
     let storage_url = settings.storage_url(origin);
     let signer = UrlSigner::new(settings.keyring()?, &storage_url)
         .map_err(|error| format!("PRESIGN_STORAGE_URL={storage_url}: {error}"))?;
-    if signer.base_path().is_empty() {
+    if signer.verifier().base_path().is_empty() {
         // The layer would take every path for itself.
         let problem = "it needs a path of its own, such as /storage";
         return Err(format!("PRESIGN_STORAGE_URL={storage_url}: {problem}").into());
     }
     Ok(PresignLayer::new(signer, repository, access::authorize)
-        .fhir_base("/fhir/R4")
+        .fhir_base("/fhir/R4")?
         .default_lifetime(settings.ttl)
         .max_upload(settings.max_upload)
         .timeout_error::<TimeoutError>())

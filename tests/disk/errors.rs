@@ -56,7 +56,7 @@ impl Storage {
 
     /// A Binary with a first version.
     async fn scan(&self) -> Scan {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         self.repository.create(id, png()).await.unwrap();
         let old = content(LARGE, 1);
         let write = mint_upload(&self.layer, id.as_str()).await;
@@ -145,7 +145,7 @@ async fn an_upload_that_cannot_be_made_durable_or_visible_changes_nothing() {
             // A failed try may be repeated, as often as it takes.
             for body in [content(LARGE, 2), content(1, 3)] {
                 let answer = put(&storage.layer, &scan.write, body).await;
-                let refused = (answer.status.as_u16(), &*answer.refusal());
+                let refused = (answer.status.as_u16(), answer.refusal());
                 assert_eq!(refused, (status, code), "{failures:?}");
             }
             storage.assert_content(&scan.read, &scan.old).await;
@@ -186,7 +186,7 @@ async fn an_upload_that_cannot_be_written_to_its_end_changes_nothing() {
             while sender.send(chunk()).await.is_ok() && !storage.staged().is_empty() {}
             drop(sender);
             let answer = upload.await.unwrap();
-            let refused = (answer.status.as_u16(), &*answer.refusal());
+            let refused = (answer.status.as_u16(), answer.refusal());
             assert_eq!(refused, (status, code), "{failures:?}");
             storage.assert_content(&scan.read, &scan.old).await;
             assert_eq!(storage.staged().len(), 0);
@@ -211,7 +211,7 @@ async fn when_no_file_can_be_opened_uploads_are_refused_and_change_nothing() {
                 return;
             };
             let answer = put(&storage.layer, &scan.write, content(LARGE, 2)).await;
-            let refused = (answer.status.as_u16(), &*answer.refusal());
+            let refused = (answer.status.as_u16(), answer.refusal());
             assert_eq!(refused, (status, code), "{failures:?}");
         }
         storage.assert_nothing_changed(&scan).await;
@@ -329,7 +329,7 @@ async fn a_binary_that_cannot_be_created_is_not_there_and_can_be_created_later()
         (&["rename:error=EIO"], false),
         (&["rename:error=ENOSPC"], true),
     ] {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         {
             let Some(_failing) = Injection::start(failures) else {
                 return;

@@ -32,7 +32,7 @@ async fn an_upload_larger_than_the_disk_leaves_nothing_and_a_smaller_one_succeed
         return;
     };
     let repository = FsRepository::open(disk.path()).await.unwrap();
-    let key = repository.create(BinaryId::unique(), png()).await.unwrap();
+    let key = repository.create(BinaryId::random(), png()).await.unwrap();
     // More often than it would take to fill the disk with what might be left.
     for _ in 0..10 {
         let written = repository.write(&key, upload(TOO_MUCH)).await;
@@ -58,9 +58,9 @@ async fn a_disk_without_any_room_takes_neither_content_nor_binaries_until_there_
         return;
     };
     let repository = FsRepository::open(disk.path()).await.unwrap();
-    let key = repository.create(BinaryId::unique(), png()).await.unwrap();
+    let key = repository.create(BinaryId::random(), png()).await.unwrap();
     repository.write(&key, upload(MEGABYTE)).await.unwrap();
-    let other = repository.create(BinaryId::unique(), png()).await.unwrap();
+    let other = repository.create(BinaryId::random(), png()).await.unwrap();
     let filler = disk.fill();
 
     let written = repository.write(&other, upload(1)).await;
@@ -68,7 +68,7 @@ async fn a_disk_without_any_room_takes_neither_content_nor_binaries_until_there_
         matches!(written, Err(RepositoryError::StorageFull)),
         "{written:?}"
     );
-    let new = BinaryId::unique();
+    let new = BinaryId::random();
     let created = repository.create(new, png()).await;
     assert!(
         matches!(created, Err(RepositoryError::StorageFull)),
@@ -89,10 +89,10 @@ async fn room_can_be_made_on_a_full_disk_by_deleting() {
         return;
     };
     let repository = FsRepository::open(disk.path()).await.unwrap();
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let key = repository.create(id, png()).await.unwrap();
     repository.write(&key, upload(3 * MEGABYTE)).await.unwrap();
-    let other = repository.create(BinaryId::unique(), png()).await.unwrap();
+    let other = repository.create(BinaryId::random(), png()).await.unwrap();
     disk.fill();
 
     repository.delete(id).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_full_disk_can_be_opened() {
         return;
     };
     let repository = FsRepository::open(disk.path()).await.unwrap();
-    let key = repository.create(BinaryId::unique(), png()).await.unwrap();
+    let key = repository.create(BinaryId::random(), png()).await.unwrap();
     repository.write(&key, upload(MEGABYTE)).await.unwrap();
     drop(repository);
     disk.fill();

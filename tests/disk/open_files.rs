@@ -43,7 +43,7 @@ impl Storage {
 
     /// A Binary of one version, and the URL that reads it.
     async fn scan(&self, content: &str) -> (BinaryId, String) {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let png = ContentType::new("image/png").unwrap();
         self.repository.create(id, png).await.unwrap();
         (id, self.replace(id, content).await)

@@ -77,7 +77,7 @@ fn bytes(length: usize, seed: usize) -> Bytes {
 
 /// A layer, and the id of a new PNG without content.
 async fn layer_with_png(engine: &Engine) -> (PresignLayer, String) {
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     engine.repository.create(id, png).await.unwrap();
     (layer(engine.repository.clone()), id.to_string())
@@ -100,7 +100,7 @@ async fn the_contract_is_kept(engine: Engine) {
         return;
     }
     contract::check(|| async {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let content_type = ContentType::new("text/plain; charset=utf-8").unwrap();
         engine.repository.create(id, content_type).await.unwrap();
         (engine.repository.clone(), id)
@@ -286,7 +286,7 @@ async fn what_is_deleted_stays_deleted(engine: Engine) {
         "{created:?}"
     );
     assert_eq!(objects(&engine, "large", id.as_str()).await, 0);
-    let never_was = engine.repository.delete(BinaryId::unique()).await;
+    let never_was = engine.repository.delete(BinaryId::random()).await;
     assert!(
         matches!(never_was, Err(RepositoryError::NotFound)),
         "{never_was:?}"

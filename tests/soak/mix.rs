@@ -17,7 +17,7 @@ use crate::figures::Figures;
 use crate::support::Answer;
 use crate::support::client::Client;
 use crate::support::random::Random;
-use crate::wire::{Api, HOUR, MAX_LENGTH, Scan, now, read, target, write};
+use crate::wire::{Api, HOUR, MAX_LENGTH, Scan, now, read, target, write, write_up_to};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -133,7 +133,7 @@ impl Worker {
                 self.refused(kind, request, 403, "forbidden").await;
             }
             Kind::NotFound => {
-                let target = self.api.sign(read(BinaryId::unique()), HOUR);
+                let target = self.api.sign(read(BinaryId::random()), HOUR);
                 let request = self.api.get(&target);
                 self.refused(kind, request, 404, "not-found").await;
             }
@@ -151,7 +151,7 @@ impl Worker {
                 self.refused(kind, request, 405, "method-not-allowed").await;
             }
             Kind::WrongType => {
-                let target = self.api.sign(write(BinaryId::unique()), HOUR);
+                let target = self.api.sign(write(BinaryId::random()), HOUR);
                 let mut request = self.api.put(&target, scan.content);
                 let text = "text/plain".parse().unwrap();
                 request.headers_mut().insert(CONTENT_TYPE, text);
@@ -160,7 +160,7 @@ impl Worker {
             }
             Kind::TooLarge => {
                 let limit = scan.content.len() as u64 - 1;
-                let grant = write(BinaryId::unique()).with_max_length(limit);
+                let grant = write_up_to(BinaryId::random(), limit);
                 let request = self.api.put(&self.api.sign(grant, HOUR), scan.content);
                 self.refused(kind, request, 413, "too-large").await;
             }

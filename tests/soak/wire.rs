@@ -7,6 +7,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, StatusCode};
+use tower_presign::url::{Expires, ReadTerms, WriteTerms};
 use tower_presign::{BinaryId, BinaryKey, ContentType, Grant, SigningKey, UrlSigner, VersionId};
 
 use crate::support::Answer;
@@ -51,7 +52,7 @@ impl Api {
             signer: UrlSigner::new(key, format!("{URL_ORIGIN}/storage")).unwrap(),
             scans: RwLock::default(),
             long: Scan {
-                id: BinaryId::unique(),
+                id: BinaryId::random(),
                 content: source.clone(),
             },
             source,
@@ -90,7 +91,7 @@ impl Api {
     }
 
     pub fn sign_until(&self, mut grant: Grant, expires: u64) -> String {
-        grant.expires = expires;
+        grant.expires = Expires::at_unix_seconds(expires);
         let url = self.signer.sign(&grant);
         url.as_str().strip_prefix(URL_ORIGIN).unwrap().to_owned()
     }
@@ -129,13 +130,19 @@ impl Api {
 
 /// Reads the first version of a Binary. When is for [`Api::sign`] to say.
 pub fn read(id: BinaryId) -> Grant {
-    Grant::read(first(id), 0)
+    Grant::new(first(id), ReadTerms::new(), Expires::at_unix_seconds(0))
 }
 
 /// Writes the first version of a Binary.
 pub fn write(id: BinaryId) -> Grant {
+    write_up_to(id, u64::MAX)
+}
+
+/// As [`write`], of at most so many bytes.
+pub fn write_up_to(id: BinaryId, max_length: u64) -> Grant {
     let png = ContentType::new("image/png").unwrap();
-    Grant::write(first(id), png, 0)
+    let terms = WriteTerms::new(png).with_max_length(max_length);
+    Grant::new(first(id), terms, Expires::at_unix_seconds(0))
 }
 
 fn first(id: BinaryId) -> BinaryKey {

@@ -76,7 +76,7 @@ const WRITERS: usize = 8;
 async fn race_for_one_url(repository: impl Repository) {
     let layer = layer(repository.clone());
     for round in 0..50 {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         repository.add(id).await.unwrap();
         let url = mint_upload(&layer, id.as_str()).await;
         let start = Arc::new(Barrier::new(WRITERS));
@@ -114,7 +114,7 @@ async fn of_writers_that_race_for_one_url_exactly_one_wins() {
 async fn race_for_versions(repository: impl Repository) {
     const EACH: usize = 10;
     let layer = layer(repository.clone());
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     repository.add(id).await.unwrap();
     let writing = (0..WRITERS).map(|writer| {
         let layer = layer.clone();
@@ -163,7 +163,7 @@ async fn writers_of_successive_versions_lose_none() {
 
 async fn race_to_create(repository: impl Repository) {
     for _ in 0..200 {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let start = Arc::new(Barrier::new(WRITERS));
         let creating = (0..WRITERS).map(|_| {
             let (repository, start) = (repository.clone(), Arc::clone(&start));
@@ -194,7 +194,7 @@ async fn give_up(repository: impl Repository) {
     let (mut stored, mut absent) = (0, 0);
     let mut patience = 0;
     while stored < 30 || absent < 30 {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         repository.add(id).await.unwrap();
         let (read, write) = (
             mint(&layer, id.as_str()).await,
@@ -253,7 +253,7 @@ async fn read_what_changes(repository: impl Repository) {
     const READERS: usize = 6;
     let version_content = |version: usize| content(60_000 - version * 1000, version);
     let layer = layer(repository.clone());
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     repository.add(id).await.unwrap();
     let is_deleted = Arc::new(AtomicBool::new(false));
     let (done, reading) = watch::channel(0);

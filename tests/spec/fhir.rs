@@ -72,7 +72,7 @@ fn a_host_answers_errors_as_the_layer_does() {
 
 #[test]
 fn a_denial_says_why_in_the_hosts_own_logs() {
-    let denial = Denial::forbidden_because("The patient is not on your ward.");
+    let denial = Denial::forbidden().because("The patient is not on your ward.");
     let error: Box<dyn std::error::Error> = denial.into();
     let expected = "forbidden: The patient is not on your ward.";
     assert_eq!(error.to_string(), expected);
@@ -131,11 +131,11 @@ async fn outcomes() -> Vec<Value> {
         RepositoryError::NotFound,
         RepositoryError::Deleted,
         RepositoryError::AlreadyWritten,
-        RepositoryError::RangeNotSatisfiable { length: 7 },
+        RepositoryError::range_not_satisfiable(7),
         RepositoryError::StorageFull,
         RepositoryError::unavailable("away"),
         RepositoryError::internal("broken"),
-        UploadError::TooLarge { limit: Some(7) }.into(),
+        UploadError::too_large(Some(7)).into(),
         UploadError::Empty.into(),
         UploadError::Incomplete(None).into(),
         UploadError::Timeout(io::Error::from(io::ErrorKind::TimedOut).into()).into(),

@@ -64,7 +64,11 @@ async fn in_axum_the_layer_works_in_a_nested_router_that_has_a_fallback() {
     let (listener, address) = listen().await;
     let nested = Router::new()
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(layer(address, "/api/storage").storage_path("/storage"));
+        .layer(
+            layer(address, "/api/storage")
+                .storage_path("/storage")
+                .unwrap(),
+        );
     let app = Router::new().nest("/api", nested);
     tokio::spawn(async move { axum::serve(listener, app).await });
 

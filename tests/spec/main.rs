@@ -11,14 +11,16 @@ mod api;
 mod attacks;
 mod concurrency;
 mod download;
-mod errors;
+
 #[cfg(feature = "tracing")]
 mod events;
 mod faults;
 mod fhir;
 mod hosts;
 mod operation;
+mod refusals;
 mod repositories;
 mod security_policy;
+mod stores;
 mod upload;
 mod url;

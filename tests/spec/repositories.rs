@@ -35,7 +35,7 @@ async fn assert_deleted(repository: &impl BinaryRepository, key: &BinaryKey) {
 async fn memory_keeps_the_contract() {
     contract::check(|| async {
         let repository = MemoryRepository::new();
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         repository.create(id, text_plain()).unwrap();
         (repository, id)
     })
@@ -45,7 +45,7 @@ async fn memory_keeps_the_contract() {
 #[tokio::test]
 async fn memory_deletes_for_good() {
     let repository = MemoryRepository::new();
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let key = repository.create(id, text_plain()).unwrap();
     repository.write(&key, upload("content")).await.unwrap();
     let again = repository.create(id, text_plain());
@@ -55,7 +55,7 @@ async fn memory_deletes_for_good() {
     assert_deleted(&repository, &key).await;
     let again = repository.create(id, text_plain());
     assert!(matches!(again, Err(RepositoryError::Deleted)));
-    let never_was = repository.delete(BinaryId::unique());
+    let never_was = repository.delete(BinaryId::random());
     assert!(matches!(never_was, Err(RepositoryError::NotFound)));
 }
 
@@ -97,7 +97,7 @@ mod fs {
         let (folder, repository) = open().await;
         let repository = repository.fsync(fsync);
         contract::check(|| async {
-            let id = BinaryId::unique();
+            let id = BinaryId::random();
             repository.create(id, text_plain()).await.unwrap();
             (repository.clone(), id)
         })
@@ -124,7 +124,7 @@ mod fs {
     #[tokio::test]
     async fn fs_deletes_for_good() {
         let (folder, repository) = open().await;
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let key = repository.create(id, text_plain()).await.unwrap();
         repository.write(&key, upload("content")).await.unwrap();
         let again = repository.create(id, text_plain()).await;
@@ -146,7 +146,7 @@ mod fs {
             .delete(id)
             .await
             .expect("twice is as good as once");
-        let never_was = repository.delete(BinaryId::unique()).await;
+        let never_was = repository.delete(BinaryId::random()).await;
         assert!(matches!(never_was, Err(RepositoryError::NotFound)));
     }
 
@@ -155,7 +155,7 @@ mod fs {
     async fn content_that_cannot_be_stored_is_refused_before_much_of_it_has_been_taken() {
         const MEGABYTE: usize = 1024 * 1024;
         let (folder, repository) = open().await;
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let key = repository.create(id, text_plain()).await.unwrap();
         repository.write(&key, upload("content")).await.unwrap();
         let taken = Arc::new(AtomicUsize::new(0));
@@ -164,7 +164,7 @@ mod fs {
             counter.fetch_add(MEGABYTE / 16, Ordering::Relaxed);
             Ok(Bytes::from(vec![0; MEGABYTE / 16]))
         });
-        let endless = Upload::new(text_plain(), endless).without_go_ahead();
+        let endless = Upload::new(text_plain(), endless).with_expects_continue(false);
         let written = repository.write(&key, endless).await;
         assert!(matches!(written, Err(RepositoryError::AlreadyWritten)));
         assert_eq!(taken.load(Ordering::Relaxed), MEGABYTE);
@@ -190,7 +190,7 @@ mod fs {
     #[tokio::test]
     async fn content_survives_the_process_and_leftovers_do_not() {
         let (folder, repository) = open().await;
-        let key = repository.create(BinaryId::unique(), text_plain());
+        let key = repository.create(BinaryId::random(), text_plain());
         let key = key.await.unwrap();
         repository.write(&key, upload("content")).await.unwrap();
         let written = repository.head(&key).await.unwrap();
@@ -253,7 +253,7 @@ mod fs {
     #[tokio::test]
     async fn a_binary_deleted_during_an_upload_stays_deleted() {
         let (folder, repository) = open().await;
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let key = repository.create(id, text_plain()).await.unwrap();
         let deleting = repository.clone();
         let content = stream::once(async move {
@@ -275,7 +275,7 @@ mod fs {
         let (folder, repository) = open().await;
         let repository = repository.fsync(false);
         for _ in 0..200 {
-            let id = BinaryId::unique();
+            let id = BinaryId::random();
             let key = repository.create(id, text_plain()).await.unwrap();
             let spawn = |repository: FsRepository, key: BinaryKey| {
                 let target = Target::new(id, Access::Read);
@@ -361,7 +361,7 @@ mod fs {
         // EFBIG
         assert!(matches!(
             told(27),
-            RepositoryError::Upload(UploadError::TooLarge { limit: None })
+            RepositoryError::Upload(UploadError::TooLarge { limit: None, .. })
         ));
         // EIO, EMFILE and EROFS
         for unavailable in [5, 24, 30] {

@@ -81,26 +81,26 @@ pub fn request(
     request.body(body.into()).unwrap()
 }
 
-pub async fn get(layer: &PresignLayer, url: &str) -> Answer {
+pub async fn get(layer: &impl AnyLayer<Body>, url: &str) -> Answer {
     get_with(layer, url, &[]).await
 }
 
-pub async fn get_with(layer: &PresignLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn get_with(layer: &impl AnyLayer<Body>, url: &str, headers: &[(&str, &str)]) -> Answer {
     call(layer, request(Method::GET, url, headers, Body::empty())).await
 }
 
-pub async fn head_with(layer: &PresignLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn head_with(layer: &impl AnyLayer<Body>, url: &str, headers: &[(&str, &str)]) -> Answer {
     call(layer, request(Method::HEAD, url, headers, Body::empty())).await
 }
 
 /// Uploads as `image/png`.
-pub async fn put(layer: &PresignLayer, url: &str, body: impl Into<Body>) -> Answer {
+pub async fn put(layer: &impl AnyLayer<Body>, url: &str, body: impl Into<Body>) -> Answer {
     put_with(layer, url, &[], body).await
 }
 
 /// Uploads as `image/png`, with further headers.
 pub async fn put_with(
-    layer: &PresignLayer,
+    layer: &impl AnyLayer<Body>,
     url: &str,
     headers: &[(&str, &str)],
     body: impl Into<Body>,
@@ -112,13 +112,13 @@ pub async fn put_with(
 }
 
 /// A URL that reads the current version of `id`.
-pub async fn mint(layer: &PresignLayer, id: &str) -> String {
+pub async fn mint(layer: &impl AnyLayer<Body>, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url");
     get(layer, &operation).await.url()
 }
 
 /// A URL that writes the next version of `id`.
-pub async fn mint_upload(layer: &PresignLayer, id: &str) -> String {
+pub async fn mint_upload(layer: &impl AnyLayer<Body>, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url?upload=true");
     get(layer, &operation).await.url()
 }
@@ -126,7 +126,5 @@ pub async fn mint_upload(layer: &PresignLayer, id: &str) -> String {
 /// What a URL says, if its signature is right.
 pub fn grant(url: &str) -> Grant {
     let target = url.strip_prefix(BASE).unwrap();
-    let is_upload = target.contains("&Method=PUT");
-    let method = if is_upload { Method::PUT } else { Method::GET };
-    signer().verify(target, &method, at(NOW)).unwrap()
+    signer().verifier().verify(target, at(NOW)).unwrap()
 }

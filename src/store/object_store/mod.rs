@@ -19,8 +19,9 @@ use super::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
     numbered,
 };
-use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::url::{Access, Grant, PresignedUrl};
 use bucket::Bucket;
 use layout::Marker;

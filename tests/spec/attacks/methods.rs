@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
 
-use super::spy::{CONTENT, NOW, Server, read_grant};
+use super::spy::{CONTENT, NOW, Server, expires, read_grant};
 use super::{INVALID, MISSING, altered, assert_get_refused, assert_refused};
 
 fn method(name: &str) -> Method {
@@ -110,7 +110,7 @@ async fn a_method_in_a_header_or_a_query_is_not_one() {
 async fn a_url_that_has_expired_is_still_for_one_method() {
     let server = Server::start().await;
     let mut grant = read_grant("scan", "1");
-    grant.expires = NOW;
+    grant.expires = expires(NOW);
     let target = server.sign(&grant);
     assert_get_refused(&server, "expired", &target, (403, "expired")).await;
     assert_refused(&server, "expired", &Method::PUT, &target, NOT_ALLOWED).await;

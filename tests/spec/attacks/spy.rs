@@ -10,9 +10,12 @@ use futures_util::stream;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use tower::{Layer as _, Service, ServiceExt as _};
+use tower_presign::UrlId;
+use tower_presign::store::Place;
 use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
+use tower_presign::url::{Expires, ReadTerms, WriteTerms};
 use tower_presign::{
     AccessPolicy, BinaryId, BinaryKey, BinaryRepository, ContentType, Denial, Filename, Grant,
     Keyring, MemoryRepository, MintRequest, Presign, PresignLayer, PresignedUrl, RedeemRequest,
@@ -97,8 +100,9 @@ impl Server {
     /// The target of a URL for `PUT` that carries every claim it can.
     pub(crate) fn write_target(&self) -> String {
         let content_type = ContentType::new("image/png").unwrap();
-        let grant = Grant::write(key("scan", "2"), content_type, NOW + 600);
-        self.sign(&grant.with_max_length(1000))
+        let terms = WriteTerms::new(content_type).with_max_length(1000);
+        let grant = Grant::new(key("scan", "2"), terms, expires(NOW + 600));
+        self.sign(&grant.with_id(UrlId::new("0123456789abcdef").unwrap()))
     }
 
     /// The path and query of the URL for `grant`.
@@ -116,9 +120,16 @@ pub(crate) fn keyring() -> Keyring {
 }
 
 pub(crate) fn read_grant(id: &str, version: &str) -> Grant {
-    Grant::read(key(id, version), NOW + 600)
+    let terms = ReadTerms::new()
         .with_filename(Filename::new("scan of Zoë.png").unwrap())
         .with_attachment()
+        .with_place(Place::new("2027-01-15/7").unwrap());
+    Grant::new(key(id, version), terms, expires(NOW + 600))
+        .with_id(UrlId::new("0123456789abcdef").unwrap())
+}
+
+pub(crate) fn expires(unix_seconds: u64) -> Expires {
+    Expires::at_unix_seconds(unix_seconds)
 }
 
 fn key(id: &str, version: &str) -> BinaryKey {

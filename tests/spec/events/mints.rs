@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use http::Method;
+use tower_presign::Target;
 use tower_presign::store::RepositoryError;
 use tower_presign::{Access, Keyring, SigningKey, Terms};
 use tracing::Level;
@@ -70,7 +71,8 @@ async fn a_url_minted_without_http_is_told_without_a_status() {
     let host = Host::with(layer(scan("image/png")));
     let presigned = host
         .layer
-        .presign(id("scan"), Access::Write, Terms::new())
+        .presigner()
+        .presign(Target::new(id("scan"), Access::Write), Terms::new())
         .await;
     presigned.unwrap();
     host.told().assert(
@@ -91,7 +93,8 @@ async fn a_failure_to_mint_without_http_is_told_as_a_refusal() {
     let host = Host::with(layer(failing));
     let presigned = host
         .layer
-        .presign(id("scan"), Access::Read, Terms::new())
+        .presigner()
+        .presign(Target::new(id("scan"), Access::Read), Terms::new())
         .await;
     presigned.unwrap_err();
     host.told().assert_at(

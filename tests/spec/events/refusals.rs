@@ -53,7 +53,7 @@ async fn a_bad_call_of_the_operation_is_told_with_what_is_known_by_then() {
             ("status", "405"),
         ],
     );
-    let message = host.get("/fhir/R4/Binary/no_id/$presigned-url", &[]).await;
+    let message = host.get("/fhir/R4/Binary/no~id/$presigned-url", &[]).await;
     message.assert("refusal", &[("code", "not-found"), ("status", "404")]);
     let past = "/fhir/R4/Binary/scan/_history/9/$presigned-url";
     host.get(past, &[]).await.assert(

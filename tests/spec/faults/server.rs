@@ -152,7 +152,7 @@ impl Server {
     }
 
     pub async fn scan(&self) -> Scan {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let png = ContentType::new("image/png").unwrap();
         self.repository.create(id, png).unwrap();
         let target = |url: String| url.replace("https://storage.example.com", "");

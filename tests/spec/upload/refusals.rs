@@ -132,7 +132,7 @@ async fn cases() -> Vec<Case> {
         },
         Case {
             method: Method::POST,
-            ..case(&layer, "/Binary/no_id/$presigned-url", (404, "not-found"))
+            ..case(&layer, "/Binary/no~id/$presigned-url", (404, "not-found"))
         },
     ]
 }

@@ -66,7 +66,7 @@ impl BinaryRepository for Told {
 
     async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
         let _ending = Ending(self.events.clone());
-        let awaits_go_ahead = upload.awaits_go_ahead();
+        let awaits_go_ahead = upload.expects_continue();
         self.events.send(Event::Begun { awaits_go_ahead }).unwrap();
         self.repository.write(key, upload).await
     }

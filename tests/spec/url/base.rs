@@ -24,9 +24,10 @@ fn a_base_url_is_of_the_form_that_url_libraries_keep() {
         ("http://x.example:443/a", "/a"),
         ("https://xn--bcher-kva.example/A-Z_0.9~", "/A-Z_0.9~"),
         ("https://x.example/...", "/..."),
+        ("http://my_service:3000/storage", "/storage"),
     ] {
         let signer = UrlSigner::new(key(), base).unwrap();
-        assert_eq!(signer.base_path(), path, "{base}");
+        assert_eq!(signer.verifier().base_path(), path, "{base}");
         let kept = base.trim_end_matches('/');
         assert_eq!(signer.base_url(), kept);
         let parsed = url::Url::parse(kept).unwrap();
@@ -36,7 +37,7 @@ fn a_base_url_is_of_the_form_that_url_libraries_keep() {
 
 #[test]
 fn a_base_url_of_another_form_is_refused() {
-    use InvalidBaseUrl::{Authority, Path, Scheme};
+    use InvalidBaseUrl::{Host, Port, Scheme, Segment, UserInfo};
 
     for (base, expected) in [
         ("", Scheme),
@@ -47,40 +48,61 @@ fn a_base_url_of_another_form_is_refused() {
         ("HTTPS://storage.example.com/x", Scheme),
         ("https:/storage.example.com", Scheme),
         (" https://storage.example.com", Scheme),
-        ("https://Storage.example.com", Authority),
-        ("https://storage.example.com:443/x", Authority),
-        ("http://storage.example.com:80/x", Authority),
-        ("https://storage.example.com:0443/x", Authority),
-        ("https://storage.example.com:/x", Authority),
-        ("https://storage.example.com:0/x", Authority),
-        ("https://storage.example.com:65536/x", Authority),
-        ("https://storage.example.com:http/x", Authority),
-        ("https://user@storage.example.com/x", Authority),
-        ("https://user:secret@storage.example.com/x", Authority),
-        ("https://@storage.example.com/x", Authority),
-        ("https:///x", Authority),
-        ("https://:8443/x", Authority),
-        ("https://bücher.example/x", Authority),
-        ("https://storage.example.com?x", Authority),
-        ("https://storage.example.com#x", Authority),
-        ("https://storage%2eexample.com/x", Authority),
-        ("https://stor age.example.com/x", Authority),
-        ("https://storage.example.com\\x", Authority),
-        ("https://[::1/x", Authority),
-        ("https://::1/x", Authority),
-        ("https://[::A]/x", Authority),
-        ("https://storage.example.com/x?y=1", Path),
-        ("https://storage.example.com/x#y", Path),
-        ("https://storage.example.com/a/../b", Path),
-        ("https://storage.example.com/..", Path),
-        ("https://storage.example.com/./x", Path),
-        ("https://storage.example.com//x", Path),
-        ("https://storage.example.com/a//b", Path),
-        ("https://storage.example.com/%73torage", Path),
-        ("https://storage.example.com/a b", Path),
-        ("https://storage.example.com/é", Path),
-        ("https://storage.example.com/a;b", Path),
-        ("https://storage.example.com/x\n", Path),
+        (
+            "https://Storage.example.com",
+            Host("Storage.example.com".into()),
+        ),
+        ("https://storage.example.com:443/x", Port("443".into())),
+        ("http://storage.example.com:80/x", Port("80".into())),
+        ("https://storage.example.com:0443/x", Port("0443".into())),
+        ("https://storage.example.com:/x", Port("".into())),
+        ("https://storage.example.com:0/x", Port("0".into())),
+        ("https://storage.example.com:65536/x", Port("65536".into())),
+        ("https://storage.example.com:http/x", Port("http".into())),
+        ("https://user@storage.example.com/x", UserInfo),
+        ("https://user:secret@storage.example.com/x", UserInfo),
+        ("https://@storage.example.com/x", UserInfo),
+        ("https:///x", Host("".into())),
+        ("https://:8443/x", Host("".into())),
+        ("https://bücher.example/x", Host("bücher.example".into())),
+        (
+            "https://storage.example.com?x",
+            Host("storage.example.com?x".into()),
+        ),
+        (
+            "https://storage.example.com#x",
+            Host("storage.example.com#x".into()),
+        ),
+        (
+            "https://storage%2eexample.com/x",
+            Host("storage%2eexample.com".into()),
+        ),
+        (
+            "https://stor age.example.com/x",
+            Host("stor age.example.com".into()),
+        ),
+        (
+            "https://storage.example.com\\x",
+            Host("storage.example.com\\x".into()),
+        ),
+        ("https://[::1/x", Host("[:".into())),
+        ("https://::1/x", Host(":".into())),
+        ("https://[::A]/x", Host("[::A]".into())),
+        ("https://storage.example.com/x?y=1", Segment("x?y=1".into())),
+        ("https://storage.example.com/x#y", Segment("x#y".into())),
+        ("https://storage.example.com/a/../b", Segment("..".into())),
+        ("https://storage.example.com/..", Segment("..".into())),
+        ("https://storage.example.com/./x", Segment(".".into())),
+        ("https://storage.example.com//x", Segment("".into())),
+        ("https://storage.example.com/a//b", Segment("".into())),
+        (
+            "https://storage.example.com/%73torage",
+            Segment("%73torage".into()),
+        ),
+        ("https://storage.example.com/a b", Segment("a b".into())),
+        ("https://storage.example.com/é", Segment("é".into())),
+        ("https://storage.example.com/a;b", Segment("a;b".into())),
+        ("https://storage.example.com/x\n", Segment("x\n".into())),
     ] {
         let error = UrlSigner::new(key(), base).err();
         assert_eq!(error, Some(expected), "{base:?}");
@@ -114,17 +136,34 @@ fn a_base_url_whose_host_url_libraries_respell_or_refuse_is_refused() {
 }
 
 #[test]
-fn the_refusal_of_a_base_url_says_what_is_wanted() {
-    assert_eq!(
-        InvalidBaseUrl::Scheme.to_string(),
-        "the storage base URL must start with http:// or https://"
-    );
-    assert_eq!(
-        InvalidBaseUrl::Authority.to_string(),
-        "the storage base URL needs a host in lower case, without user name, and no port that its scheme implies"
-    );
-    assert_eq!(
-        InvalidBaseUrl::Path.to_string(),
-        "the path of the storage base URL may consist of segments of A-Z a-z 0-9 - _ . ~ only, none of them empty, `.` or `..`"
-    );
+fn the_refusal_of_a_base_url_says_what_is_wanted_and_what_breaks_it() {
+    for (base, expected) in [
+        (
+            "ftp://x.example",
+            "the storage base URL must start with http:// or https://",
+        ),
+        (
+            "https://user:secret@x.example",
+            "the storage base URL must have no user name and no password",
+        ),
+        (
+            "https://bücher.example",
+            "the host \"bücher.example\" of the storage base URL is not as URL libraries write it: \
+             a-z 0-9 - _ and dots; an international name in punycode (xn--…); \
+             an IPv4 address as four numbers, an IPv6 address in brackets and in its shortest form",
+        ),
+        (
+            "https://x.example:443",
+            "the port \"443\" of the storage base URL must be a number from 1 to 65535, \
+             and be left out where the scheme implies it",
+        ),
+        (
+            "https://x.example/a b",
+            "the segment \"a b\" in the path of the storage base URL must be A-Z a-z 0-9 - _ . ~, \
+             and neither empty nor `.` nor `..`",
+        ),
+    ] {
+        let error = UrlSigner::new(key(), base).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
 }

@@ -10,10 +10,13 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use tower_presign::store::Place;
+use tower_presign::url::{Expires, ReadTerms, ResumeTerms, WriteTerms};
 use tower_presign::{
-    Access, AllowAll, BinaryId, BinaryKey, ContentType, Filename, Grant, MemoryRepository,
-    Permission, PresignLayer, SigningKey, UrlSigner, VersionId,
+    AllowAll, BinaryId, BinaryKey, ContentType, Filename, Grant, MemoryRepository, Permission,
+    PresignLayer, SigningKey, UrlSigner, VersionId,
 };
+use tower_presign::{UploadId, UrlId};
 
 use crate::support::{BASE, SECRET, respond, signature};
 
@@ -44,8 +47,8 @@ fn any_signer() -> impl Strategy<Value = UrlSigner> {
     ("[A-Za-z0-9_-]{1,64}", secret, base).prop_map(|(id, secret, base)| signer(&id, &secret, base))
 }
 
-fn any_fhir_id() -> impl Strategy<Value = String> {
-    "[A-Za-z0-9.-]{1,64}".prop_filter("a dot segment", |id| id != "." && id != "..")
+fn any_id() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9._-]{1,64}".prop_filter("a dot segment", |id| id != "." && id != "..")
 }
 
 fn any_content_type() -> impl Strategy<Value = ContentType> {
@@ -57,7 +60,7 @@ fn any_content_type() -> impl Strategy<Value = ContentType> {
 
 fn any_key() -> impl Strategy<Value = BinaryKey> {
     let context = option::of(any::<String>());
-    (any_fhir_id(), any_fhir_id(), context).prop_map(|(id, version, context)| {
+    (any_id(), any_id(), context).prop_map(|(id, version, context)| {
         let id = BinaryId::new(id).unwrap();
         let key = BinaryKey::new(id, VersionId::new(version).unwrap());
         match context {
@@ -67,39 +70,62 @@ fn any_key() -> impl Strategy<Value = BinaryKey> {
     })
 }
 
-fn any_grant() -> impl Strategy<Value = Grant> {
-    let expires = || 1..=u64::MAX;
-    let filename = option::of(any::<String>());
-    let read = (any_key(), expires(), filename, any::<bool>()).prop_map(
-        |(key, expires, filename, attachment)| {
-            let mut grant = Grant::read(key, expires);
-            if let Some(filename) = filename.and_then(Filename::new) {
-                grant = grant.with_filename(filename);
-            }
-            if attachment {
-                grant = grant.with_attachment();
-            }
-            grant
-        },
-    );
-    let max_length = option::of(any::<u64>());
-    let write = (any_key(), any_content_type(), expires(), max_length).prop_map(
-        |(key, content_type, expires, max_length)| {
-            let grant = Grant::write(key, content_type, expires);
-            match max_length {
-                Some(bytes) => grant.with_max_length(bytes),
-                None => grant,
-            }
-        },
-    );
-    prop_oneof![read, write]
+fn any_random_id() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9]{16,64}"
 }
 
-fn method(grant: &Grant) -> Method {
-    match grant.access() {
-        Access::Read => Method::GET,
-        Access::Write => Method::PUT,
-    }
+fn any_read_terms() -> impl Strategy<Value = ReadTerms> {
+    let (filename, place) = (option::of(any::<String>()), option::of(".{1,50}"));
+    (filename, any::<bool>(), any::<bool>(), place).prop_map(
+        |(filename, attachment, once, place)| {
+            let mut terms = ReadTerms::new();
+            terms.filename = filename.and_then(Filename::new);
+            terms.attachment = attachment;
+            terms.once = once;
+            match place {
+                Some(place) => terms.with_place(Place::new(place).unwrap()),
+                None => terms,
+            }
+        },
+    )
+}
+
+fn any_write_terms() -> impl Strategy<Value = WriteTerms> {
+    (any_content_type(), option::of(any::<u64>())).prop_map(|(content_type, max_length)| {
+        let mut terms = WriteTerms::new(content_type);
+        terms.max_length = max_length;
+        terms
+    })
+}
+
+fn any_permission() -> impl Strategy<Value = Permission> {
+    let resume = (any_random_id(), any_write_terms())
+        .prop_map(|(upload, terms)| ResumeTerms::new(UploadId::new(upload).unwrap(), terms).into());
+    prop_oneof![
+        any_read_terms().prop_map(Permission::from),
+        any_write_terms().prop_map(Permission::from),
+        resume,
+    ]
+}
+
+fn any_grant() -> impl Strategy<Value = Grant> {
+    let expires = (1..=u64::MAX).prop_map(Expires::at_unix_seconds);
+    (
+        any_key(),
+        any_permission(),
+        expires,
+        any_random_id(),
+        any::<bool>(),
+    )
+        .prop_map(|(key, permission, expires, id, has_id)| {
+            let needs_id = matches!(&permission, Permission::Read(terms) if terms.once);
+            let grant = Grant::new(key, permission, expires);
+            if needs_id || has_id {
+                grant.with_id(UrlId::new(id).unwrap())
+            } else {
+                grant
+            }
+        })
 }
 
 /// What follows the base in the URL for `grant`.
@@ -226,7 +252,7 @@ proptest! {
 
     #[test]
     fn what_was_signed_is_what_is_verified(signer in any_signer(), grant in any_grant()) {
-        let verified = signer.verify(&target(&signer, &grant), &method(&grant), NOW);
+        let verified = signer.verifier().verify(&target(&signer, &grant), NOW);
         prop_assert_eq!(verified, Ok(grant));
     }
 
@@ -240,7 +266,7 @@ proptest! {
         for mutation in &mutations {
             let changed = mutate(&genuine, mutation);
             if changed != genuine {
-                let verified = signer.verify(&changed, &method(&grant), NOW);
+                let verified = signer.verifier().verify(&changed, NOW);
                 prop_assert!(verified.is_err(), "{} for {}", changed, genuine);
             }
         }
@@ -248,7 +274,7 @@ proptest! {
 
     #[test]
     fn no_other_signer_accepts_it(one in any_signer(), other in any_signer(), grant in any_grant()) {
-        let verified = other.verify(&target(&one, &grant), &method(&grant), NOW);
+        let verified = other.verifier().verify(&target(&one, &grant), NOW);
         prop_assert!(verified.is_err());
     }
 
@@ -297,13 +323,14 @@ proptest! {
 
         for mutation in &mutations {
             let forged = forge(&mutate(signed, mutation));
-            for method in [Method::GET, Method::PUT] {
-                // But for file names, which are made safe.
-                if let Ok(grant) = signer.verify(&forged, &method, NOW)
-                    && !matches!(grant.permission, Permission::Read { filename: Some(_), .. })
-                {
-                    prop_assert_eq!(target(&signer, &grant), forged.as_str());
-                }
+            // But for file names, which are made safe.
+            let has_filename = |grant: &Grant| {
+                matches!(&grant.permission, Permission::Read(terms) if terms.filename.is_some())
+            };
+            if let Ok(grant) = signer.verifier().verify(&forged, NOW)
+                && !has_filename(&grant)
+            {
+                prop_assert_eq!(target(&signer, &grant), forged.as_str());
             }
         }
     }
@@ -317,13 +344,11 @@ proptest! {
     #[test]
     fn no_text_makes_the_verifier_panic(text in any_text()) {
         let signer = test_signer();
-        for method in [Method::GET, Method::PUT] {
-            prop_assert!(signer.verify(&text, &method, NOW).is_err());
-            // Signed, it gets as far as the parser.
-            let _ = signer.verify(&forge(&text), &method, NOW);
-            let in_place = format!("/scan/1?Expires=9&Key-Pair-Id=test{text}");
-            let _ = signer.verify(&forge(&in_place), &method, NOW);
-        }
+        prop_assert!(signer.verifier().verify(&text, NOW).is_err());
+        // Signed, it gets as far as the parser.
+        let _ = signer.verifier().verify(&forge(&text), NOW);
+        let in_place = format!("/scan/1?Expires=9&Key-Pair-Id=test{text}");
+        let _ = signer.verifier().verify(&forge(&in_place), NOW);
     }
 
     #[test]
@@ -354,9 +379,9 @@ proptest! {
 
 // What URLs are made of
 
-/// FHIR's grammar, without the two texts that a path cannot contain.
-fn is_fhir_id(text: &str) -> bool {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+/// FHIR's grammar and `_`, without the two texts that a path cannot contain.
+fn is_id(text: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     (1..=64).contains(&text.len()) && text.chars().all(is_allowed) && text != "." && text != ".."
 }
 
@@ -370,12 +395,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn an_id_follows_the_grammar_of_fhir_and_stays_as_it_is(
-        text in prop_oneof![any_text(), "[A-Za-z0-9.-]{0,70}", "[a-z.]{0,2}[!-~][a-z.]{0,2}", "[.]{0,3}"],
+    fn an_id_follows_its_grammar_and_stays_as_it_is(
+        text in prop_oneof![any_text(), "[A-Za-z0-9._-]{0,70}", "[a-z.]{0,2}[!-~][a-z.]{0,2}", "[.]{0,3}"],
     ) {
         let (id, version) = (BinaryId::new(&text), VersionId::new(&text));
-        prop_assert_eq!(id.is_ok(), is_fhir_id(&text));
-        prop_assert_eq!(version.is_ok(), is_fhir_id(&text));
+        prop_assert_eq!(id.is_ok(), is_id(&text));
+        prop_assert_eq!(version.is_ok(), is_id(&text));
         if let (Ok(id), Ok(version)) = (id, version) {
             prop_assert_eq!(id.as_str(), &text);
             prop_assert_eq!(version.as_str(), &text);
@@ -385,7 +410,7 @@ proptest! {
     }
 
     #[test]
-    fn ids_are_equal_if_their_texts_are(one in any_fhir_id(), other in any_fhir_id()) {
+    fn ids_are_equal_if_their_texts_are(one in any_id(), other in any_id()) {
         let equal = BinaryId::new(&one).unwrap() == BinaryId::new(&other).unwrap();
         prop_assert_eq!(equal, one == other);
     }

@@ -12,9 +12,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use tower::util::{ServiceExt as _, service_fn};
-use tower::{BoxError, Layer as _};
-use tower_presign::{PresignLayer, ResponseBody, SigningKey, UrlSigner};
+use tower::util::{ServiceExt as _, ServiceFn, service_fn};
+use tower::{BoxError, Layer};
+use tower_presign::{Presign, ResponseBody, SigningKey, UrlSigner};
 
 pub use self::answer::Answer;
 
@@ -39,26 +39,35 @@ pub fn signer() -> UrlSigner {
     UrlSigner::new(key(), BASE).unwrap()
 }
 
+/// The service behind the layers of the tests.
+pub type Inner<B> = ServiceFn<fn(Request<B>) -> Ready<Result<Response<Full<Bytes>>, BoxError>>>;
+
+/// A `PresignLayer` or a `ServeLayer`.
+pub trait AnyLayer<B>: Layer<Inner<B>, Service = Presign<Inner<B>>> {}
+
+impl<B, L: Layer<Inner<B>, Service = Presign<Inner<B>>>> AnyLayer<B> for L {}
+
+fn inner<B>(_: Request<B>) -> Ready<Result<Response<Full<Bytes>>, BoxError>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = INNER;
+    ready(Ok(response))
+}
+
 /// The response as it comes, its body not yet read.
 pub async fn respond<B>(
-    layer: &PresignLayer,
+    layer: &impl AnyLayer<B>,
     request: Request<B>,
 ) -> Response<ResponseBody<Full<Bytes>>>
 where
     B: http_body::Body + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    fn inner<B>(_: Request<B>) -> Ready<Result<Response<Full<Bytes>>, BoxError>> {
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = INNER;
-        ready(Ok(response))
-    }
-    let service = layer.layer(service_fn(inner));
+    let service = layer.layer(service_fn(inner as fn(_) -> _));
     service.oneshot(request).await.unwrap()
 }
 
 /// Sends a request, and reads the answer to its end.
-pub async fn call<B>(layer: &PresignLayer, request: Request<B>) -> Answer
+pub async fn call<B>(layer: &impl AnyLayer<B>, request: Request<B>) -> Answer
 where
     B: http_body::Body + Send + 'static,
     B::Error: Into<BoxError>,

@@ -5,15 +5,23 @@ use std::time::{Duration, SystemTime};
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::binary::VersionId;
-use crate::outcome::entity_tag;
+use crate::id::VersionId;
 use crate::url::unix_seconds;
 
 /// What content is compared by.
-pub(super) struct Validators {
-    pub(super) entity_tag: HeaderValue,
+#[derive(Debug, Clone)]
+pub struct Validators {
+    /// The version, as a strong validator.
+    pub entity_tag: HeaderValue,
     /// In whole seconds, not before 1970, and not after now (RFC 9110 §8.8.2.1).
-    pub(super) last_modified: SystemTime,
+    pub last_modified: SystemTime,
+}
+
+/// A version is written once, so its id is a strong validator of its content
+/// (RFC 9110 §8.8.1) and, being a FHIR id, needs no escaping.
+pub(crate) fn entity_tag(version: &VersionId) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{version}\""))
+        .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 /// What the preconditions of a request come to.
@@ -27,7 +35,9 @@ pub(super) enum Verdict {
 }
 
 impl Validators {
-    pub(super) fn new(version: &VersionId, last_modified: SystemTime, now: SystemTime) -> Self {
+    /// The validators of a version that was written at `last_modified`, sent at `now`.
+    #[must_use]
+    pub fn new(version: &VersionId, last_modified: SystemTime, now: SystemTime) -> Self {
         let seconds = unix_seconds(last_modified.min(now));
         Self {
             entity_tag: entity_tag(version),

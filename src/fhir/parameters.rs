@@ -1,63 +1,35 @@
-//! The operation's parameters, in and out.
+//! The resource `Parameters` (<https://hl7.org/fhir/R4/parameters.html>): of the operation's call,
+//! and its answer.
 
 use std::time::{Duration, SystemTime};
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{Code, Refusal};
+use super::Refusal;
+use crate::refusal::RefusalCode;
 use crate::url::PresignedUrl;
 
-/// The parameter `upload`, as far as it has been read.
-#[derive(Default)]
-pub(super) struct UploadParameter(Option<bool>);
-
-impl UploadParameter {
-    pub(super) fn is_requested(&self) -> bool {
-        self.0.unwrap_or(false)
+/// The values of the parameter `upload` in a call of the operation.
+pub(crate) fn upload_values(json: &[u8]) -> Result<Vec<bool>, Refusal> {
+    let resource: Incoming = serde_json::from_slice(json)
+        .map_err(|_| invalid("The body is not a FHIR Parameters resource in JSON."))?;
+    if resource.resource_type != "Parameters" {
+        return Err(invalid("The body's resourceType must be Parameters."));
     }
-
-    pub(super) fn read_query(&mut self, query: &str) -> Result<(), Refusal> {
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if name == "upload" {
-                self.set(match &*value {
-                    "true" => true,
-                    "false" => false,
-                    _ => return Err(invalid("The parameter upload must be true or false.")),
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads a FHIR `Parameters` resource (<https://hl7.org/fhir/R4/parameters.html>).
-    pub(super) fn read_parameters(&mut self, json: &[u8]) -> Result<(), Refusal> {
-        let resource: Incoming = serde_json::from_slice(json)
-            .map_err(|_| invalid("The body is not a FHIR Parameters resource in JSON."))?;
-        if resource.resource_type != "Parameters" {
-            return Err(invalid("The body's resourceType must be Parameters."));
-        }
-        for parameter in resource.parameter {
-            if parameter.name == "upload" {
-                let value = parameter.value_boolean.ok_or_else(|| {
-                    invalid("The parameter upload must have a valueBoolean of true or false.")
-                })?;
-                self.set(value)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, value: bool) -> Result<(), Refusal> {
-        match self.0.replace(value) {
-            None => Ok(()),
-            Some(_) => Err(invalid("The parameter upload may be given once.")),
-        }
-    }
+    let uploads = resource.parameter.into_iter();
+    uploads
+        .filter(|parameter| parameter.name == "upload")
+        .map(|parameter| {
+            parameter.value_boolean.ok_or_else(|| {
+                invalid("The parameter upload must have a valueBoolean of true or false.")
+            })
+        })
+        .collect()
 }
 
 fn invalid(diagnostics: &'static str) -> Refusal {
-    Refusal::because(Code::InvalidParameter, diagnostics)
+    Refusal::because(RefusalCode::InvalidParameter, diagnostics)
 }
 
 #[derive(Deserialize)]
@@ -82,13 +54,13 @@ struct IncomingParameter {
 /// Serde would also read a struct from an array, unless it has a flattened field.
 type OtherMembers = IgnoredAny;
 
-/// The answer: `url`, and with `describe` also what using it takes.
-pub(super) fn answer(presigned: &PresignedUrl, describe: bool) -> Outgoing<'_> {
+/// The operation's answer: `url`, and with `describe` also what using it takes.
+pub(crate) fn describe_url(presigned: &PresignedUrl, describe: bool) -> Outgoing<'_> {
     let mut parameter = vec![Parameter::new("url", Value::Uri(presigned.as_str()))];
     if describe {
-        let method = presigned.method().as_str();
+        let method = presigned.method();
         parameter.push(Parameter::new("method", Value::Code(method)));
-        if let Some(expires) = instant(presigned.expires()) {
+        if let Some(expires) = instant(presigned.expires().unix_seconds()) {
             parameter.push(Parameter::new("expires", Value::Instant(expires)));
         }
         for (name, value) in presigned.headers() {
@@ -113,7 +85,7 @@ fn instant(unix_seconds: u64) -> Option<String> {
 }
 
 #[derive(Serialize)]
-pub(super) struct Outgoing<'a> {
+pub(crate) struct Outgoing<'a> {
     #[serde(rename = "resourceType")]
     resource_type: &'static str,
     parameter: Vec<Parameter<'a>>,

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::RANGE;
 use http_range_header::{SyntacticallyCorrectRange, parse_range_header};
 
-use crate::store::{ByteRange, RepositoryError};
+use crate::store::ByteRange;
 
 /// The ranges that a request asks for; none if it asks for the whole content.
 ///
@@ -29,13 +29,8 @@ pub(super) fn requested(headers: &HeaderMap) -> Vec<ByteRange> {
 /// The one range that several ranges of content of `length` bytes come to, or `None` if they
 /// leave gaps: such a request gets the whole content, as RFC 9110 §14.2 lets us.
 ///
-/// # Errors
-///
-/// [`RepositoryError::RangeNotSatisfiable`] if none of them selects anything.
-pub(super) fn coalesce(
-    ranges: &[ByteRange],
-    length: u64,
-) -> Result<Option<ByteRange>, RepositoryError> {
+/// On an error none of them selects anything.
+pub(super) fn coalesce(ranges: &[ByteRange], length: u64) -> Result<Option<ByteRange>, ()> {
     let mut selected: Vec<_> = ranges
         .iter()
         .filter_map(|range| range.resolve(length).ok())
@@ -43,7 +38,7 @@ pub(super) fn coalesce(
     selected.sort_unstable_by_key(|range| range.start);
     let mut selected = selected.into_iter();
     let Some(mut all) = selected.next() else {
-        return Err(RepositoryError::RangeNotSatisfiable { length });
+        return Err(());
     };
     for next in selected {
         if next.start > all.end {
