@@ -301,7 +301,7 @@ use tracing::Span;
 pub(crate) use request_event::{Counter, RequestEvent};
 
 #[cfg(feature = "tracing")]
-use crate::RedactedUri;
+use crate::url::RedactedUri;
 
 /// The span of a request, for tower-http's `TraceLayer`: at INFO, with the fields `method`, `uri`
 /// (a [`RedactedUri`]) and `version` (of HTTP).

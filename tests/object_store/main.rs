@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod contexts;
 mod engines;
 mod errors;
 mod gcs;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
+use contexts::a_context_is_the_hosts_alone;
 use engines::Engine;
 use futures_util::future::join_all;
 use futures_util::stream;
@@ -57,6 +59,7 @@ macro_rules! on_engine {
 
 on_every_engine! {
     the_contract_is_kept
+    a_context_is_the_hosts_alone
     what_is_uploaded_is_downloaded_whole_and_in_part
     a_write_url_writes_once
     an_upload_of_another_type_or_too_late_or_cut_short_leaves_nothing
