@@ -325,25 +325,3 @@ async fn none_tells_what_nobody_outside_may_see() {
     })
     .await;
 }
-
-/// Existing and missing content are told apart to the holder of a genuine signature alone.
-#[tokio::test]
-async fn without_a_signature_nobody_learns_what_exists() {
-    let existing = layer(Shelf::new(b"content"));
-    let missing = layer(MemoryRepository::new());
-    let genuine = mint(&existing, "scan").await;
-    for url in [
-        "/binary/scan/7".to_owned(),
-        genuine.replace("/7?", "/8?"),
-        genuine.replace("Key-Pair-Id=test", "Key-Pair-Id=unknown"),
-    ] {
-        for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE] {
-            let ask = |layer: &PresignLayer| {
-                let request = request(method.clone(), &url, &[], "");
-                let layer = layer.clone();
-                async move { call(&layer, request).await }
-            };
-            assert_eq!(ask(&existing).await, ask(&missing).await, "{method} {url}");
-        }
-    }
-}
