@@ -30,6 +30,10 @@ pub(crate) struct RequestBody {
     shared: Option<Arc<Mutex<Shared>>>,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
 struct Shared {
     body: UnsyncBoxBody<Bytes, BoxError>,
     /// From the header, in bytes.
@@ -39,7 +43,16 @@ struct Shared {
     /// The client sends nothing until the body is polled.
     expects_continue: bool,
     is_http_1: bool,
+    /// An upload reads it, and is to be completed if it is whole.
+    is_upload: bool,
+    /// Nobody waits for an answer any more.
+    has_client_left: bool,
 }
+
+/// The client left before its upload was whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the client left before its upload was whole")]
+struct ClientLeft;
 
 impl RequestBody {
     pub(crate) fn new<B>(body: B, request: &Parts) -> Self
@@ -54,6 +67,8 @@ impl RequestBody {
                 received: 0,
                 expects_continue: request.headers.contains_key(EXPECT),
                 is_http_1: request.version < Version::HTTP_2,
+                is_upload: false,
+                has_client_left: false,
             }))
         });
         Self { shared }
@@ -73,6 +88,25 @@ impl RequestBody {
     /// How many bytes are still to come, if that is known.
     pub(crate) fn remaining(&self) -> Option<u64> {
         self.lock().map_or(Some(0), |shared| shared.remaining())
+    }
+
+    /// Marks the body as an upload's: see [`client_leaves`](Self::client_leaves).
+    pub(crate) fn begin_upload(&self) {
+        if let Some(mut shared) = self.lock() {
+            shared.is_upload = true;
+        }
+    }
+
+    /// Ends the body with what has arrived so far, and returns whether an upload reads it.
+    pub(crate) fn client_leaves(&self) -> bool {
+        self.lock().is_some_and(|mut shared| {
+            shared.has_client_left = true;
+            shared.is_upload
+        })
+    }
+
+    pub(crate) fn has_client_left(&self) -> bool {
+        self.lock().is_some_and(|shared| shared.has_client_left)
     }
 
     /// Reads on after a refusal, so that it reaches the client.
@@ -109,7 +143,8 @@ impl Shared {
         let is_too_long = self
             .remaining()
             .is_some_and(|remaining| remaining > DRAIN_LIMIT);
-        let is_read = self.is_http_1 && !self.expects_continue && !is_too_long;
+        let is_awaited = !self.expects_continue && !self.has_client_left;
+        let is_read = self.is_http_1 && is_awaited && !is_too_long;
         is_read.then(|| self.received.saturating_add(DRAIN_LIMIT))
     }
 }
@@ -126,7 +161,12 @@ impl Body for RequestBody {
             return Poll::Ready(None);
         };
         shared.expects_continue = false;
-        let frame = ready!(Pin::new(&mut shared.body).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut shared.body).poll_frame(cx) else {
+            if shared.has_client_left {
+                return Poll::Ready(Some(Err(ClientLeft.into())));
+            }
+            return Poll::Pending;
+        };
         if let Some(Ok(frame)) = &frame {
             shared.received += frame.data_ref().map_or(0, |data| data.len() as u64);
         }

@@ -10,8 +10,9 @@ use tower_service::Service;
 
 use crate::config::Config;
 use crate::events::RequestEvent;
-use crate::future::ResponseFuture;
+use crate::future::{OwnFuture, ResponseFuture};
 use crate::operation;
+use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::{BoxError, OwnBody, ResponseBody};
 use crate::route::Route;
@@ -68,7 +69,7 @@ where
         };
         let (parts, body) = request.into_parts();
         let body = RequestBody::new(body, &parts);
-        ResponseFuture::own(Box::pin(answer(route, parts, body)))
+        ResponseFuture::own(OwnFuture::new(body.clone(), answer(route, parts, body)))
     }
 }
 
@@ -90,7 +91,11 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
         }
         Err(refusal) => {
             // Before the rest of the body is awaited, which may take long.
-            event.refused(&refusal);
+            if refusal.code == RefusalCode::IncompleteBody && body.has_client_left() {
+                event.aborted();
+            } else {
+                event.refused(&refusal);
+            }
             body.drain().await;
             refusal.into_response().map(OwnBody::full)
         }

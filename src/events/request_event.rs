@@ -139,6 +139,11 @@ impl RequestEvent {
         self.end(End::Complete);
     }
 
+    /// The client has left before the end.
+    pub(crate) fn aborted(&mut self) {
+        self.end(End::Aborted);
+    }
+
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
         self.note(|facts| {
             facts.status = Some(refusal.code.status());
@@ -187,7 +192,7 @@ impl RequestEvent {
 
 impl Drop for RequestEvent {
     fn drop(&mut self) {
-        self.end(End::Aborted);
+        self.aborted();
     }
 }
 

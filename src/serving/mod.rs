@@ -45,6 +45,9 @@ pub(crate) async fn serve(
     event.granted(&grant, key_id);
     verify::check_method(&grant, &parts.method)?;
     serving.verifier.check_time(&grant, now)?;
+    if matches!(grant.permission, Permission::Write(_)) {
+        body.begin_upload();
+    }
     let request = RedeemRequest::new(parts, &grant);
     serving.policy.redeem(request).await?;
     match &grant.permission {
