@@ -145,7 +145,7 @@ async fn an_upload_that_cannot_be_made_durable_or_visible_changes_nothing() {
             // A failed try may be repeated, as often as it takes.
             for body in [content(LARGE, 2), content(1, 3)] {
                 let answer = put(&storage.layer, &scan.write, body).await;
-                let refused = (answer.status.as_u16(), &*answer.refusal());
+                let refused = (answer.status.as_u16(), answer.refusal());
                 assert_eq!(refused, (status, code), "{failures:?}");
             }
             storage.assert_content(&scan.read, &scan.old).await;
@@ -186,7 +186,7 @@ async fn an_upload_that_cannot_be_written_to_its_end_changes_nothing() {
             while sender.send(chunk()).await.is_ok() && !storage.staged().is_empty() {}
             drop(sender);
             let answer = upload.await.unwrap();
-            let refused = (answer.status.as_u16(), &*answer.refusal());
+            let refused = (answer.status.as_u16(), answer.refusal());
             assert_eq!(refused, (status, code), "{failures:?}");
             storage.assert_content(&scan.read, &scan.old).await;
             assert_eq!(storage.staged().len(), 0);
@@ -211,7 +211,7 @@ async fn when_no_file_can_be_opened_uploads_are_refused_and_change_nothing() {
                 return;
             };
             let answer = put(&storage.layer, &scan.write, content(LARGE, 2)).await;
-            let refused = (answer.status.as_u16(), &*answer.refusal());
+            let refused = (answer.status.as_u16(), answer.refusal());
             assert_eq!(refused, (status, code), "{failures:?}");
         }
         storage.assert_nothing_changed(&scan).await;

@@ -16,8 +16,8 @@ use tokio::sync::{Barrier, watch};
 use tokio::task::yield_now;
 use tower_presign::store::{RepositoryError, Target};
 use tower_presign::{
-    Access, AllowAll, BinaryId, BinaryRepository, ContentType, FsRepository, Keyring,
-    MemoryRepository, PresignLayer, SigningKey, UrlSigner,
+    Access, AllowAll, BinaryId, BinaryRepository, ContentType, FsRepository, MemoryRepository,
+    PresignLayer, UrlSigner,
 };
 
 use crate::support::body::content;
@@ -319,16 +319,6 @@ async fn readers_of_what_is_replaced_and_deleted_get_one_version_as_a_whole() {
 
 // Keys
 
-fn key(id: &str) -> SigningKey {
-    SigningKey::new(id, format!("{id}: {SECRET}")).unwrap()
-}
-
-fn ring(signing: &str, verify_only: &str) -> Keyring {
-    Keyring::new(key(signing))
-        .with_verify_only(key(verify_only))
-        .unwrap()
-}
-
 async fn rotate(repository: impl Repository) {
     const CLIENTS: usize = 6;
     repository.add(id("scan")).await.unwrap();
@@ -384,7 +374,7 @@ async fn rotate(repository: impl Repository) {
         }
     }
 
-    signer.set_keyring(key("new"));
+    signer.set_keyring(key_with_id("new"));
     for [by_old, by_new] in urls {
         let answer = get(&layer, &by_old).await;
         answer.assert_refused(403, "invalid-signature");

@@ -11,14 +11,19 @@ mod api;
 mod attacks;
 mod concurrency;
 mod download;
-mod errors;
+
 #[cfg(feature = "tracing")]
 mod events;
 mod faults;
 mod fhir;
 mod hosts;
+mod house;
+mod logs;
 mod operation;
+mod refusals;
 mod repositories;
+mod routing;
 mod security_policy;
+mod stores;
 mod upload;
 mod url;

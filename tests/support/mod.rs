@@ -19,9 +19,10 @@ use axum::body::Body;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request};
 use tokio::time::timeout;
+use tower_presign::url::{Expires, ReadTerms};
 use tower_presign::{
-    Access, AccessPolicy, AllowAll, BinaryId, BinaryRepository, ContentType, Denial, Grant,
-    MemoryRepository, MintRequest, PresignLayer, Terms,
+    Access, AccessPolicy, AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, Denial,
+    Grant, Keyring, MemoryRepository, MintRequest, PresignLayer, SigningKey, Terms, VersionId,
 };
 
 pub use self::common::*;
@@ -35,6 +36,17 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// So that what never comes fails a test, rather than hanging it.
 pub async fn soon<F: Future>(future: F) -> F::Output {
     timeout(PATIENCE, future).await.expect("it takes too long")
+}
+
+/// A key whose secret no key of another id has.
+pub fn key_with_id(id: &str) -> SigningKey {
+    SigningKey::new(id, format!("{id}: {SECRET}")).unwrap()
+}
+
+pub fn ring(signing: &str, verify_only: &str) -> Keyring {
+    Keyring::new(key_with_id(signing))
+        .with_verify_only(key_with_id(verify_only))
+        .unwrap()
 }
 
 pub fn id(text: &str) -> BinaryId {
@@ -121,6 +133,13 @@ pub async fn mint(layer: &impl AnyLayer<Body>, id: &str) -> String {
 pub async fn mint_upload(layer: &impl AnyLayer<Body>, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url?upload=true");
     get(layer, &operation).await.url()
+}
+
+/// The URL that reads version 1 of `scan`, on the layer's own terms.
+pub fn read_url() -> String {
+    let key = BinaryKey::new(id("scan"), VersionId::from(1));
+    let grant = Grant::new(key, ReadTerms::new(), Expires::at_unix_seconds(NOW + 3600));
+    signer().sign(&grant).into()
 }
 
 /// What a URL says, if its signature is right.

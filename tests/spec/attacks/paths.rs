@@ -65,7 +65,7 @@ async fn a_genuine_query_is_worth_nothing_with_another_path() {
 async fn a_signature_does_not_make_a_path_right_that_is_not_an_id_and_a_version() {
     let server = Server::start().await;
     let is_id = |text: &str| {
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         (1..=64).contains(&text.len())
             && ![".", ".."].contains(&text)
             && text.chars().all(is_allowed)

@@ -47,8 +47,8 @@ fn any_signer() -> impl Strategy<Value = UrlSigner> {
     ("[A-Za-z0-9_-]{1,64}", secret, base).prop_map(|(id, secret, base)| signer(&id, &secret, base))
 }
 
-fn any_fhir_id() -> impl Strategy<Value = String> {
-    "[A-Za-z0-9.-]{1,64}".prop_filter("a dot segment", |id| id != "." && id != "..")
+fn any_id() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9._-]{1,64}".prop_filter("a dot segment", |id| id != "." && id != "..")
 }
 
 fn any_content_type() -> impl Strategy<Value = ContentType> {
@@ -60,7 +60,7 @@ fn any_content_type() -> impl Strategy<Value = ContentType> {
 
 fn any_key() -> impl Strategy<Value = BinaryKey> {
     let context = option::of(any::<String>());
-    (any_fhir_id(), any_fhir_id(), context).prop_map(|(id, version, context)| {
+    (any_id(), any_id(), context).prop_map(|(id, version, context)| {
         let id = BinaryId::new(id).unwrap();
         let key = BinaryKey::new(id, VersionId::new(version).unwrap());
         match context {
@@ -70,7 +70,7 @@ fn any_key() -> impl Strategy<Value = BinaryKey> {
     })
 }
 
-fn any_id() -> impl Strategy<Value = String> {
+fn any_random_id() -> impl Strategy<Value = String> {
     "[A-Za-z0-9]{16,64}"
 }
 
@@ -99,7 +99,7 @@ fn any_write_terms() -> impl Strategy<Value = WriteTerms> {
 }
 
 fn any_permission() -> impl Strategy<Value = Permission> {
-    let resume = (any_id(), any_write_terms())
+    let resume = (any_random_id(), any_write_terms())
         .prop_map(|(upload, terms)| ResumeTerms::new(UploadId::new(upload).unwrap(), terms).into());
     prop_oneof![
         any_read_terms().prop_map(Permission::from),
@@ -114,7 +114,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
         any_key(),
         any_permission(),
         expires,
-        any_id(),
+        any_random_id(),
         any::<bool>(),
     )
         .prop_map(|(key, permission, expires, id, has_id)| {
@@ -379,9 +379,9 @@ proptest! {
 
 // What URLs are made of
 
-/// FHIR's grammar, without the two texts that a path cannot contain.
-fn is_fhir_id(text: &str) -> bool {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+/// FHIR's grammar and `_`, without the two texts that a path cannot contain.
+fn is_id(text: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     (1..=64).contains(&text.len()) && text.chars().all(is_allowed) && text != "." && text != ".."
 }
 
@@ -395,12 +395,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn an_id_follows_the_grammar_of_fhir_and_stays_as_it_is(
-        text in prop_oneof![any_text(), "[A-Za-z0-9.-]{0,70}", "[a-z.]{0,2}[!-~][a-z.]{0,2}", "[.]{0,3}"],
+    fn an_id_follows_its_grammar_and_stays_as_it_is(
+        text in prop_oneof![any_text(), "[A-Za-z0-9._-]{0,70}", "[a-z.]{0,2}[!-~][a-z.]{0,2}", "[.]{0,3}"],
     ) {
         let (id, version) = (BinaryId::new(&text), VersionId::new(&text));
-        prop_assert_eq!(id.is_ok(), is_fhir_id(&text));
-        prop_assert_eq!(version.is_ok(), is_fhir_id(&text));
+        prop_assert_eq!(id.is_ok(), is_id(&text));
+        prop_assert_eq!(version.is_ok(), is_id(&text));
         if let (Ok(id), Ok(version)) = (id, version) {
             prop_assert_eq!(id.as_str(), &text);
             prop_assert_eq!(version.as_str(), &text);
@@ -410,7 +410,7 @@ proptest! {
     }
 
     #[test]
-    fn ids_are_equal_if_their_texts_are(one in any_fhir_id(), other in any_fhir_id()) {
+    fn ids_are_equal_if_their_texts_are(one in any_id(), other in any_id()) {
         let equal = BinaryId::new(&one).unwrap() == BinaryId::new(&other).unwrap();
         prop_assert_eq!(equal, one == other);
     }

@@ -6,33 +6,7 @@ use http::header::{HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-
-/// Each code of a refusal, its status and its FHIR issue type.
-pub const REFUSALS: [(&str, u16, &str); 23] = [
-    ("missing-signature", 403, "security"),
-    ("invalid-signature", 403, "security"),
-    ("expired", 403, "expired"),
-    ("lifetime-too-long", 403, "security"),
-    ("method-not-allowed", 405, "not-supported"),
-    ("login-required", 401, "login"),
-    ("forbidden", 403, "forbidden"),
-    ("not-found", 404, "not-found"),
-    ("deleted", 410, "deleted"),
-    ("invalid-parameter", 400, "value"),
-    ("not-acceptable", 406, "not-supported"),
-    ("precondition-failed", 412, "conflict"),
-    ("already-written", 412, "conflict"),
-    ("too-large", 413, "too-long"),
-    ("content-type-mismatch", 415, "not-supported"),
-    ("range-not-satisfiable", 416, "value"),
-    ("empty-body", 400, "required"),
-    ("incomplete-body", 400, "incomplete"),
-    ("upload-timeout", 408, "timeout"),
-    ("digest-mismatch", 400, "value"),
-    ("storage-full", 507, "no-store"),
-    ("unavailable", 503, "transient"),
-    ("internal", 500, "exception"),
-];
+use tower_presign::RefusalCode;
 
 /// A response, its body read to the end.
 #[derive(Debug, PartialEq)]
@@ -89,28 +63,32 @@ impl Answer {
         url.as_str().unwrap().to_owned()
     }
 
-    /// The code of a refusal, which must be a whole one, and as the table has it.
+    /// The code of a refusal, which must be a whole one, with the status and the FHIR issue type of
+    /// its code.
     #[track_caller]
-    pub fn refusal(&self) -> String {
+    pub fn refusal(&self) -> &'static str {
         let outcome = self.json();
         assert_eq!(outcome["resourceType"], "OperationOutcome");
         assert_eq!(outcome["issue"].as_array().map(Vec::len), Some(1));
         let issue = &outcome["issue"][0];
         let coding = &issue["details"]["coding"];
         assert_eq!(coding.as_array().map(Vec::len), Some(1), "{self:?}");
-        let code = coding[0]["code"].as_str().unwrap();
-        let issue_type = issue["code"].as_str().unwrap_or_default();
-        let row = (code, self.status.as_u16(), issue_type);
-        assert!(REFUSALS.contains(&row), "{self:?}");
+        let is_code = |code: &&RefusalCode| coding[0]["code"] == code.as_str();
+        let Some(code) = RefusalCode::ALL.iter().find(is_code) else {
+            panic!("no code of the table: {self:?}");
+        };
+        assert_eq!(coding[0]["system"], RefusalCode::SYSTEM);
+        assert_eq!(self.status, code.status(), "{self:?}");
+        assert_eq!(issue["code"], code.issue_type(), "{self:?}");
         assert_eq!(issue["severity"], "error");
         assert!(issue["details"]["text"].is_string() && issue["diagnostics"].is_string());
         self.assert_own_json();
-        code.to_owned()
+        code.as_str()
     }
 
     #[track_caller]
     pub fn assert_refused(&self, status: u16, code: &str) {
-        let actual = (self.status.as_u16(), &*self.refusal());
+        let actual = (self.status.as_u16(), self.refusal());
         assert_eq!(actual, (status, code), "{self:?}");
     }
 

@@ -47,6 +47,12 @@ pub trait AnyLayer<B>: Layer<Inner<B>, Service = Presign<Inner<B>>> {}
 
 impl<B, L: Layer<Inner<B>, Service = Presign<Inner<B>>>> AnyLayer<B> for L {}
 
+fn inner<B>(_: Request<B>) -> Ready<Result<Response<Full<Bytes>>, BoxError>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = INNER;
+    ready(Ok(response))
+}
+
 /// The response as it comes, its body not yet read.
 pub async fn respond<B>(
     layer: &impl AnyLayer<B>,
@@ -56,11 +62,6 @@ where
     B: http_body::Body + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    fn inner<B>(_: Request<B>) -> Ready<Result<Response<Full<Bytes>>, BoxError>> {
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = INNER;
-        ready(Ok(response))
-    }
     let service = layer.layer(service_fn(inner as fn(_) -> _));
     service.oneshot(request).await.unwrap()
 }

@@ -7,28 +7,45 @@ use http::Method;
 use tower_presign::store::RepositoryError;
 use tower_presign::{
     AccessPolicy, BinaryRepository, Denial, MemoryRepository, MintRequest, PresignLayer,
-    RedeemRequest, Terms,
+    RedeemRequest, RefusalCode, Terms,
 };
 
 use crate::support;
-use crate::support::answer::REFUSALS;
 use crate::support::body::broken;
 use crate::support::repository::{Failing, Shelf};
 use crate::support::*;
 
 const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
 
-/// The header that must come with it.
-fn header(code: &str) -> Option<&'static str> {
-    match code {
-        "method-not-allowed" => Some("allow"),
-        "login-required" => Some("www-authenticate"),
-        "precondition-failed" | "already-written" => Some("etag"),
-        "range-not-satisfiable" => Some("content-range"),
-        "unavailable" => Some("retry-after"),
-        _ => None,
-    }
-}
+/// The code, its status and FHIR issue type, and the header that must come with it.
+type Row = (&'static str, u16, &'static str, Option<&'static str>);
+
+const TABLE: [Row; 24] = [
+    ("missing-signature", 403, "security", None),
+    ("invalid-signature", 403, "security", None),
+    ("expired", 403, "expired", None),
+    ("lifetime-too-long", 403, "security", None),
+    ("method-not-allowed", 405, "not-supported", Some("allow")),
+    ("login-required", 401, "login", Some("www-authenticate")),
+    ("forbidden", 403, "forbidden", None),
+    ("not-found", 404, "not-found", None),
+    ("deleted", 410, "deleted", None),
+    ("invalid-parameter", 400, "value", None),
+    ("not-acceptable", 406, "not-supported", None),
+    ("precondition-failed", 412, "conflict", Some("etag")),
+    ("already-written", 412, "conflict", Some("etag")),
+    ("too-large", 413, "too-long", None),
+    ("content-type-mismatch", 415, "not-supported", None),
+    ("range-not-satisfiable", 416, "value", Some("content-range")),
+    ("empty-body", 400, "required", None),
+    ("incomplete-body", 400, "incomplete", None),
+    ("upload-timeout", 408, "timeout", None),
+    ("digest-mismatch", 400, "value", None),
+    ("storage-full", 507, "no-store", None),
+    ("unavailable", 503, "transient", Some("retry-after")),
+    ("not-ready", 503, "transient", Some("retry-after")),
+    ("internal", 500, "exception", None),
+];
 
 /// What nobody outside may see.
 const INTERNALS: &str = "password=hunter2 at db.internal:5432, /var/lib/binaries/scan/v1";
@@ -206,6 +223,7 @@ async fn provoke(code: &str) -> Vec<Answer> {
             answers.extend(fixture.denied(|| Denial::unavailable(INTERNALS)).await);
             answers
         }
+        "not-ready" => fixture.over(Failing(|| RepositoryError::NotReady)).await,
         "internal" => {
             let failing = Failing(|| RepositoryError::internal(INTERNALS));
             let io_error = Failing(|| io::Error::other(INTERNALS).into());
@@ -217,26 +235,36 @@ async fn provoke(code: &str) -> Vec<Answer> {
     }
 }
 
-async fn walk(check: impl Fn(&str, &Answer)) {
-    for (code, status, _) in REFUSALS {
-        let answers = provoke(code).await;
-        assert!(!answers.is_empty(), "{code}");
+async fn walk(check: impl Fn(&Row, &Answer)) {
+    for code in RefusalCode::ALL {
+        let row = TABLE.iter().find(|row| row.0 == code.as_str());
+        let row = row.unwrap_or_else(|| panic!("{code:?} is not in the table"));
+        let answers = provoke(row.0).await;
+        assert!(!answers.is_empty(), "{code:?}");
         for answer in &answers {
-            answer.assert_refused(status, code);
-            check(code, answer);
+            answer.assert_refused(row.1, row.0);
+            check(row, answer);
         }
     }
 }
 
-/// So says [`Answer::assert_refused`], of each and everywhere in these tests.
+#[test]
+fn each_code_has_its_status_and_its_issue_type() {
+    let codes = RefusalCode::ALL.iter();
+    let published = codes.map(|code| (code.as_str(), code.status().as_u16(), code.issue_type()));
+    let expected = TABLE.map(|(code, status, issue_type, _)| (code, status, issue_type));
+    assert!(published.eq(expected));
+}
+
+/// So says [`Answer::assert_refused`], of each refusal in all of these tests.
 #[tokio::test]
-async fn each_is_an_outcome_with_its_status_and_issue_type_that_nobody_keeps_or_guesses_at() {
+async fn each_is_an_outcome_in_fhir_json_that_nobody_keeps_or_guesses_at() {
     walk(|_, _| ()).await;
 }
 
 #[tokio::test]
 async fn each_has_a_short_sentence_for_people_and_one_for_developers() {
-    walk(|code, answer| {
+    walk(|(code, ..), answer| {
         let issue = &answer.json()["issue"][0];
         let text = issue["details"]["text"].as_str().unwrap();
         let diagnostics = issue["diagnostics"].as_str().unwrap();
@@ -262,10 +290,10 @@ async fn some_come_with_a_header_that_their_status_needs() {
         "retry-after",
         "etag",
     ];
-    walk(|code, answer| {
+    walk(|(code, _, _, header), answer| {
         for name in ALL {
             let is_there = answer.header(name).is_some_and(|value| !value.is_empty());
-            assert_eq!(is_there, header(code) == Some(name), "{code}: {name}");
+            assert_eq!(is_there, *header == Some(name), "{code}: {name}");
         }
     })
     .await;
@@ -287,7 +315,7 @@ async fn none_tells_what_nobody_outside_may_see() {
         "/binary",
         "/fhir/R4",
     ];
-    walk(|code, answer| {
+    walk(|(code, ..), answer| {
         let body = String::from_utf8_lossy(&answer.body);
         let headers = format!("{:?}", answer.headers);
         for secret in secrets {
@@ -296,26 +324,4 @@ async fn none_tells_what_nobody_outside_may_see() {
         }
     })
     .await;
-}
-
-/// Existing and missing content are told apart to the holder of a genuine signature alone.
-#[tokio::test]
-async fn without_a_signature_nobody_learns_what_exists() {
-    let existing = layer(Shelf::new(b"content"));
-    let missing = layer(MemoryRepository::new());
-    let genuine = mint(&existing, "scan").await;
-    for url in [
-        "/binary/scan/7".to_owned(),
-        genuine.replace("/7?", "/8?"),
-        genuine.replace("Key-Pair-Id=test", "Key-Pair-Id=unknown"),
-    ] {
-        for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE] {
-            let ask = |layer: &PresignLayer| {
-                let request = request(method.clone(), &url, &[], "");
-                let layer = layer.clone();
-                async move { call(&layer, request).await }
-            };
-            assert_eq!(ask(&existing).await, ask(&missing).await, "{method} {url}");
-        }
-    }
 }

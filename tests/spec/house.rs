@@ -247,7 +247,7 @@ fn a_broken_rule_is_found() {
         (
             "cellar.rs",
             "",
-            "src/cellar.rs: tests/house.rs has no rank for this file",
+            "src/cellar.rs: tests/spec/house.rs has no rank for this file",
         ),
     ];
     for (file, source, start) in cases {
@@ -302,7 +302,7 @@ fn broken_rules(file: &str, source: &str) -> Vec<String> {
     let module = file.trim_end_matches(".rs").trim_end_matches("/mod");
     let Some((room, rank, peers)) = room_of(module) else {
         broken.push(format!(
-            "src/{file}: tests/house.rs has no rank for this file"
+            "src/{file}: tests/spec/house.rs has no rank for this file"
         ));
         return broken;
     };
