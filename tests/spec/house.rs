@@ -17,7 +17,6 @@ const RANKS: &[&[Room]] = &[
         ("refusal", &[]),
         ("place", &[]),
         ("id", &[]),
-        ("binary", &["id", "place"]),
         ("key", &["id", "place"]),
         ("content_type", &[]),
         ("filename", &[]),
@@ -25,7 +24,11 @@ const RANKS: &[&[Room]] = &[
     ],
     &[("url", &[])],
     &[("store", &[]), ("store/object_store", &["store"])],
-    &[("events", &[]), ("fhir", &[]), ("serving/plan", &[])],
+    &[
+        ("fhir", &[]),
+        ("events", &["fhir"]),
+        ("serving/plan", &["fhir"]),
+    ],
     &[("policy", &[])],
     &[("mint", &[])],
     &[
@@ -269,7 +272,7 @@ fn an_import_is_not_mistaken() {
     let innocent = r##"
         //! [`crate::layer::PresignLayer`]
         /// `use crate::layer::PresignLayer;` /* and more
-        use crate::binary::{BinaryId, BinaryKey};
+        use crate::key::{BinaryId, BinaryKey};
         use ::http::{header::{self, CONTENT_TYPE}, HeaderValue};
         use super::{claims, grant::*};
         /* use crate::layer; /* use crate::service; */ use http::Method; */
