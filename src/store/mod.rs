@@ -116,7 +116,7 @@ pub use content_store::{ContentStore, Stored};
 pub use day::Day;
 pub use error::{RepositoryError, UploadError};
 #[cfg(feature = "fs")]
-pub use fs::FsRepository;
+pub use fs::{FsRepository, FsStore};
 pub use memory::MemoryRepository;
 pub use target::{Located, Target};
 pub use upload::Upload;
