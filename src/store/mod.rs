@@ -109,7 +109,7 @@ use std::sync::Arc;
 #[cfg(feature = "object-store")]
 pub use self::object_store::{ObjectStoreRepository, SigningProtocol};
 pub use catalog::{Catalog, Entry};
-pub use composed::Composed;
+pub use composed::{Composed, Swept};
 pub(crate) use content::ContentStream;
 pub use content::{ByteRange, Content, Metadata};
 pub use content_store::{ContentStore, Stored};
