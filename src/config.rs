@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::policy::ErasedPolicy;
-use crate::store::ErasedRepository;
+use crate::store::BoxRepository;
 use crate::url::UrlSigner;
 
 /// Which of the two halves a layer does.
@@ -26,7 +26,7 @@ pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 )]
 pub(crate) struct Config {
     pub(crate) signer: UrlSigner,
-    pub(crate) repository: Arc<dyn ErasedRepository>,
+    pub(crate) repository: BoxRepository,
     pub(crate) policy: Arc<dyn ErasedPolicy>,
     pub(crate) halves: Halves,
     /// Without a slash at its end. `None`: any.

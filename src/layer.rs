@@ -13,7 +13,7 @@ use crate::events::RequestEvent;
 use crate::operation;
 use crate::policy::{AccessPolicy, Terms};
 use crate::service::Presign;
-use crate::store::{BinaryRepository, RepositoryError, Target};
+use crate::store::{BinaryRepository, BoxRepository, RepositoryError, Target};
 use crate::url::{Access, PresignedUrl, UrlSigner};
 
 /// The lifetime of a URL unless configured otherwise: 1 hour.
@@ -55,7 +55,7 @@ impl PresignLayer {
         Self {
             config: Arc::new(Config {
                 signer,
-                repository: Arc::new(repository),
+                repository: BoxRepository::new(repository),
                 policy: Arc::new(policy),
                 halves: Halves::Both,
                 fhir_base: None,

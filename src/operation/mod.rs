@@ -18,7 +18,7 @@ use crate::outcome::{Code, Refusal, json_response};
 use crate::policy::{MintRequest, Terms};
 use crate::request_body::{RequestBody, classify};
 use crate::route::Subject;
-use crate::store::{RepositoryError, Target};
+use crate::store::{BinaryRepository as _, RepositoryError, Target};
 use crate::url::{Access, Grant, Permission, PresignedUrl, unix_seconds};
 use parameters::UploadParameter;
 

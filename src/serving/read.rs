@@ -12,7 +12,7 @@ use super::{headers, range};
 use crate::config::Config;
 use crate::outcome::{Code, Refusal};
 use crate::response_body::OwnBody;
-use crate::store::ByteRange;
+use crate::store::{BinaryRepository as _, ByteRange};
 use crate::url::Grant;
 
 pub(super) async fn read(

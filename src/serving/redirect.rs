@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use crate::config::Config;
 use crate::outcome::{NO_STORE, Refusal};
 use crate::response_body::OwnBody;
-use crate::store::RepositoryError;
+use crate::store::{BinaryRepository as _, RepositoryError};
 use crate::url::{Grant, unix_seconds};
 
 /// For how long the storage's URL is valid, in seconds: it is used at once.

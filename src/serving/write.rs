@@ -22,7 +22,7 @@ use crate::events::RequestEvent;
 use crate::outcome::{Code, NO_STORE, NOSNIFF, Refusal, entity_tag};
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
-use crate::store::{RepositoryError, Upload};
+use crate::store::{BinaryRepository as _, RepositoryError, Upload};
 use crate::url::Grant;
 
 /// Stores the body, if it is what was granted. What can be refused is refused before the body is

@@ -83,6 +83,7 @@
 //! [`database`] has one with all versions of each Binary, over a table. With the feature
 //! `test-util`, the module `contract` is a test suite for yours.
 
+mod box_repository;
 mod catalog;
 mod composed;
 mod content;
@@ -103,11 +104,11 @@ mod target;
 mod upload;
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 #[cfg(feature = "object-store")]
 pub use self::object_store::{ObjectStoreRepository, SigningProtocol};
+pub use box_repository::BoxRepository;
 pub use catalog::{Catalog, Entry};
 pub use composed::{Composed, Swept};
 pub(crate) use content::ContentStream;
@@ -252,38 +253,5 @@ impl<R: BinaryRepository> BinaryRepository for Arc<R> {
         grant: &Grant,
     ) -> impl Future<Output = Result<Option<PresignedUrl>, RepositoryError>> + Send {
         (**self).presign(grant)
-    }
-}
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RepositoryError>> + Send + 'a>>;
-
-/// [`BinaryRepository`] in the form that can be a trait object.
-pub(crate) trait ErasedRepository: Send + Sync {
-    fn locate<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Located>;
-    fn head<'a>(&'a self, key: &'a BinaryKey) -> BoxFuture<'a, Metadata>;
-    fn read<'a>(&'a self, key: &'a BinaryKey, range: Option<ByteRange>) -> BoxFuture<'a, Content>;
-    fn write<'a>(&'a self, key: &'a BinaryKey, upload: Upload) -> BoxFuture<'a, Metadata>;
-    fn presign<'a>(&'a self, grant: &'a Grant) -> BoxFuture<'a, Option<PresignedUrl>>;
-}
-
-impl<R: BinaryRepository> ErasedRepository for R {
-    fn locate<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Located> {
-        Box::pin(BinaryRepository::locate(self, target))
-    }
-
-    fn head<'a>(&'a self, key: &'a BinaryKey) -> BoxFuture<'a, Metadata> {
-        Box::pin(BinaryRepository::head(self, key))
-    }
-
-    fn read<'a>(&'a self, key: &'a BinaryKey, range: Option<ByteRange>) -> BoxFuture<'a, Content> {
-        Box::pin(BinaryRepository::read(self, key, range))
-    }
-
-    fn write<'a>(&'a self, key: &'a BinaryKey, upload: Upload) -> BoxFuture<'a, Metadata> {
-        Box::pin(BinaryRepository::write(self, key, upload))
-    }
-
-    fn presign<'a>(&'a self, grant: &'a Grant) -> BoxFuture<'a, Option<PresignedUrl>> {
-        Box::pin(BinaryRepository::presign(self, grant))
     }
 }
