@@ -1,10 +1,10 @@
-//! The repositories of this crate: the contract, and what each promises beyond it.
+//! The repositories of this crate: what each promises beyond the contract.
 
 #![cfg(feature = "test-util")]
 
 use bytes::Bytes;
 use futures_util::stream;
-use tower_presign::store::{ByteRange, Content, RepositoryError, Upload, contract};
+use tower_presign::store::{ByteRange, Content, RepositoryError, Upload};
 use tower_presign::{
     Access, BinaryId, BinaryKey, BinaryRepository, ContentType, MemoryRepository, Target,
 };
@@ -32,17 +32,6 @@ async fn assert_deleted(repository: &impl BinaryRepository, key: &BinaryKey) {
 }
 
 #[tokio::test]
-async fn memory_keeps_the_contract() {
-    contract::check(|| async {
-        let repository = MemoryRepository::new();
-        let id = BinaryId::unique();
-        repository.create(id, text_plain()).unwrap();
-        (repository, id)
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn memory_deletes_for_good() {
     let repository = MemoryRepository::new();
     let id = BinaryId::unique();
@@ -65,7 +54,6 @@ mod fs {
     use std::path::Path;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::{Duration, Instant};
 
     use super::*;
     use tempfile::TempDir;
@@ -91,34 +79,6 @@ mod fs {
             bytes.extend_from_slice(&chunk.unwrap());
         }
         bytes
-    }
-
-    async fn check_contract(fsync: bool) {
-        let (folder, repository) = open().await;
-        let repository = repository.fsync(fsync);
-        contract::check(|| async {
-            let id = BinaryId::unique();
-            repository.create(id, text_plain()).await.unwrap();
-            (repository.clone(), id)
-        })
-        .await;
-        // What a dropped upload has left is removed on another thread.
-        let staging = folder.path().join("staging");
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while entries(&staging) > 0 {
-            assert!(Instant::now() < deadline, "staging is not emptied");
-            tokio::task::yield_now().await;
-        }
-    }
-
-    #[tokio::test]
-    async fn fs_keeps_the_contract() {
-        check_contract(true).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn fs_keeps_the_contract_without_fsync() {
-        check_contract(false).await;
     }
 
     #[tokio::test]
