@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::mint::Presigner;
 use crate::policy::ErasedPolicy;
-use crate::store::ErasedRepository;
+use crate::store::BoxRepository;
 use crate::url::UrlVerifier;
 
 /// The longest upload unless configured otherwise, in bytes: 5 GiB, as for a PUT to S3.
@@ -36,7 +36,7 @@ pub(crate) struct Operation {
 #[derive(Clone)]
 pub(crate) struct Serving {
     pub(crate) verifier: UrlVerifier,
-    pub(crate) repository: Arc<dyn ErasedRepository>,
+    pub(crate) repository: BoxRepository,
     pub(crate) policy: Arc<dyn ErasedPolicy>,
     pub(crate) path: BasePath,
     pub(crate) max_upload: u64,

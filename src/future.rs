@@ -16,8 +16,7 @@ type BoxFuture = Pin<Box<dyn Future<Output = Response<OwnBody>> + Send>>;
 /// The layer's own answer.
 ///
 /// An upload is completed once its last byte has arrived, whether its client is still there or
-/// not: when the server drops this future, an upload that has begun goes on with what has arrived.
-/// If that is not all, it fails, and nothing is stored.
+/// not: when the server drops this future and the upload is whole, it goes on.
 pub(crate) struct OwnFuture {
     /// `None` once it is ready.
     answer: Option<BoxFuture>,

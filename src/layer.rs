@@ -11,7 +11,7 @@ use crate::config::{BasePath, Config, DEFAULT_MAX_UPLOAD, InvalidPath, Operation
 use crate::mint::Presigner;
 use crate::policy::{AccessPolicy, AllowAll};
 use crate::service::Presign;
-use crate::store::BinaryRepository;
+use crate::store::{BinaryRepository, BoxRepository};
 use crate::url::{UrlSigner, UrlVerifier};
 
 /// The layer that hands out presigned URLs, and serves them.
@@ -168,7 +168,7 @@ impl ServeLayer {
             serving: Serving {
                 path: BasePath::of(&verifier),
                 verifier,
-                repository: Arc::new(repository),
+                repository: BoxRepository::new(repository),
                 // It is asked at the use of a URL alone.
                 policy: Arc::new(AllowAll),
                 max_upload: DEFAULT_MAX_UPLOAD,

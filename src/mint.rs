@@ -13,7 +13,7 @@ use crate::events::RequestEvent;
 use crate::fhir::Refusal;
 use crate::policy::{AccessPolicy, Denial, ErasedPolicy, MintRequest, Terms};
 use crate::refusal::RefusalCode;
-use crate::store::{BinaryRepository, ErasedRepository, RepositoryError, Target};
+use crate::store::{BinaryRepository, BoxRepository, RepositoryError, Target};
 use crate::url::{
     Access, Expires, Grant, Permission, PresignedUrl, ReadTerms, UrlSigner, WriteTerms,
     unix_seconds,
@@ -55,7 +55,7 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 #[must_use]
 pub struct Presigner {
     signer: UrlSigner,
-    repository: Arc<dyn ErasedRepository>,
+    repository: BoxRepository,
     policy: Arc<dyn ErasedPolicy>,
     default_lifetime: Duration,
     expiry_granularity: Duration,
@@ -85,7 +85,7 @@ impl Presigner {
     ) -> Self {
         Self {
             signer,
-            repository: Arc::new(repository),
+            repository: BoxRepository::new(repository),
             policy: Arc::new(policy),
             default_lifetime: DEFAULT_LIFETIME,
             expiry_granularity: Duration::ZERO,
@@ -130,8 +130,8 @@ impl Presigner {
         }
     }
 
-    pub(crate) fn parts(&self) -> (Arc<dyn ErasedRepository>, Arc<dyn ErasedPolicy>) {
-        (Arc::clone(&self.repository), Arc::clone(&self.policy))
+    pub(crate) fn parts(&self) -> (BoxRepository, Arc<dyn ErasedPolicy>) {
+        (self.repository.clone(), Arc::clone(&self.policy))
     }
 
     /// Mints a URL without asking the policy.

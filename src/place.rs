@@ -7,20 +7,27 @@ use std::str::FromStr;
 const MAX_LENGTH: usize = 512;
 
 /// Where a [`ContentStore`](crate::store::ContentStore) has some content: a text of the store's own
-/// making, of 1 to 512 bytes.
+/// making, of 1 to 512 printable ASCII characters.
 ///
 /// A host keeps it in its records ([`as_str`](Self::as_str), [`new`](Self::new)) and makes nothing
 /// of it. It is no secret, but no client's business either: `Debug` leaves it out.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place(Box<str>);
 
-/// The text is empty, or longer than 512 bytes.
+/// Why a text is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a place has 1 to 512 bytes, not {length}")]
 #[non_exhaustive]
-pub struct InvalidPlace {
-    /// The length of the text, in bytes.
-    pub length: usize,
+pub enum InvalidPlace {
+    /// It is empty, or too long.
+    #[error("a place has 1 to 512 characters, not {length}")]
+    #[non_exhaustive]
+    Length {
+        /// The length of the text, in bytes.
+        length: usize,
+    },
+    /// It has another character than printable ones of ASCII, from space to `~`.
+    #[error("a place consists of printable ASCII characters")]
+    Character,
 }
 
 impl Place {
@@ -28,12 +35,16 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// [`InvalidPlace`] when the text is empty or longer than 512 bytes.
+    /// [`InvalidPlace`] when the text has not 1 to 512 characters, all of them printable ASCII.
     pub fn new(text: impl Into<Box<str>>) -> Result<Self, InvalidPlace> {
         let text = text.into();
-        match text.len() {
-            1..=MAX_LENGTH => Ok(Self(text)),
-            length => Err(InvalidPlace { length }),
+        let length = text.len();
+        if !(1..=MAX_LENGTH).contains(&length) {
+            Err(InvalidPlace::Length { length })
+        } else if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            Err(InvalidPlace::Character)
+        } else {
+            Ok(Self(text))
         }
     }
 

@@ -1,10 +1,11 @@
 //! Request bodies of the requests that the layer answers itself.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, EXPECT};
@@ -21,6 +22,10 @@ use crate::store::UploadError;
 
 /// How much of a refused request's body is read and thrown away, in bytes.
 const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// The most that is taken of an upload whose client has left, in bytes: more than servers keep of
+/// what has arrived and was not yet read.
+const MAX_REST: usize = 16 * 1024 * 1024;
 
 /// A request body of any type. Its clones are handles of the one body: an upload's stream reads
 /// from one, while the service keeps another, to read on after a refusal.
@@ -47,12 +52,10 @@ struct Shared {
     is_upload: bool,
     /// Nobody waits for an answer any more.
     has_client_left: bool,
+    /// What had arrived by then, and was not yet read.
+    rest: VecDeque<Frame<Bytes>>,
+    has_ended: bool,
 }
-
-/// The client left before its upload was whole.
-#[derive(Debug, thiserror::Error)]
-#[error("the client left before its upload was whole")]
-struct ClientLeft;
 
 impl RequestBody {
     pub(crate) fn new<B>(body: B, request: &Parts) -> Self
@@ -69,6 +72,8 @@ impl RequestBody {
                 is_http_1: request.version < Version::HTTP_2,
                 is_upload: false,
                 has_client_left: false,
+                rest: VecDeque::new(),
+                has_ended: false,
             }))
         });
         Self { shared }
@@ -97,16 +102,12 @@ impl RequestBody {
         }
     }
 
-    /// Ends the body with what has arrived so far, and returns whether an upload reads it.
+    /// Ends the body with what has arrived so far, and returns whether that is a whole upload.
     pub(crate) fn client_leaves(&self) -> bool {
         self.lock().is_some_and(|mut shared| {
             shared.has_client_left = true;
-            shared.is_upload
+            shared.is_upload && shared.receive_rest()
         })
-    }
-
-    pub(crate) fn has_client_left(&self) -> bool {
-        self.lock().is_some_and(|shared| shared.has_client_left)
     }
 
     /// Reads on after a refusal, so that it reaches the client.
@@ -129,6 +130,40 @@ impl RequestBody {
 }
 
 impl Shared {
+    /// Takes what has arrived and was not yet read. Returns whether the body is whole with that.
+    fn receive_rest(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut length = 0;
+        while !self.has_ended && length <= MAX_REST {
+            match Pin::new(&mut self.body).poll_frame(&mut context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    length += frame.data_ref().map_or(0, Bytes::len);
+                    self.rest.push_back(frame);
+                }
+                Poll::Ready(None) => self.has_ended = true,
+                Poll::Ready(Some(Err(_))) | Poll::Pending => break,
+            }
+        }
+        self.has_ended
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.expects_continue = false;
+        let frame = match self.rest.pop_front() {
+            Some(frame) => Some(Ok(frame)),
+            None if self.has_ended => None,
+            None => ready!(Pin::new(&mut self.body).poll_frame(cx)),
+        };
+        match &frame {
+            Some(Ok(frame)) => {
+                self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+            }
+            Some(Err(_)) => {}
+            None => self.has_ended = true,
+        }
+        Poll::Ready(frame)
+    }
+
     /// What the server makes of the body's framing counts, and the header where a layer in front
     /// has hidden that.
     fn remaining(&self) -> Option<u64> {
@@ -157,20 +192,10 @@ impl Body for RequestBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(mut shared) = self.lock() else {
-            return Poll::Ready(None);
-        };
-        shared.expects_continue = false;
-        let Poll::Ready(frame) = Pin::new(&mut shared.body).poll_frame(cx) else {
-            if shared.has_client_left {
-                return Poll::Ready(Some(Err(ClientLeft.into())));
-            }
-            return Poll::Pending;
-        };
-        if let Some(Ok(frame)) = &frame {
-            shared.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+        match self.lock() {
+            Some(mut shared) => shared.poll_frame(cx),
+            None => Poll::Ready(None),
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -12,7 +12,6 @@ use crate::config::Config;
 use crate::events::RequestEvent;
 use crate::future::{OwnFuture, ResponseFuture};
 use crate::operation;
-use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::{BoxError, OwnBody, ResponseBody};
 use crate::route::Route;
@@ -94,11 +93,7 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
         }
         Err(refusal) => {
             // Before the rest of the body is awaited, which may take long.
-            if refusal.code == RefusalCode::IncompleteBody && body.has_client_left() {
-                event.aborted();
-            } else {
-                event.refused(&refusal);
-            }
+            event.refused(&refusal);
             body.drain().await;
             refusal.into_response().map(OwnBody::full)
         }

@@ -139,11 +139,6 @@ impl RequestEvent {
         self.end(End::Complete);
     }
 
-    /// The client has left before the end.
-    pub(crate) fn aborted(&mut self) {
-        self.end(End::Aborted);
-    }
-
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
         self.note(|facts| {
             facts.status = Some(refusal.code.status());
@@ -192,7 +187,7 @@ impl RequestEvent {
 
 impl Drop for RequestEvent {
     fn drop(&mut self) {
-        self.aborted();
+        self.end(End::Aborted);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::fhir::Refusal;
 use crate::key::BinaryKey;
 use crate::refusal::RefusalCode;
 use crate::response_body::OwnBody;
-use crate::store::{ByteRange, Metadata};
+use crate::store::{BinaryRepository as _, ByteRange, Metadata};
 use crate::url::{Grant, ReadTerms};
 
 pub(super) async fn read(

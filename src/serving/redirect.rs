@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use crate::config::Serving;
 use crate::fhir::{NO_STORE, Refusal};
 use crate::response_body::OwnBody;
-use crate::store::RepositoryError;
+use crate::store::{BinaryRepository as _, RepositoryError};
 use crate::url::{Expires, Grant};
 
 /// The lifetime of the storage's URL: it is used at once.

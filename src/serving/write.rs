@@ -17,7 +17,7 @@ use crate::key::BinaryKey;
 use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
-use crate::store::{RepositoryError, Upload};
+use crate::store::{BinaryRepository as _, RepositoryError, Upload};
 use crate::url::{Grant, WriteTerms};
 
 /// Stores the body, if it is what was granted. What can be refused is refused before the body is

@@ -26,10 +26,31 @@ impl Entry {
 /// The host's records: its Binaries, and their versions. Four methods over a table of its own.
 ///
 /// Together with a [`ContentStore`](super::ContentStore) it makes a repository:
-/// [`Composed`](super::Composed).
+/// [`Composed`](super::Composed), whose docs say what is done in which order.
+///
+/// # What an implementation promises
+///
+/// The suite of the module `contract` (feature `test-util`) has a test for each.
+///
+/// 1. [`publish`](Self::publish) is one transaction. Of several for one version exactly one
+///    succeeds, whose place [`find`](Self::find) returns from then on. A unique index on Binary and
+///    version is enough.
+/// 2. Its future may be dropped at any moment. Then the version is there as a whole, or it can be
+///    published again.
+/// 3. What was published is the current version, and stays under its own. A place is kept to the
+///    letter, all 512 bytes of it.
+/// 4. [`unreferenced`](Self::unreferenced) returns exactly those places that no version refers to:
+///    a deleted one does not.
+/// 5. What was deleted stays gone: a URL that is still in somebody's hands brings nothing back.
 pub trait Catalog: Send + Sync + 'static {
     /// The version that a URL minted now for `target` points to; as
-    /// [`BinaryRepository::locate`](super::BinaryRepository::locate).
+    /// [`BinaryRepository::locate`](super::BinaryRepository::locate). It is the one question of a
+    /// mint.
+    ///
+    /// With the place of the content in the answer ([`Located::with_place`]) the store may hand out
+    /// a URL of its own, and a read asks the catalog no more: the URL reads until the content is
+    /// [discarded](super::Composed::discard). Leave it out where each read is to be asked, for
+    /// instance while a scan is not done.
     ///
     /// # Errors
     ///
@@ -45,27 +66,31 @@ pub trait Catalog: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`NotFound`](RepositoryError::NotFound) while there is no content,
-    /// [`Deleted`](RepositoryError::Deleted), and whatever else the database reports.
+    /// [`Deleted`](RepositoryError::Deleted), [`NotReady`](RepositoryError::NotReady) while the
+    /// content is not to be read yet, and whatever else the database reports.
     fn find(&self, key: &BinaryKey) -> impl Future<Output = Result<Entry, RepositoryError>> + Send;
 
     /// Makes a version visible, in one transaction: from now on [`find`](Self::find) returns it.
     ///
-    /// The bytes are durable when this is called. It is called in a task that no client can end.
+    /// The bytes are durable when this is called.
     ///
     /// # Errors
     ///
     /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when the version has content,
     /// [`NotFound`](RepositoryError::NotFound) or [`Deleted`](RepositoryError::Deleted) when its
-    /// Binary is not there (any more), and whatever else the database reports. After any error the
-    /// bytes are removed, at once or by the sweep, unless the catalog refers to them after all.
+    /// Binary is not there (any more): then nothing was recorded, and the bytes are removed at once.
+    /// And whatever else the database reports: then the transaction may be done all the same, and
+    /// the bytes stay until the sweep has found that nothing refers to them.
     fn publish(
         &self,
         key: &BinaryKey,
         stored: &Stored,
     ) -> impl Future<Output = Result<Metadata, RepositoryError>> + Send;
 
-    /// Those of the places to which no version refers. Asked by
-    /// [`Composed::sweep`](super::Composed::sweep), and by nothing else.
+    /// Those of the places to which no version refers, in any order. Asked by
+    /// [`Composed::sweep`](super::Composed::sweep) about at most 1,000 at once, and by nothing else.
+    ///
+    /// The bytes at the places that it returns are removed.
     ///
     /// # Errors
     ///

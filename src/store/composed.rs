@@ -1,19 +1,117 @@
 //! [`Composed`]: a host's records and a store's bytes as one repository.
 
-use super::{Catalog, ContentStore};
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_core::Stream as _;
+
+use super::{
+    BinaryRepository, ByteRange, Catalog, Content, ContentStore, Day, Entry, Located, Metadata,
+    Place, RepositoryError, Stored, Target, Upload,
+};
+use crate::key::BinaryKey;
+use crate::url::{Access, Grant, PresignedUrl};
+
+/// What the sweep leaves alone: an upload may be between its bytes and its record.
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many places the catalog is asked about at once.
+const BATCH: usize = 1000;
 
 /// A [`Catalog`] and a [`ContentStore`] as one repository.
-#[derive(Debug, Clone)]
+///
+/// # What is done when
+///
+/// - **Mint**: one question to the catalog, [`locate`](Catalog::locate). Where the place of the
+///   content is in its answer ([`Located::with_place`]), the store is asked for a URL of its own.
+/// - **Upload**: the bytes first, whole and durable, in a place that no other content ever had;
+///   then [`publish`](Catalog::publish), which makes them visible. A client that
+///   [waits](Upload::expects_continue) to be told to go on is refused before that if the version has
+///   content.
+/// - **Download**: with a place in the URL, from the store at once, and the catalog is asked only if
+///   nothing is there; otherwise [`find`](Catalog::find), then the store. The facts that the catalog
+///   has recorded are served. If the store's length or SHA-256 is another than the recorded one,
+///   that is an error.
+/// - **Delete**: the host's own transaction, and then [`discard`](Self::discard).
+///
+/// # What is left by a crash
+///
+/// The end of the process between the bytes and the record, or between the transaction that deletes
+/// a record and `discard`, leaves bytes to which nothing refers. So does an error of `publish` after
+/// which the record may be there all the same; after [`AlreadyWritten`], [`NotFound`], [`Deleted`]
+/// and [`NotReady`], it is not there, and the bytes are removed at once. What is left, the
+/// [`sweep`](Self::sweep) removes. There never is a record without bytes.
+///
+/// [`AlreadyWritten`]: RepositoryError::AlreadyWritten
+/// [`NotFound`]: RepositoryError::NotFound
+/// [`Deleted`]: RepositoryError::Deleted
+/// [`NotReady`]: RepositoryError::NotReady
+#[derive(Clone)]
 pub struct Composed<C, S> {
     catalog: C,
     store: S,
+    clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+}
+
+/// The catalog and the store do not agree about some content.
+#[derive(Debug, thiserror::Error)]
+enum Disagreement {
+    #[error(
+        "the catalog refers to {place}, where the store has nothing: the content is lost, or was \
+        discarded before its record"
+    )]
+    Lost { place: String },
+    #[error(
+        "the catalog has recorded {recorded} bytes at {place}, where the store has {stored}: the \
+        record or the content is damaged"
+    )]
+    Length {
+        place: String,
+        recorded: u64,
+        stored: u64,
+    },
+    #[error(
+        "the catalog has recorded another SHA-256 for {place} than the store has: the record or \
+        the content is damaged"
+    )]
+    Digest { place: String },
+}
+
+impl From<Disagreement> for RepositoryError {
+    fn from(disagreement: Disagreement) -> Self {
+        Self::internal(disagreement)
+    }
+}
+
+/// What a [`sweep`](Composed::sweep) came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Swept {
+    /// The places that were looked at.
+    pub listed: u64,
+    /// Those to which nothing referred, and which are free now.
+    pub deleted: u64,
 }
 
 impl<C: Catalog, S: ContentStore> Composed<C, S> {
     /// A repository of the host's records and the store's bytes.
     #[must_use]
     pub fn new(catalog: C, store: S) -> Self {
-        Self { catalog, store }
+        Self {
+            catalog,
+            store,
+            clock: Arc::new(SystemTime::now),
+        }
+    }
+
+    /// The clock by which the [`sweep`](Self::sweep) keeps its grace. Default: the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
     }
 
     /// The host's records.
@@ -26,5 +124,186 @@ impl<C: Catalog, S: ContentStore> Composed<C, S> {
     #[must_use]
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// Removes content that nothing refers to any more: to be called once the transaction that
+    /// deleted its record is done. To remove what is not there is a success.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store reports. The content is then left to the [`sweep`](Self::sweep), if that
+    /// looks at the day on which it was made.
+    pub async fn discard(&self, place: &Place) -> Result<(), RepositoryError> {
+        self.store.delete(place).await
+    }
+
+    /// Removes the content to which no version refers, of all days from the one of `since` up to
+    /// the day before yesterday: what is younger than a day may be an upload on its way.
+    ///
+    /// So its cost follows what was uploaded since then, and not what is stored. A host runs it
+    /// once a day, with the moment of the last run that succeeded less two days, and any number of
+    /// servers may do so at once. Content that was uploaded longer ago, and whose
+    /// [`discard`](Self::discard) failed, is found by a sweep since
+    /// [`UNIX_EPOCH`](SystemTime::UNIX_EPOCH) alone, which asks the store for each day since then.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the catalog or the store reports; the sweep ends there, and can be repeated.
+    pub async fn sweep(&self, since: SystemTime) -> Result<Swept, RepositoryError> {
+        let mut swept = Swept::default();
+        let spared = (self.clock)().checked_sub(GRACE);
+        // The last moment of a day before this one is a whole grace ago.
+        let spared = Day::of(spared.unwrap_or(SystemTime::UNIX_EPOCH));
+        let mut day = Day::of(since);
+        while day < spared {
+            let mut places = pin!(self.store.list(day));
+            let mut batch = Vec::new();
+            while let Some(place) = poll_fn(|cx| places.as_mut().poll_next(cx)).await {
+                batch.push(place?);
+                if batch.len() == BATCH {
+                    self.sweep_batch(&batch, &mut swept).await?;
+                    batch.clear();
+                }
+            }
+            if !batch.is_empty() {
+                self.sweep_batch(&batch, &mut swept).await?;
+            }
+            day = day.next();
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_batch(
+        &self,
+        places: &[Place],
+        swept: &mut Swept,
+    ) -> Result<(), RepositoryError> {
+        swept.listed += places.len() as u64;
+        for place in self.catalog.unreferenced(places).await? {
+            self.store.delete(&place).await?;
+            swept.deleted += 1;
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, key: &BinaryKey, stored: &Stored) -> Result<Metadata, RepositoryError> {
+        let published = self.catalog.publish(key, stored).await;
+        // After any other error the record may be there all the same.
+        if let Err(
+            RepositoryError::AlreadyWritten
+            | RepositoryError::NotFound
+            | RepositoryError::Deleted
+            | RepositoryError::NotReady,
+        ) = published
+        {
+            // What cannot be removed now is left to the sweep.
+            drop(self.store.delete(&stored.place).await);
+        }
+        published
+    }
+}
+
+impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
+    async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        self.catalog.locate(target).await
+    }
+
+    async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
+        Ok(self.catalog.find(key).await?.metadata)
+    }
+
+    async fn read(
+        &self,
+        key: &BinaryKey,
+        range: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        if let Some(place) = key.place() {
+            match self.store.get(place, range).await {
+                Err(RepositoryError::NotFound) => {}
+                read => return read,
+            }
+        }
+        let mut entry = self.catalog.find(key).await?;
+        loop {
+            // The catalog's length decides what a range selects.
+            if let Some(range) = range {
+                range.resolve(entry.metadata.length)?;
+            }
+            match self.store.get(&entry.place, range).await {
+                Err(RepositoryError::NotFound) => {
+                    // Deleted meanwhile, or moved: the catalog knows.
+                    let now = self.catalog.find(key).await?;
+                    if now.place == entry.place {
+                        let place = entry.place.as_str().to_owned();
+                        return Err(Disagreement::Lost { place }.into());
+                    }
+                    entry = now;
+                }
+                read => return as_recorded(entry, read),
+            }
+        }
+    }
+
+    async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
+        if upload.expects_continue() {
+            match self.catalog.find(key).await {
+                Ok(_) | Err(RepositoryError::NotReady) => {
+                    return Err(RepositoryError::AlreadyWritten);
+                }
+                Err(RepositoryError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let stored = self.store.put(upload).await?;
+        // Here all bytes are stored, and nobody sees any of them.
+        self.publish(key, &stored).await
+    }
+
+    async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
+        match (grant.access(), grant.key.place()) {
+            (Access::Read, Some(place)) => self.store.presign(place, grant).await,
+            // The catalog is not asked a second time. A store's own URL could not publish.
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What the store has, with the facts that the catalog has recorded.
+fn as_recorded(
+    entry: Entry,
+    read: Result<Content, RepositoryError>,
+) -> Result<Content, RepositoryError> {
+    let Entry { place, metadata } = entry;
+    let (place, recorded) = (|| place.as_str().to_owned(), metadata.length);
+    let other_length = |stored| Disagreement::Length {
+        place: place(),
+        recorded,
+        stored,
+    };
+    let mut content = match read {
+        Err(RepositoryError::RangeNotSatisfiable { length }) => {
+            return Err(other_length(length).into());
+        }
+        read => read?,
+    };
+    let stored = &content.metadata;
+    if stored.length != recorded {
+        return Err(other_length(stored.length).into());
+    }
+    if let (Some(stored), Some(recorded)) = (stored.sha256, metadata.sha256)
+        && stored != recorded
+    {
+        return Err(Disagreement::Digest { place: place() }.into());
+    }
+    content.metadata = metadata;
+    Ok(content)
+}
+
+impl<C: fmt::Debug, S: fmt::Debug> fmt::Debug for Composed<C, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Composed")
+            .field("catalog", &self.catalog)
+            .field("store", &self.store)
+            .finish_non_exhaustive()
     }
 }

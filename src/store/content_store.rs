@@ -40,11 +40,19 @@ impl Stored {
 ///
 /// # What an implementation promises
 ///
-/// 1. Content never changes: what is read at a place is what was put there, or an error.
+/// The suite of the module `contract` (feature `test-util`) has a test for each.
+///
+/// 1. Content never changes: what is read at a place is what was put there, with its media type, or
+///    an error.
 /// 2. [`put`](Self::put) is whole and durable, or nothing: after an error, or when the future is
-///    dropped, nothing of the upload stays that [`list`](Self::list) would not show.
+///    dropped, nothing of the upload stays that [`list`](Self::list) would not show. Before the
+///    upload has ended nothing stays.
 /// 3. Each upload gets a place that no other ever had. The place begins with the [`Day`] on which
-///    it was made.
+///    it was made, and is made less than an hour before `put` returns: the sweep takes what was made
+///    more than a day ago, and has no record yet, for an upload that was cut short.
+/// 4. `list` shows each place of its day once, as soon as `put` has returned it, and none that has
+///    been deleted.
+/// 5. A text that is no place of this store's is a place where nothing is.
 pub trait ContentStore: Send + Sync + 'static {
     /// Stores an upload in a new place, durably.
     ///
@@ -74,15 +82,19 @@ pub trait ContentStore: Send + Sync + 'static {
     /// Whatever the store reports.
     fn delete(&self, place: &Place) -> impl Future<Output = Result<(), RepositoryError>> + Send;
 
-    /// The places that were made on a day.
+    /// The places that were made on a day, in any order; none, if none were.
+    ///
+    /// An item that is an error ends it.
     fn list(&self, day: Day) -> impl Stream<Item = Result<Place, RepositoryError>> + Send;
 
     /// A URL of the store's own for `grant`, whose content is at `place`. `None`, the default: the
     /// layer makes one, and serves the bytes itself.
     ///
+    /// It is called at every mint of a read URL for which the catalog gave a place.
+    ///
     /// # Errors
     ///
-    /// Whatever the store reports.
+    /// Whatever the store reports; no URL is minted then.
     fn presign(
         &self,
         place: &Place,

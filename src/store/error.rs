@@ -85,6 +85,18 @@ impl RepositoryError {
     }
 }
 
+impl RepositoryError {
+    /// What an error of the operating system makes of its description.
+    pub(crate) fn of_io(error: &io::Error) -> fn(BoxError) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => |_| Self::StorageFull,
+            io::ErrorKind::FileTooLarge => |_| UploadError::too_large(None).into(),
+            _ if error.raw_os_error().is_some() => Self::Unavailable,
+            _ => Self::Internal,
+        }
+    }
+}
+
 impl From<io::Error> for RepositoryError {
     /// A full disk or an exhausted quota is [`StorageFull`](Self::StorageFull), and a file that the
     /// file system does not let grow any further an upload that is
@@ -93,12 +105,7 @@ impl From<io::Error> for RepositoryError {
     /// such as a damaged file, is [`Internal`](Self::Internal). That something is not found is for
     /// the repository to judge.
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::StorageFull,
-            io::ErrorKind::FileTooLarge => UploadError::too_large(None).into(),
-            _ if error.raw_os_error().is_some() => Self::unavailable(error),
-            _ => Self::internal(error),
-        }
+        Self::of_io(&error)(error.into())
     }
 }
 

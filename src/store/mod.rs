@@ -80,9 +80,12 @@
 //! }
 //! ```
 //!
-//! [`database`] has one with all versions of each Binary, over a table. With the feature
-//! `test-util`, the module `contract` is a test suite for yours.
+//! [`database`] has one with all versions of each Binary, over a table. A host whose table is to
+//! have the records alone, and not the bytes, implements a [`Catalog`]: together with a
+//! [`ContentStore`], such as a folder or a bucket, it is a repository, [`Composed`]. With the
+//! feature `test-util`, the module `contract` has a test suite for each of the three.
 
+mod box_repository;
 mod catalog;
 mod composed;
 mod content;
@@ -103,20 +106,20 @@ mod target;
 mod upload;
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 #[cfg(feature = "object-store")]
 pub use self::object_store::{Bucket, BucketStore, ObjectStoreRepository, SigningProtocol};
+pub use box_repository::BoxRepository;
 pub use catalog::{Catalog, Entry};
-pub use composed::Composed;
+pub use composed::{Composed, Swept};
 pub(crate) use content::ContentStream;
 pub use content::{ByteRange, Content, Metadata};
 pub use content_store::{ContentStore, Stored};
 pub use day::Day;
 pub use error::{RepositoryError, UploadError};
 #[cfg(feature = "fs")]
-pub use fs::FsRepository;
+pub use fs::{FsRepository, FsStore};
 pub use memory::MemoryRepository;
 pub use target::{Located, Target};
 pub use upload::Upload;
@@ -128,24 +131,38 @@ use crate::url::{Grant, PresignedUrl};
 /// Where Binary content lives.
 ///
 /// Implement the methods as `async fn`; the [module's docs](self) have a whole example. An [`Arc`]
-/// of a repository is one too, so that the host can keep a handle beside the layer.
+/// of a repository is one too, so that the host can keep a handle beside the layer. A host that has
+/// records of its Binaries implements a [`Catalog`] instead, and leaves the bytes to a
+/// [`ContentStore`].
 ///
 /// # What an implementation promises
+///
+/// The suite of the module `contract` (feature `test-util`) has a test for each.
 ///
 /// 1. A version's content never changes: it does not exist, then it is whole, and it may be
 ///    deleted. What is read under a key is what was written under it, or an error.
 /// 2. [`write`](Self::write) is atomic. A version becomes visible as a whole, at one moment, with
-///    its content type; after an error, or when the future is dropped, nothing is visible, unless
-///    all content had arrived: then it may be, and as a whole. Of several writes of one version
-///    exactly one succeeds.
-/// 3. A key comes from [`locate`](Self::locate), through a signed URL, and may be a week old: what
-///    it names may be gone by then.
+///    its content type. Of several writes of one version exactly one succeeds.
+/// 3. After an error of the upload's stream nothing is visible, and nothing stays in the way of a
+///    repeat. After another error the version may be there all the same, as a whole.
+/// 4. A future of `write` may be dropped at any moment. Before the upload has ended that leaves
+///    nothing. After that the version is there as a whole, now or a little later, or it can be
+///    written again: what cannot be written any more can be read, and is located.
+/// 5. A key comes from [`locate`](Self::locate), through a signed URL, and may be a week old: what
+///    it names may be gone by then. What was deleted stays gone for every key.
+/// 6. [`NotFound`](RepositoryError::NotFound) and [`Deleted`](RepositoryError::Deleted) are said
+///    only where they are true. Storage that cannot be asked is
+///    [`Unavailable`](RepositoryError::Unavailable).
 pub trait BinaryRepository: Send + Sync + 'static {
-    /// Which version a URL minted now for `target` points to.
+    /// The version that a URL minted now for `target` points to, and the media type that an upload
+    /// must have.
     ///
     /// Reading: the current version, or the one that `target` names. If the Binary has no content
     /// yet, the version that its first upload will create. Writing: the version that the upload
     /// will create; the Binary must exist, its content need not.
+    ///
+    /// [`Target::key`] makes the key, with the context that the host gave. Where the content is can
+    /// go along, as [`Located::place`]: it comes back as [`BinaryKey::place`].
     ///
     /// # Errors
     ///
@@ -156,18 +173,23 @@ pub trait BinaryRepository: Send + Sync + 'static {
         target: &Target,
     ) -> impl Future<Output = Result<Located, RepositoryError>> + Send;
 
-    /// What is known of a version's content.
+    /// What is known of a version's content. A [SHA-256](Metadata::sha256), where there is one, is
+    /// that of the whole content.
     ///
     /// # Errors
     ///
     /// [`NotFound`](RepositoryError::NotFound) while there is no content,
-    /// [`Deleted`](RepositoryError::Deleted), and whatever else the storage reports.
+    /// [`Deleted`](RepositoryError::Deleted), [`NotReady`](RepositoryError::NotReady) while it is
+    /// not to be read yet, and whatever else the storage reports.
     fn head(
         &self,
         key: &BinaryKey,
     ) -> impl Future<Output = Result<Metadata, RepositoryError>> + Send;
 
     /// A version's content, or a part of it; [`ByteRange::resolve`] says which.
+    ///
+    /// The place in the key is a short cut alone: where nothing is there any more, the key is
+    /// looked up.
     ///
     /// # Errors
     ///
@@ -181,18 +203,18 @@ pub trait BinaryRepository: Send + Sync + 'static {
 
     /// Stores a version's content, once.
     ///
-    /// An error that can be known before the content arrives must be returned before `upload` is
-    /// polled, if its client [waits](Upload::expects_continue) to be told to go on: it is then spared
-    /// sending it. Otherwise it should be returned before much has been taken.
+    /// That a version has content must be said before `upload` is polled, if its client
+    /// [waits](Upload::expects_continue) to be told to go on: it is then spared sending it.
+    /// Otherwise it should be said before much has been taken.
     ///
-    /// The future is dropped when the client goes away, though over HTTP/1 the server only notices
-    /// while it reads: a write that may wait for long for something else needs a time limit.
+    /// The layer drops the future of an upload whose client goes away before its content has ended,
+    /// and lets it run to its end after that.
     ///
     /// # Errors
     ///
-    /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when the version has content;
-    /// [`NotFound`](RepositoryError::NotFound) or [`Deleted`](RepositoryError::Deleted) when its
-    /// Binary is not there (any more); [`Upload`](RepositoryError::Upload) with the error of the
+    /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when the version has content, be it the
+    /// same; [`NotFound`](RepositoryError::NotFound) or [`Deleted`](RepositoryError::Deleted) when
+    /// its Binary is not there (any more); [`Upload`](RepositoryError::Upload) with the error of the
     /// stream; [`StorageFull`](RepositoryError::StorageFull), and whatever else the storage
     /// reports.
     fn write(
@@ -204,9 +226,11 @@ pub trait BinaryRepository: Send + Sync + 'static {
     /// A URL of the storage's own for `grant`. `None`, the default: the layer makes one, and
     /// serves the bytes itself.
     ///
+    /// It is called at every mint, for reads and writes, also of content that is not there yet.
+    ///
     /// # Errors
     ///
-    /// Whatever the storage reports.
+    /// Whatever the storage reports; no URL is minted then. That there is no content is no error.
     fn presign(
         &self,
         grant: &Grant,
@@ -252,38 +276,5 @@ impl<R: BinaryRepository> BinaryRepository for Arc<R> {
         grant: &Grant,
     ) -> impl Future<Output = Result<Option<PresignedUrl>, RepositoryError>> + Send {
         (**self).presign(grant)
-    }
-}
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RepositoryError>> + Send + 'a>>;
-
-/// [`BinaryRepository`] in the form that can be a trait object.
-pub(crate) trait ErasedRepository: Send + Sync {
-    fn locate<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Located>;
-    fn head<'a>(&'a self, key: &'a BinaryKey) -> BoxFuture<'a, Metadata>;
-    fn read<'a>(&'a self, key: &'a BinaryKey, range: Option<ByteRange>) -> BoxFuture<'a, Content>;
-    fn write<'a>(&'a self, key: &'a BinaryKey, upload: Upload) -> BoxFuture<'a, Metadata>;
-    fn presign<'a>(&'a self, grant: &'a Grant) -> BoxFuture<'a, Option<PresignedUrl>>;
-}
-
-impl<R: BinaryRepository> ErasedRepository for R {
-    fn locate<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Located> {
-        Box::pin(BinaryRepository::locate(self, target))
-    }
-
-    fn head<'a>(&'a self, key: &'a BinaryKey) -> BoxFuture<'a, Metadata> {
-        Box::pin(BinaryRepository::head(self, key))
-    }
-
-    fn read<'a>(&'a self, key: &'a BinaryKey, range: Option<ByteRange>) -> BoxFuture<'a, Content> {
-        Box::pin(BinaryRepository::read(self, key, range))
-    }
-
-    fn write<'a>(&'a self, key: &'a BinaryKey, upload: Upload) -> BoxFuture<'a, Metadata> {
-        Box::pin(BinaryRepository::write(self, key, upload))
-    }
-
-    fn presign<'a>(&'a self, grant: &'a Grant) -> BoxFuture<'a, Option<PresignedUrl>> {
-        Box::pin(BinaryRepository::presign(self, grant))
     }
 }

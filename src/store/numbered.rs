@@ -23,3 +23,35 @@ pub(super) fn locate(target: &Target, current: u64) -> Result<VersionId, Reposit
         },
     }
 }
+
+/// The number of the newest version, of which each has all before it: 0 if there is none.
+///
+/// `exists` is asked about versions, at most twice as often as the number has binary digits, and
+/// twice in all if it is 1.
+#[cfg(feature = "fs")]
+pub(super) fn newest<E>(mut exists: impl FnMut(u64) -> Result<bool, E>) -> Result<u64, E> {
+    let (mut newest, mut absent) = (0, 1);
+    while exists(absent)? {
+        newest = absent;
+        match absent.checked_mul(2) {
+            Some(next) => absent = next,
+            None => return Ok(newest),
+        }
+    }
+    while absent - newest > 1 {
+        let middle = newest + (absent - newest) / 2;
+        if exists(middle)? {
+            newest = middle;
+        } else {
+            absent = middle;
+        }
+    }
+    Ok(newest)
+}
+
+/// The number of a version; `None` for ids of another kind.
+pub(super) fn number(version: &str) -> Option<u64> {
+    let number = version.parse::<u64>().ok()?;
+    // `+1` and `01` are other ids than `1`.
+    (number.to_string() == version).then_some(number)
+}

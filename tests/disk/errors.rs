@@ -5,6 +5,7 @@
 //! `PRESIGN_REQUIRE_ALL` they fail.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 use tempfile::TempDir;
 use tokio::sync::{MutexGuard, mpsc};
+use tokio::task::yield_now;
 use tokio_stream::wrappers::ReceiverStream;
 use tower_presign::store::RepositoryError;
 use tower_presign::{
@@ -349,8 +351,7 @@ async fn a_binary_that_cannot_be_created_is_not_there_and_can_be_created_later()
 async fn a_binary_that_cannot_be_deleted_is_there_as_a_whole_and_can_be_deleted_later() {
     let storage = Storage::open().await;
     for (failures, is_full) in [
-        (&["fsync:error=EIO"] as Failures, false),
-        (&["rename:error=EIO"], false),
+        (&["rename:error=EIO"] as Failures, false),
         (&["rename:error=ENOSPC"], true),
     ] {
         let scan = storage.scan().await;
@@ -367,6 +368,68 @@ async fn a_binary_that_cannot_be_deleted_is_there_as_a_whole_and_can_be_deleted_
             .await
             .assert_refused(410, "deleted");
     }
+}
+
+/// It is gone, and would be back after a power failure: the host deletes it again.
+#[tokio::test]
+async fn a_binary_whose_deletion_cannot_be_made_durable_is_gone_and_reported_as_failed() {
+    let storage = Storage::open().await;
+    let scan = storage.scan().await;
+    {
+        let Some(_failing) = Injection::start(&["fsync:error=EIO"]) else {
+            return;
+        };
+        let error = storage.repository.delete(scan.id).await.unwrap_err();
+        assert_fails_as(&error, false);
+        let answer = get(&storage.layer, &scan.read).await;
+        answer.assert_refused(410, "deleted");
+    }
+    storage.repository.delete(scan.id).await.unwrap();
+    let answer = get(&storage.layer, &scan.read).await;
+    answer.assert_refused(410, "deleted");
+}
+
+/// Neither a worker of the runtime nor a lock that one needs: a client that leaves while a disk
+/// takes its time is nobody else's business.
+#[tokio::test]
+async fn while_a_disk_takes_its_time_uploads_can_be_given_up_and_all_else_goes_on() {
+    const SLOW: Duration = Duration::from_secs(10);
+    let storage = Storage::open().await;
+    let (scan, other) = (storage.scan().await, storage.scan().await);
+    // From the first file to be published on.
+    let Some(_slow) = Injection::start(&["renameat2:delay_enter=10000000"]) else {
+        return;
+    };
+    let start = Instant::now();
+    let mut given_up = Vec::new();
+    for write in [&scan.write, &other.write] {
+        let (layer, write) = (storage.layer.clone(), write.clone());
+        given_up.push(tokio::spawn(async move {
+            put(&layer, &write, content(LARGE, 2)).await;
+        }));
+    }
+    // Until both are about to be published.
+    let is_whole = |path: &PathBuf| path.metadata().is_ok_and(|file| file.len() > LARGE as u64);
+    while storage
+        .staged()
+        .iter()
+        .filter(|path| is_whole(path))
+        .count()
+        < 2
+    {
+        yield_now().await;
+    }
+    for _ in 0..20 {
+        storage.assert_content(&other.read, &other.old).await;
+    }
+    for upload in &given_up {
+        upload.abort();
+    }
+    for upload in given_up {
+        assert!(upload.await.unwrap_err().is_cancelled());
+    }
+    storage.assert_content(&other.read, &other.old).await;
+    assert!(start.elapsed() < SLOW, "{:?}", start.elapsed());
 }
 
 fn assert_fails_as(error: &RepositoryError, is_full: bool) {

@@ -102,6 +102,38 @@ async fn room_can_be_made_on_a_full_disk_by_deleting() {
         .unwrap();
 }
 
+/// Neither a tombstone nor a trial may need one.
+#[tokio::test]
+async fn a_disk_without_a_free_inode_can_be_opened_and_emptied_by_deleting() {
+    let Some(disk) = Disk::mount_with("size=4m,nr_inodes=40").await else {
+        return;
+    };
+    let repository = FsRepository::open(disk.path()).await.unwrap();
+    let mut keys = Vec::new();
+    let full = loop {
+        match repository.create(BinaryId::random(), png()).await {
+            Ok(key) => keys.push(key),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, RepositoryError::StorageFull), "{full:?}");
+    let filler = (0..).map(|number| disk.path().join(format!("filler-{number}")));
+    let filler: Vec<_> = filler
+        .take_while(|path| std::fs::File::create(path).is_ok())
+        .collect();
+    drop(repository);
+
+    let repository = FsRepository::open(disk.path()).await.unwrap();
+    let (deleted, kept) = keys.split_at(2);
+    for key in deleted {
+        repository.delete(key.id()).await.unwrap();
+        let head = repository.head(key).await;
+        assert!(matches!(head, Err(RepositoryError::Deleted)), "{head:?}");
+    }
+    repository.write(&kept[0], upload(1)).await.unwrap();
+    assert!(filler.iter().all(|path| path.exists()));
+}
+
 #[tokio::test]
 async fn a_full_disk_can_be_opened() {
     let Some(disk) = Disk::mount().await else {
@@ -169,10 +201,14 @@ struct Disk {
 impl Disk {
     /// `None` if it cannot be done here, which is printed.
     async fn mount() -> Option<Self> {
+        Self::mount_with(DISK).await
+    }
+
+    async fn mount_with(options: &str) -> Option<Self> {
         let turn = TURN.lock().await;
         let folder = tempfile::tempdir().unwrap();
         let mount = Command::new("mount")
-            .args(["--make-private", "-t", "tmpfs", "-o", DISK, "tmpfs"])
+            .args(["--make-private", "-t", "tmpfs", "-o", options, "tmpfs"])
             .arg(folder.path())
             .output();
         let problem = match mount {

@@ -99,7 +99,9 @@ impl Storage {
     /// The files of content that this process has open, by their descriptors.
     fn open_files(&self) -> BTreeMap<PathBuf, PathBuf> {
         let root = self.folder.path().canonicalize().unwrap();
-        let is_content = |path: &PathBuf| path.starts_with(&root) && *path != root.join("lock");
+        let is_content = |path: &PathBuf| {
+            path.starts_with(&root) && *path != root.join("tower-presign.repository")
+        };
         std::fs::read_dir("/proc/self/fd")
             .unwrap()
             .map(|entry| entry.unwrap().path())

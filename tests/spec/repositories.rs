@@ -1,10 +1,10 @@
-//! The repositories of this crate: the contract, and what each promises beyond it.
+//! The repositories of this crate: what each promises beyond the contract.
 
 #![cfg(feature = "test-util")]
 
 use bytes::Bytes;
 use futures_util::stream;
-use tower_presign::store::{ByteRange, Content, RepositoryError, Upload, contract};
+use tower_presign::store::{ByteRange, Content, RepositoryError, Upload};
 use tower_presign::{
     Access, BinaryId, BinaryKey, BinaryRepository, ContentType, MemoryRepository, Target,
 };
@@ -32,17 +32,6 @@ async fn assert_deleted(repository: &impl BinaryRepository, key: &BinaryKey) {
 }
 
 #[tokio::test]
-async fn memory_keeps_the_contract() {
-    contract::check(|| async {
-        let repository = MemoryRepository::new();
-        let id = BinaryId::random();
-        repository.create(id, text_plain()).unwrap();
-        (repository, id)
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn memory_deletes_for_good() {
     let repository = MemoryRepository::new();
     let id = BinaryId::random();
@@ -65,7 +54,6 @@ mod fs {
     use std::path::Path;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::{Duration, Instant};
 
     use super::*;
     use tempfile::TempDir;
@@ -93,34 +81,6 @@ mod fs {
         bytes
     }
 
-    async fn check_contract(fsync: bool) {
-        let (folder, repository) = open().await;
-        let repository = repository.fsync(fsync);
-        contract::check(|| async {
-            let id = BinaryId::random();
-            repository.create(id, text_plain()).await.unwrap();
-            (repository.clone(), id)
-        })
-        .await;
-        // What a dropped upload has left is removed on another thread.
-        let staging = folder.path().join("staging");
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while entries(&staging) > 0 {
-            assert!(Instant::now() < deadline, "staging is not emptied");
-            tokio::task::yield_now().await;
-        }
-    }
-
-    #[tokio::test]
-    async fn fs_keeps_the_contract() {
-        check_contract(true).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn fs_keeps_the_contract_without_fsync() {
-        check_contract(false).await;
-    }
-
     #[tokio::test]
     async fn fs_deletes_for_good() {
         let (folder, repository) = open().await;
@@ -134,7 +94,7 @@ mod fs {
         assert_deleted(&repository, &key).await;
         let again = repository.create(id, text_plain()).await;
         assert!(matches!(again, Err(RepositoryError::Deleted)));
-        for place in ["binaries", "staging"] {
+        for place in ["binaries", "deleting", "staging"] {
             assert_eq!(
                 entries(&folder.path().join(place)),
                 0,
@@ -172,19 +132,34 @@ mod fs {
         assert_eq!(read(&repository, &key).await, b"content");
     }
 
-    /// As after the end of the process between the two steps of deleting.
+    /// As after the end of the process between the steps of deleting.
     #[tokio::test]
-    async fn a_binary_whose_deletion_was_cut_short_is_there_as_a_whole() {
-        let (folder, repository) = open().await;
-        let id = BinaryId::new("scan").unwrap();
-        let key = repository.create(id, text_plain()).await.unwrap();
-        std::fs::write(folder.path().join("deleted/scan"), "").unwrap();
-        let head = repository.head(&key).await;
-        assert!(matches!(head, Err(RepositoryError::NotFound)));
-        repository.write(&key, upload("content")).await.unwrap();
-        assert_eq!(read(&repository, &key).await, b"content");
-        repository.delete(id).await.unwrap();
-        assert_deleted(&repository, &key).await;
+    async fn a_deletion_that_was_cut_short_is_finished() {
+        for has_tombstone in [false, true] {
+            let (folder, repository) = open().await;
+            let id = BinaryId::new("Scan").unwrap();
+            let key = repository.create(id, text_plain()).await.unwrap();
+            repository.write(&key, upload("content")).await.unwrap();
+            let path = |name: &str| folder.path().join(name);
+            std::fs::rename(path("binaries/_scan"), path("deleting/_scan")).unwrap();
+            if has_tombstone {
+                std::fs::rename(path("deleting/_scan/binary"), path("deleted/_scan")).unwrap();
+            }
+            assert_deleted(&repository, &key).await;
+            let again = repository.create(id, text_plain()).await;
+            assert!(matches!(again, Err(RepositoryError::Deleted)));
+
+            let repository = if has_tombstone {
+                repository.delete(id).await.unwrap();
+                repository
+            } else {
+                drop(repository);
+                FsRepository::open(folder.path()).await.unwrap()
+            };
+            assert_deleted(&repository, &key).await;
+            assert_eq!(entries(&path("deleting")), 0, "no content may be left");
+            assert_eq!(entries(&path("deleted")), 1);
+        }
     }
 
     #[tokio::test]
@@ -196,8 +171,8 @@ mod fs {
         let written = repository.head(&key).await.unwrap();
         drop(repository);
         let staging = folder.path().join("staging");
-        std::fs::write(staging.join("half-an-upload"), "conte").unwrap();
-        std::fs::create_dir(staging.join("half-a-binary")).unwrap();
+        std::fs::write(staging.join("0123456789abcdef0123456789abcdef"), "conte").unwrap();
+        std::fs::create_dir(staging.join("fedcba9876543210fedcba9876543210")).unwrap();
 
         let repository = FsRepository::open(folder.path()).await.unwrap();
         assert_eq!(repository.head(&key).await.unwrap(), written);
@@ -303,7 +278,7 @@ mod fs {
                 assert!(delete.await.unwrap().is_none());
             }
         }
-        for place in ["binaries", "staging"] {
+        for place in ["binaries", "deleting", "staging"] {
             assert_eq!(entries(&folder.path().join(place)), 0, "{place}");
         }
         assert_eq!(entries(&folder.path().join("deleted")), 200);

@@ -8,6 +8,32 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+/// Whether the files of a folder are on a disk of this machine, so that to open, to look at and to
+/// close one asks nobody else. Of a file system that is not known to be, this is not to be hoped:
+/// behind FUSE, NFS or SMB even opening a file whose path is in memory takes as long as the other
+/// side likes.
+#[cfg(target_os = "linux")]
+pub(super) fn is_local(folder: &Path) -> bool {
+    // From linux/magic.h; those of bcachefs and ZFS from their own sources. What is written to an
+    // overlay is in its upper layer, which cannot be remote.
+    const LOCAL: [u32; 8] = [
+        0xef53,      // ext2, ext3, ext4
+        0x5846_5342, // XFS
+        0x9123_683e, // Btrfs
+        0x0102_1994, // tmpfs
+        0xf2f5_2010, // F2FS
+        0x794c_7630, // overlayfs
+        0x2fc1_2fc1, // ZFS
+        0xca45_1a4e, // bcachefs
+    ];
+    let Ok(status) = rustix::fs::statfs(folder) else {
+        return false;
+    };
+    LOCAL
+        .iter()
+        .any(|magic| i128::from(status.f_type) == i128::from(*magic))
+}
+
 /// Opens a file whose path the kernel has in memory.
 #[cfg(target_os = "linux")]
 pub(super) fn open(path: &Path) -> Option<File> {
@@ -23,6 +49,11 @@ pub(super) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Resu
     use rustix::io::{ReadWriteFlags, preadv2};
     let buffer = &mut [io::IoSliceMut::new(buffer)];
     Ok(preadv2(file, buffer, position, ReadWriteFlags::NOWAIT)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_local(_: &Path) -> bool {
+    false
 }
 
 #[cfg(not(target_os = "linux"))]

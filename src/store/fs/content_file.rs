@@ -1,7 +1,13 @@
-//! The file of a version: one line of JSON, then the content.
+//! A file of content: one line of JSON, then the content.
+//!
+//! ```text
+//! {"format":"tower-presign/1","contentType":"image/png","length":7,"sha256":"…"}
+//! ```
 //!
 //! Metadata and content in one file cannot part, and a small content comes with its metadata in
-//! one read.
+//! one read. The line is written first and filled in last, so it has spaces at its end. Until then
+//! it announces more than a file can have: a file that was cut short, or never finished, is
+//! recognised by its length.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -13,12 +19,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::cached;
+use super::error::{At as _, FileError};
+use super::{cached, drop_elsewhere};
 use crate::store::{ByteRange, Metadata, RepositoryError};
 
 /// What is read of a file at first if all of it is wanted, in bytes: all of a small one.
@@ -31,6 +40,10 @@ const HEADER_READ: u64 = 4096;
 /// What is read at once after that, in bytes.
 const CHUNK: u64 = 256 * 1024;
 
+/// Up to this length, in bytes, a file is closed at once: if it has been deleted meanwhile,
+/// closing it gives its blocks back, which takes the longer the more there are.
+const CLOSED_AT_ONCE: u64 = 1024 * 1024;
+
 const FORMAT: &str = "tower-presign/1";
 
 /// The first line of a file.
@@ -39,25 +52,54 @@ const FORMAT: &str = "tower-presign/1";
 struct Header<'a> {
     format: &'a str,
     content_type: Cow<'a, str>,
+    /// Of the content, in bytes.
+    length: u64,
+    /// In base64.
+    sha256: Cow<'a, str>,
 }
 
-/// The header of a file to be, with the line's end.
-pub(super) fn header(content_type: &str) -> io::Result<Vec<u8>> {
+/// A line that keeps the place of the header, which no header exceeds.
+pub(super) fn placeholder(content_type: &str) -> io::Result<Vec<u8>> {
+    header(content_type, u64::MAX, &[0; 32], 0)
+}
+
+/// The header of a file, `size` bytes long at least.
+pub(super) fn header(
+    content_type: &str,
+    length: u64,
+    sha256: &[u8; 32],
+    size: usize,
+) -> io::Result<Vec<u8>> {
     let header = Header {
         format: FORMAT,
         content_type: content_type.into(),
+        length,
+        sha256: BASE64.encode(sha256).into(),
     };
     let mut line = serde_json::to_vec(&header)?;
+    line.resize(line.len().max(size.saturating_sub(1)), b' ');
     line.push(b'\n');
     Ok(line)
 }
 
-/// The file of a version, open, for any number of downloads at once.
+/// A file of content, open, for any number of downloads at once.
 pub(super) struct ContentFile {
-    file: File,
+    /// `None` when it is being dropped.
+    file: Option<File>,
+    path: Box<Path>,
     pub(super) metadata: Metadata,
     /// Where the content starts in the file.
     start: u64,
+    disk: Disk,
+}
+
+/// Where a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disk {
+    /// On a disk of this machine, so that only reading can block.
+    Local,
+    /// Anywhere.
+    Unknown,
 }
 
 /// How much of a content file to read when it is opened.
@@ -69,16 +111,35 @@ pub(super) enum Beginning {
 
 impl ContentFile {
     /// The file, and as much of its content as came with the header.
-    pub(super) fn open(path: &Path, beginning: Beginning) -> io::Result<(Arc<Self>, Bytes)> {
-        Self::new(File::open(path)?, beginning, read_at)
+    pub(super) fn open(
+        path: &Path,
+        beginning: Beginning,
+        disk: Disk,
+    ) -> Result<(Arc<Self>, Bytes), FileError> {
+        let file = File::open(path).at("open", path)?;
+        Self::new(file, path, beginning, disk, read_at).at("read", path)
     }
 
     /// Without blocking, if the kernel has what that takes in memory.
-    pub(super) fn open_cached(path: &Path, beginning: Beginning) -> Option<(Arc<Self>, Bytes)> {
-        Self::new(cached::open(path)?, beginning, cached::read_at).ok()
+    pub(super) fn open_cached(
+        path: &Path,
+        beginning: Beginning,
+        disk: Disk,
+    ) -> Option<(Arc<Self>, Bytes)> {
+        if disk == Disk::Unknown {
+            return None;
+        }
+        let file = cached::open(path)?;
+        Self::new(file, path, beginning, disk, cached::read_at).ok()
     }
 
-    fn new(file: File, beginning: Beginning, read_at: ReadAt) -> io::Result<(Arc<Self>, Bytes)> {
+    fn new(
+        file: File,
+        path: &Path,
+        beginning: Beginning,
+        disk: Disk,
+        read_at: ReadAt,
+    ) -> io::Result<(Arc<Self>, Bytes)> {
         let attributes = file.metadata()?;
         let first_read = match beginning {
             Beginning::Header => HEADER_READ,
@@ -86,28 +147,52 @@ impl ContentFile {
         };
         let mut beginning = read(&file, 0, first_read.min(attributes.len()), read_at)?;
 
-        let invalid = || io::Error::new(ErrorKind::InvalidData, "not a content file");
         let end = beginning
             .iter()
             .position(|byte| *byte == b'\n')
-            .ok_or_else(invalid)?;
+            .ok_or_else(|| invalid("its first line has no end"))?;
         let line = beginning.split_to(end + 1);
         let header: Header<'_> = serde_json::from_slice(&line)?;
         if header.format != FORMAT {
-            return Err(invalid());
+            return Err(invalid("it has another format"));
         }
         let start = end as u64 + 1;
+        let length = attributes.len().saturating_sub(start);
+        if length != header.length {
+            let announced = header.length;
+            return Err(invalid(format!(
+                "it was cut short or damaged: it has {length} bytes of content, not {announced}"
+            )));
+        }
+        let sha256 = BASE64.decode(&*header.sha256).ok();
+        let sha256 = sha256.and_then(|sha256| sha256.try_into().ok());
         let metadata = Metadata::new(
             header.content_type.into_owned(),
-            attributes.len().checked_sub(start).ok_or_else(invalid)?,
+            length,
             attributes.modified()?,
-        );
+        )
+        .with_sha256(sha256.ok_or_else(|| invalid("it has no SHA-256"))?);
         let file = Self {
-            file,
+            file: Some(file),
+            path: path.into(),
             metadata,
             start,
+            disk,
         };
         Ok((Arc::new(file), beginning))
+    }
+
+    /// The `length` bytes from `position` on, or fewer but not none.
+    fn read_at(&self, position: u64, length: u64, read_at: ReadAt) -> Result<Bytes, FileError> {
+        let bytes = match &self.file {
+            Some(file) => read(file, position, length, read_at),
+            None => Err(ErrorKind::NotFound.into()),
+        };
+        match bytes {
+            Ok(bytes) if bytes.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
+            bytes => bytes,
+        }
+        .at("read", &self.path)
     }
 
     /// The positions that `range` selects, and their bytes, of which the first have been read when
@@ -133,7 +218,7 @@ impl ContentFile {
             first: first.filter(|first| !first.is_empty()),
             position: self.start + next,
             left: range.end - next,
-            is_cached: true,
+            is_cached: self.disk == Disk::Local,
             reading: None,
             file: self,
         };
@@ -143,6 +228,19 @@ impl ContentFile {
         }
         Ok((range, chunks))
     }
+}
+
+impl Drop for ContentFile {
+    fn drop(&mut self) {
+        let is_closed_at_once = self.disk == Disk::Local && self.metadata.length <= CLOSED_AT_ONCE;
+        if !is_closed_at_once && let Some(file) = self.file.take() {
+            drop_elsewhere(file);
+        }
+    }
+}
+
+fn invalid(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, why)
 }
 
 type ReadAt = fn(&File, &mut [u8], u64) -> io::Result<usize>;
@@ -181,7 +279,7 @@ pub(super) struct ContentChunks {
     left: u64,
     /// Until a chunk is found not to be.
     is_cached: bool,
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    reading: Option<JoinHandle<Result<Bytes, FileError>>>,
 }
 
 impl ContentChunks {
@@ -205,9 +303,7 @@ impl Stream for ContentChunks {
         }
         let (position, length) = (self.position, self.left.min(CHUNK));
         if self.is_cached {
-            if let Ok(bytes) = read(&self.file.file, position, length, cached::read_at)
-                && !bytes.is_empty()
-            {
+            if let Ok(bytes) = self.file.read_at(position, length, cached::read_at) {
                 return Poll::Ready(Some(Ok(self.advance(bytes))));
             }
             self.is_cached = false;
@@ -215,20 +311,19 @@ impl Stream for ContentChunks {
         let Self { file, reading, .. } = &mut *self;
         let reading = reading.get_or_insert_with(|| {
             let file = Arc::clone(file);
-            spawn_blocking(move || read(&file.file, position, length, read_at))
+            spawn_blocking(move || file.read_at(position, length, read_at))
         });
         let read = ready!(Pin::new(reading).poll(cx));
         self.reading = None;
-        let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
         let read = match read {
-            Ok(bytes) if bytes.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
-            read => read,
+            Ok(read) => read.map_err(RepositoryError::from),
+            Err(error) => Err(RepositoryError::internal(error)),
         };
         Poll::Ready(Some(match read {
             Ok(bytes) => Ok(self.advance(bytes)),
             Err(error) => {
                 self.left = 0;
-                Err(error.into())
+                Err(error)
             }
         }))
     }

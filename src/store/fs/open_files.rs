@@ -1,6 +1,6 @@
 //! Content files that are kept open, since what is read twice is often read again.
 //!
-//! A version is written once, so a file that is open stays right until its Binary is deleted.
+//! Content never changes, so a file that is open stays right until it is deleted.
 
 use std::fmt;
 use std::num::NonZero;
@@ -9,31 +9,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 
 use super::content_file::ContentFile;
-use crate::id::{BinaryId, VersionId};
-use crate::key::BinaryKey;
 
 /// The most files that are kept open: few beside the connections of a server that needs them.
 const MAX_OPEN: NonZero<usize> = NonZero::new(128).unwrap();
 
+/// Under which names a file is kept open. Of each group the member that was read last is: of a
+/// Binary one version.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name<'a> {
+    pub(super) group: &'a str,
+    pub(super) member: &'a str,
+}
+
 pub(super) struct OpenFiles(Mutex<State>);
 
 struct State {
-    /// Of each Binary the version that was read last.
-    files: LruCache<BinaryId, (VersionId, Arc<ContentFile>)>,
+    /// By group.
+    files: LruCache<Box<str>, Member>,
     deletions: u64,
 }
 
+struct Member {
+    name: Box<str>,
+    file: Arc<ContentFile>,
+}
+
 /// That a file was not open, and when: it may be opened and kept unless something has been deleted
-/// since, for that may have been its Binary.
+/// since, for that may have been its group.
 pub(super) struct NotOpen {
     deletions: u64,
 }
 
 impl OpenFiles {
-    pub(super) fn get(&self, key: &BinaryKey) -> Result<Arc<ContentFile>, NotOpen> {
+    pub(super) fn get(&self, name: Name<'_>) -> Result<Arc<ContentFile>, NotOpen> {
         let mut state = self.lock();
-        match state.files.get(&key.id()) {
-            Some((version, file)) if *version == key.version() => Ok(Arc::clone(file)),
+        match state.files.get(name.group) {
+            Some(member) if *member.name == *name.member => Ok(Arc::clone(&member.file)),
             _ => Err(NotOpen {
                 deletions: state.deletions,
             }),
@@ -41,22 +52,26 @@ impl OpenFiles {
     }
 
     /// Keeps a file that was opened after it had been found not to be open.
-    pub(super) fn keep(&self, key: &BinaryKey, file: Arc<ContentFile>, not_open: &NotOpen) {
+    pub(super) fn keep(&self, name: Name<'_>, file: Arc<ContentFile>, not_open: &NotOpen) {
         let mut state = self.lock();
         if state.deletions != not_open.deletions {
             return;
         }
-        let removed = state.files.push(key.id(), (key.version(), file));
+        let member = Member {
+            name: name.member.into(),
+            file,
+        };
+        let removed = state.files.push(name.group.into(), member);
         // Closing may take long: others should not wait for the lock meanwhile.
         drop(state);
         drop(removed);
     }
 
-    /// To be called once a Binary's files cannot be opened any more.
-    pub(super) fn forget(&self, id: BinaryId) {
+    /// To be called once a group's files cannot be opened any more.
+    pub(super) fn forget(&self, group: &str) {
         let mut state = self.lock();
         state.deletions += 1;
-        let deleted = state.files.pop(&id);
+        let deleted = state.files.pop(group);
         drop(state);
         drop(deleted);
     }

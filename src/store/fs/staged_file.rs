@@ -1,10 +1,11 @@
 //! A file that nobody sees until it is whole.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
+
+use super::error::{At as _, FileError};
 
 /// A file in the staging folder. Unless it is published it is removed when dropped.
 pub(super) struct StagedFile {
@@ -14,8 +15,8 @@ pub(super) struct StagedFile {
 }
 
 impl StagedFile {
-    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
-        let file = File::create_new(&path)?;
+    pub(super) fn create(path: PathBuf) -> Result<Self, FileError> {
+        let file = File::create_new(&path).at("create", &path)?;
         Ok(Self {
             file,
             path,
@@ -23,22 +24,31 @@ impl StagedFile {
         })
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+    /// Writes at the end.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.file.write_all(bytes).at("write", &self.path)
+    }
+
+    /// Writes over what is at the beginning. Nothing can be appended after that.
+    pub(super) fn overwrite_beginning(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.file.rewind().at("write", &self.path)?;
+        self.append(bytes)
     }
 
     /// Makes what was written survive a power failure, if `fsync` says so, and returns when that
     /// was.
-    pub(super) fn finish(&self, fsync: bool) -> io::Result<SystemTime> {
+    pub(super) fn finish(&self, fsync: bool) -> Result<SystemTime, FileError> {
         if fsync {
-            self.file.sync_all()?;
+            self.file.sync_all().at("flush", &self.path)?;
         }
-        self.file.metadata()?.modified()
+        let attributes = self.file.metadata().at("look at", &self.path)?;
+        attributes.modified().at("look at", &self.path)
     }
 
-    /// Makes the file visible as `destination`, at one moment, unless something is there.
-    pub(super) fn publish(&mut self, destination: &Path) -> io::Result<()> {
-        move_without_replacing(&self.path, destination)?;
+    /// Makes the file visible as `destination`, at one moment. Fails with
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists) if something is there.
+    pub(super) fn publish(mut self, destination: &Path) -> Result<(), FileError> {
+        move_without_replacing(&self.path, destination).at("create", destination)?;
         self.is_published = true;
         Ok(())
     }
@@ -53,7 +63,7 @@ impl Drop for StagedFile {
     }
 }
 
-/// Fails with [`AlreadyExists`](io::ErrorKind::AlreadyExists) if `to` is there.
+/// Fails with [`AlreadyExists`](ErrorKind::AlreadyExists) if `to` is there.
 fn move_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -72,49 +82,26 @@ fn move_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What has not been published when this is dropped never will be.
-#[derive(Default)]
-pub(super) struct AbortOnDrop {
-    is_aborted: Arc<Mutex<bool>>,
-}
-
-impl AbortOnDrop {
-    pub(super) fn permit(&self) -> Permit {
-        Permit {
-            is_aborted: Arc::clone(&self.is_aborted),
-        }
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        // Waits for a publication that has begun.
-        *lock(&self.is_aborted) = true;
-    }
-}
-
-/// The permission to publish, as long as its [`AbortOnDrop`] is there.
-pub(super) struct Permit {
-    is_aborted: Arc<Mutex<bool>>,
-}
-
-impl Permit {
-    /// Runs `publish`, or does nothing and returns `None` if the permission is gone.
-    pub(super) fn use_for<T>(&self, publish: impl FnOnce() -> T) -> Option<T> {
-        let is_aborted = lock(&self.is_aborted);
-        (!*is_aborted).then(publish)
-    }
-}
-
-fn lock(is_aborted: &Mutex<bool>) -> MutexGuard<'_, bool> {
-    is_aborted.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Makes the entry of `path` in its folder survive a power failure.
-pub(super) fn sync_parent(path: &Path, fsync: bool) -> io::Result<()> {
-    match path.parent() {
-        // Elsewhere folders cannot be opened, and their entries need no such care.
-        Some(parent) if fsync && cfg!(unix) => File::open(parent)?.sync_all(),
-        _ => Ok(()),
+pub(super) fn sync_parent(path: &Path, fsync: bool) -> Result<(), FileError> {
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
+    // Elsewhere folders cannot be opened, and their entries need no such care.
+    if !fsync || !cfg!(unix) {
+        return Ok(());
+    }
+    let synced = File::open(parent).and_then(|folder| folder.sync_all());
+    match synced {
+        // A file system on which folders cannot be flushed keeps them by itself, or never will.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced.at("flush the folder", parent),
     }
 }

@@ -1,17 +1,10 @@
-//! What repositories are made of: uploads, errors, a host's catalog and a store of content.
-
-use std::io;
+//! Uploads, as a repository sees them.
 
 use bytes::Bytes;
 use futures_util::stream;
-use tower_presign::ContentType;
-use tower_presign::store::{RepositoryError, Upload, UploadError};
+use tower_presign::store::{Upload, UploadError};
 
-fn png() -> ContentType {
-    ContentType::new("image/png").unwrap()
-}
-
-// Uploads
+use super::png;
 
 /// SHA-256 of `abc`: FIPS 180-4, example B.1.
 const SHA256_OF_ABC: [u8; 32] = [
@@ -49,29 +42,17 @@ async fn an_upload_that_has_failed_never_ends_as_if_it_were_whole() {
     }
 }
 
-// Errors
-
 #[test]
-fn an_operator_reads_the_source_of_an_error() {
-    let source = || io::Error::other("/var/lib/content: the disk has left");
-    for (error, text) in [
-        (
-            RepositoryError::unavailable(source()),
-            "the storage is not available: /var/lib/content: the disk has left",
-        ),
-        (
-            RepositoryError::internal(source()),
-            "the storage failed: /var/lib/content: the disk has left",
-        ),
-        (
-            UploadError::Incomplete(Some(source().into())).into(),
-            "the upload failed: the upload is incomplete: /var/lib/content: the disk has left",
-        ),
-        (
-            UploadError::Incomplete(None).into(),
-            "the upload failed: the upload is incomplete",
-        ),
-    ] {
-        assert_eq!(error.to_string(), text);
+fn a_place_is_a_short_text_of_printable_ascii() {
+    use tower_presign::store::{InvalidPlace, Place};
+    for text in ["2026-11-29/0", " ~", &"x".repeat(512)] {
+        assert_eq!(Place::new(text).unwrap().as_str(), text);
+    }
+    for text in ["", &"x".repeat(513)] {
+        let invalid = Place::new(text).unwrap_err();
+        assert!(matches!(invalid, InvalidPlace::Length { length, .. } if length == text.len()));
+    }
+    for text in ["\0", "a\nb", "\u{7f}", "ä"] {
+        assert_eq!(Place::new(text), Err(InvalidPlace::Character));
     }
 }

@@ -1,0 +1,52 @@
+//! Errors of the file system, with what an operator needs to act on them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::store::RepositoryError;
+
+/// An error of the file system, and the file that it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}", path.display())]
+pub(super) struct FileError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl FileError {
+    pub(super) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(super) fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
+
+impl From<FileError> for RepositoryError {
+    fn from(error: FileError) -> Self {
+        Self::of_io(&error.source)(error.into())
+    }
+}
+
+/// Adds to an error what was done, and to which file.
+pub(super) trait At<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T, FileError>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T, FileError> {
+        self.map_err(|source| FileError::new(action, path, source))
+    }
+}

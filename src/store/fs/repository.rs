@@ -1,0 +1,313 @@
+//! [`FsRepository`]: Binaries, with all their versions, in a folder.
+//!
+//! ```text
+//! tower-presign.repository    locked while a process has the folder open
+//! binaries/{id}/binary        a Binary: what its content must be
+//! binaries/{id}/v{number}     a version's content
+//! deleting/{id}/              the folder of a Binary that is being deleted
+//! deleted/{id}                a tombstone: a Binary that was
+//! staging/{random}            what is not whole yet, or any more
+//! ```
+
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::binaries::{GRAVES, TOMBSTONES};
+use super::blocking;
+use super::error::{At as _, FileError};
+use super::folder::{Folder, Layout, Received};
+use super::open_files::Name;
+use super::paths::FileName;
+use super::staged_file::StagedFile;
+use crate::content_type::ContentType;
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
+use crate::store::{
+    BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
+    numbered,
+};
+
+const LAYOUT: Layout = Layout {
+    lock: "tower-presign.repository",
+    content: "binaries",
+    others: &[GRAVES, TOMBSTONES],
+    refusal: "it is neither empty nor made by FsRepository: name a folder of its own",
+};
+
+/// Content in a folder of the local disk, which one process at a time may use.
+///
+/// A version's content and metadata are one file, which is written elsewhere and then moved into
+/// its place: whenever the process is killed, or the machine, a version is there as a whole or not
+/// at all. Several uploads of one version cannot both be moved there.
+///
+/// (One exception remains: if the version is there but the disk refuses to confirm it, the upload
+/// is reported as failed, and a repeat of it as already written.)
+///
+/// The length of content and its SHA-256 are kept beside it. A file that has not that length any
+/// more is an error to read, and never shorter content.
+///
+/// Versions are numbered without a gap: `1`, `2`, `3`. A write URL names the version after the
+/// current one, so of two that were minted at the same time the second to be used is refused, and
+/// nobody overwrites what they have not seen. Old versions stay readable. To find the current one
+/// takes few looks, however many there are.
+///
+/// A Binary that is deleted leaves a tombstone, an empty entry in a folder, for as long as the
+/// repository lives: that is the price of ids that are never used again, and of `410 Gone`. A host
+/// that has records of its own needs none: [`Composed`](crate::store::Composed) with
+/// [`FsStore`](super::FsStore) leaves nothing behind.
+///
+/// On Linux the files of up to 128 Binaries that have been read stay open, to be read again
+/// sooner. Nothing but this repository may therefore change what is in the folder, while it is open
+/// there. A Binary that it deletes is gone at once, and its place on the disk as soon as nobody
+/// downloads it any more.
+///
+/// A key's context and its place are not looked at. The file system must be able to move a file
+/// without replacing another (as Linux can), or have hard links. Needs a tokio runtime, on whose
+/// blocking threads it works; what the page cache has of a local file system it reads at once. No
+/// thread of the runtime itself waits for a disk.
+///
+/// An upload whose future is dropped before its content has ended leaves nothing. After that it
+/// takes its course: the version is there as a whole a little later, or not at all.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use tower_presign::{BinaryId, ContentType, FsRepository};
+///
+/// let repository = FsRepository::open("/var/lib/binaries").await?;
+/// let scan = repository.create(BinaryId::random(), ContentType::new("image/png")?).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct FsRepository {
+    pub(super) folder: Folder,
+    /// Held for reading while a version appears in a Binary's folder, and for writing while such a
+    /// folder itself appears or goes; and where blocking is allowed alone.
+    pub(super) folders: Arc<RwLock<()>>,
+}
+
+/// The contents of a Binary's own file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Binary {
+    pub(super) content_type: String,
+}
+
+impl FsRepository {
+    /// Opens the folder, creates it if need be (for its owner alone, where there are such modes),
+    /// removes what interrupted uploads have left, and finishes interrupted deletions.
+    ///
+    /// # Errors
+    ///
+    /// All of them name the path.
+    ///
+    /// - [`ErrorKind::WouldBlock`] when the folder is open already, in this process or another.
+    /// - [`ErrorKind::DirectoryNotEmpty`] when something is in the folder, but `lost+found`, and it
+    ///   was not made by this. Nothing is touched there.
+    /// - What the file system reports, also if it can neither move a file without replacing
+    ///   another nor make hard links.
+    pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let root = root.into();
+        blocking(move || {
+            let repository = Self {
+                folder: Folder::open(&root, &LAYOUT)?,
+                folders: Arc::default(),
+            };
+            repository.bury_all()?;
+            Ok(repository)
+        })
+        .await
+    }
+
+    /// Whether to wait until data has reached the disk before an upload is reported as stored.
+    /// Default: yes. Without it, a power failure may lose or damage recent uploads, which is then
+    /// an error to read; the end of the process alone may not.
+    #[must_use]
+    pub fn fsync(mut self, fsync: bool) -> Self {
+        self.folder.fsync = fsync;
+        self
+    }
+
+    /// Adds a Binary without content, and returns the key of the version that its first upload
+    /// will create.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when there is a Binary of this id,
+    /// [`Deleted`](RepositoryError::Deleted) when there was, and what the file system reports.
+    pub async fn create(
+        &self,
+        id: BinaryId,
+        content_type: ContentType,
+    ) -> Result<BinaryKey, RepositoryError> {
+        let repository = self.clone();
+        blocking(move || repository.create_blocking(id, &content_type)).await
+    }
+
+    /// Deletes a Binary with all its content, for good: its id is not used again.
+    ///
+    /// It is gone at one moment, and as a whole. If this fails, or is cut short by the end of the
+    /// process, that moment may have come or not: call it again. It needs neither room nor an
+    /// inode, so it can empty a disk that is full.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](RepositoryError::NotFound) when there never was such a Binary, and what the
+    /// file system reports.
+    pub async fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
+        let repository = self.clone();
+        blocking(move || repository.delete_blocking(id)).await
+    }
+
+    fn locate_blocking(&self, target: &Target) -> Result<Located, RepositoryError> {
+        let path = binary_file(&self.binary_folder(target.id()));
+        let binary = fs::read(&path)
+            .at("read", &path)
+            .map_err(|error| self.failed(target.id(), error))?;
+        let binary: Binary = serde_json::from_slice(&binary)
+            .map_err(io::Error::from)
+            .at("read", &path)?;
+        let current = numbered::newest(|number| exists(&self.content(target.id(), number)))?;
+        let content_type = ContentType::new(binary.content_type)
+            .map_err(io::Error::other)
+            .at("read", &path)?;
+        let version = numbered::locate(target, current)?;
+        Ok(Located::new(target.key(version), content_type))
+    }
+
+    /// Whether `key` may be written, as far as can be told before its content is there.
+    fn check_vacant(&self, key: &BinaryKey) -> Result<(), RepositoryError> {
+        let id = key.id();
+        if !exists(&self.binary_folder(id))? {
+            return Err(self.absent(id));
+        }
+        let number = numbered::number(key.version().as_str());
+        let number = number.filter(|number| *number > 0);
+        let number = number.ok_or(RepositoryError::NotFound)?;
+        if exists(&self.content(id, number))? {
+            return Err(RepositoryError::AlreadyWritten);
+        }
+        // No URL names such a version, which would leave a gap.
+        if number > 1 && !exists(&self.content(id, number - 1))? {
+            return Err(RepositoryError::NotFound);
+        }
+        Ok(())
+    }
+
+    /// Makes a version visible.
+    fn publish(&self, staged: StagedFile, key: &BinaryKey) -> Result<(), RepositoryError> {
+        let id = key.id();
+        let content = self.content_of(key);
+        let published = {
+            let _folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+            staged.publish(&content)
+        };
+        published.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => RepositoryError::AlreadyWritten,
+            _ => self.failed(id, error),
+        })?;
+        // If this fails the version stays: someone may have read it already.
+        let synced = self.folder.sync_parent(&content);
+        synced.map_err(|error| self.failed(id, error))
+    }
+
+    /// What an error with a file of the Binary means.
+    pub(super) fn failed(&self, id: BinaryId, error: FileError) -> RepositoryError {
+        match error.kind() {
+            ErrorKind::NotFound => self.absent(id),
+            _ => error.into(),
+        }
+    }
+
+    /// What it means that a file of the Binary is not there.
+    fn absent(&self, id: BinaryId) -> RepositoryError {
+        if self.is_deleted(id) {
+            RepositoryError::Deleted
+        } else {
+            self.folder.absent()
+        }
+    }
+
+    pub(super) fn binary_folder(&self, id: BinaryId) -> PathBuf {
+        let id = FileName(id.as_str());
+        self.folder.path(format!("binaries/{id}"))
+    }
+
+    fn content(&self, id: BinaryId, version: impl fmt::Display) -> PathBuf {
+        let id = FileName(id.as_str());
+        self.folder.path(format!("binaries/{id}/v{version}"))
+    }
+
+    fn content_of(&self, key: &BinaryKey) -> PathBuf {
+        self.content(key.id(), FileName(key.version().as_str()))
+    }
+
+    /// What an error with a file of the Binary means, for where blocking is allowed.
+    fn on_failure(&self, id: BinaryId) -> impl FnOnce(FileError) -> RepositoryError + Send + use<> {
+        let repository = self.clone();
+        move |error| repository.failed(id, error)
+    }
+}
+
+impl BinaryRepository for FsRepository {
+    async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        let (repository, target) = (self.clone(), target.clone());
+        blocking(move || repository.locate_blocking(&target)).await
+    }
+
+    async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
+        let (id, version) = (key.id(), key.version());
+        let (path, failed) = (self.content_of(key), self.on_failure(id));
+        self.folder.head(name(&id, &version), path, failed).await
+    }
+
+    async fn read(
+        &self,
+        key: &BinaryKey,
+        range: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        let (id, version) = (key.id(), key.version());
+        let (path, failed) = (self.content_of(key), self.on_failure(id));
+        let name = name(&id, &version);
+        self.folder.read(name, path, range, failed).await
+    }
+
+    async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
+        let check = {
+            let (repository, key) = (self.clone(), key.clone());
+            move || repository.check_vacant(&key)
+        };
+        if upload.expects_continue() {
+            blocking(check.clone()).await?;
+        }
+        let (repository, key) = (self.clone(), key.clone());
+        let publish = move |staged, received: Received| {
+            repository.publish(staged, &key)?;
+            let content_type = received.content_type.as_str();
+            let metadata = Metadata::new(content_type, received.length, received.last_modified);
+            Ok(metadata.with_sha256(received.sha256))
+        };
+        self.folder.receive(upload, check, publish).await
+    }
+}
+
+fn name<'a>(id: &'a BinaryId, version: &'a VersionId) -> Name<'a> {
+    Name {
+        group: id.as_str(),
+        member: version.as_str(),
+    }
+}
+
+/// A Binary's own file in its folder.
+pub(super) fn binary_file(folder: &Path) -> PathBuf {
+    folder.join("binary")
+}
+
+pub(super) fn exists(path: &Path) -> Result<bool, FileError> {
+    path.try_exists().at("look for", path)
+}

@@ -1,0 +1,274 @@
+//! [`FsStore`]: content in a folder, under places of its own making.
+//!
+//! ```text
+//! tower-presign.store          locked while a process has the folder open
+//! content/{day}/{random}       content, at the place `{day}/{random}`
+//! staging/{random}             what is not whole yet, or any more
+//! ```
+
+use std::fs::{self, ReadDir};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+use std::vec;
+
+use futures_core::Stream;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::error::{At as _, FileError};
+use super::folder::{Folder, Layout, Received, create_folder};
+use super::open_files::Name;
+use super::staged_file::StagedFile;
+use super::{blocking, paths};
+use crate::place::Place;
+use crate::store::{ByteRange, Content, ContentStore, Day, RepositoryError, Stored, Upload};
+
+const LAYOUT: Layout = Layout {
+    lock: "tower-presign.store",
+    content: CONTENT,
+    others: &[],
+    refusal: "it is neither empty nor made by FsStore: name a folder of its own",
+};
+
+const CONTENT: &str = "content";
+
+/// How many places are looked up at once.
+const LISTED_AT_ONCE: usize = 1000;
+
+/// Content in a folder of the local disk, which one process at a time may use: the store of a host
+/// that has [records](crate::store::Catalog) of its own.
+///
+/// Each content is a file of its own, with its media type, length and SHA-256 in its first line. It
+/// is written elsewhere and then moved into its place: whenever the process is killed, or the
+/// machine, it is there as a whole or not at all. A file that has not the length any more that it
+/// was stored with is an error to read, and never shorter content.
+///
+/// A place is `2026-11-29/` and 32 hexadecimal digits. The day is the one on which the upload
+/// ended, however long it took.
+///
+/// Otherwise it is like [`FsRepository`](super::FsRepository): up to 128 files stay open on Linux,
+/// nothing else may change what is in the folder, and it needs a tokio runtime, no thread of which
+/// waits for a disk.
+///
+/// ```no_run
+/// # async fn example(table: impl tower_presign::store::Catalog) -> std::io::Result<()> {
+/// use tower_presign::store::{Composed, FsStore};
+///
+/// let repository = Composed::new(table, FsStore::open("/var/lib/content").await?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct FsStore {
+    folder: Folder,
+    /// The last day whose folder is known to survive a power failure.
+    durable_day: Arc<Mutex<Option<Day>>>,
+}
+
+impl FsStore {
+    /// Opens the folder, creates it if need be (for its owner alone, where there are such modes),
+    /// and removes what interrupted uploads have left.
+    ///
+    /// # Errors
+    ///
+    /// All of them name the path.
+    ///
+    /// - [`ErrorKind::WouldBlock`] when the folder is open already, in this process or another.
+    /// - [`ErrorKind::DirectoryNotEmpty`] when something is in the folder, but `lost+found`, and it
+    ///   was not made by this. Nothing is touched there.
+    /// - What the file system reports, also if it can neither move a file without replacing
+    ///   another nor make hard links.
+    pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let root = root.into();
+        blocking(move || {
+            Ok(Self {
+                folder: Folder::open(&root, &LAYOUT)?,
+                durable_day: Arc::default(),
+            })
+        })
+        .await
+    }
+
+    /// Whether to wait until data has reached the disk before an upload is reported as stored.
+    /// Default: yes. Without it, a power failure may lose or damage recent uploads, which is then
+    /// an error to read; the end of the process alone may not.
+    #[must_use]
+    pub fn fsync(mut self, fsync: bool) -> Self {
+        self.folder.fsync = fsync;
+        self
+    }
+
+    fn publish(&self, staged: StagedFile, received: Received) -> Result<Stored, RepositoryError> {
+        let day = Day::of(SystemTime::now());
+        self.create_day(day)?;
+        let place = Place::new(format!("{day}/{}", paths::unique_name()));
+        let place = place.map_err(RepositoryError::internal)?;
+        let path = self.folder.path(CONTENT).join(place.as_str());
+        staged.publish(&path)?;
+        self.folder.sync_parent(&path)?;
+        let (length, sha256) = (received.length, received.sha256);
+        Ok(Stored::new(place, received.content_type, length, sha256))
+    }
+
+    /// Makes the folder of a day, so that what is put there survives a power failure.
+    fn create_day(&self, day: Day) -> Result<(), FileError> {
+        if *self.durable_day() == Some(day) {
+            return Ok(());
+        }
+        let path = self.folder.path(CONTENT).join(day.to_string());
+        create_folder(&path)?;
+        // Also if another call has just created it: which need not have come as far as this.
+        self.folder.sync_parent(&path)?;
+        *self.durable_day() = Some(day);
+        Ok(())
+    }
+
+    /// Never held while a disk is waited for.
+    fn durable_day(&self) -> MutexGuard<'_, Option<Day>> {
+        let day = self.durable_day.lock();
+        day.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The path of the content at a place, if that may be one of ours.
+    fn path(&self, place: &Place) -> Option<PathBuf> {
+        let (day, name) = place.as_str().split_once('/')?;
+        let is_day = day.len() == 10 && day.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let is_ours = is_day && paths::is_unique_name(name.as_ref());
+        is_ours.then(|| self.folder.path(CONTENT).join(day).join(name))
+    }
+}
+
+impl ContentStore for FsStore {
+    async fn put(&self, upload: Upload) -> Result<Stored, RepositoryError> {
+        let store = self.clone();
+        let publish = move |staged, received| store.publish(staged, received);
+        self.folder.receive(upload, || Ok(()), publish).await
+    }
+
+    async fn get(
+        &self,
+        place: &Place,
+        range: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        let path = self.path(place).ok_or(RepositoryError::NotFound)?;
+        let folder = self.folder.clone();
+        let failed = move |error: FileError| match error.kind() {
+            ErrorKind::NotFound => folder.absent(),
+            _ => error.into(),
+        };
+        let name = Name {
+            group: place.as_str(),
+            member: "",
+        };
+        self.folder.read(name, path, range, failed).await
+    }
+
+    async fn delete(&self, place: &Place) -> Result<(), RepositoryError> {
+        let Some(path) = self.path(place) else {
+            return Ok(());
+        };
+        let (folder, place) = (self.folder.clone(), place.clone());
+        blocking(move || {
+            let removed = fs::remove_file(&path);
+            folder.forget(place.as_str());
+            match removed {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                removed => removed.at("remove", &path)?,
+            }
+            Ok(folder.sync_parent(&path)?)
+        })
+        .await
+    }
+
+    fn list(&self, day: Day) -> impl Stream<Item = Result<Place, RepositoryError>> + Send {
+        let day = day.to_string();
+        Places {
+            found: Vec::new().into_iter(),
+            listing: Listing::Paused(Entries {
+                path: self.folder.path(CONTENT).join(&day),
+                folder: None,
+                day,
+            }),
+        }
+    }
+}
+
+/// The places of a day, looked up some at a time where blocking is allowed.
+struct Places {
+    found: vec::IntoIter<Place>,
+    listing: Listing,
+}
+
+enum Listing {
+    Paused(Entries),
+    Running(JoinHandle<Result<(Vec<Place>, Entries), FileError>>),
+    Ended,
+}
+
+/// The entries of a day's folder.
+struct Entries {
+    day: String,
+    path: PathBuf,
+    /// `None` until it is opened.
+    folder: Option<ReadDir>,
+}
+
+impl Entries {
+    /// The next places; none at the end.
+    fn next(mut self) -> Result<(Vec<Place>, Self), FileError> {
+        let mut places = Vec::new();
+        let folder = match &mut self.folder {
+            Some(folder) => folder,
+            None => match fs::read_dir(&self.path) {
+                Ok(folder) => self.folder.insert(folder),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok((places, self)),
+                Err(error) => return Err(FileError::new("list", &self.path, error)),
+            },
+        };
+        for entry in folder {
+            let name = entry.at("list", &self.path)?.file_name();
+            if paths::is_unique_name(&name)
+                && let Ok(place) = Place::new(format!("{}/{}", self.day, name.display()))
+            {
+                places.push(place);
+            }
+            if places.len() == LISTED_AT_ONCE {
+                break;
+            }
+        }
+        Ok((places, self))
+    }
+}
+
+impl Stream for Places {
+    type Item = Result<Place, RepositoryError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(place) = self.found.next() {
+                return Poll::Ready(Some(Ok(place)));
+            }
+            let mut running = match std::mem::replace(&mut self.listing, Listing::Ended) {
+                Listing::Ended => return Poll::Ready(None),
+                Listing::Paused(entries) => spawn_blocking(move || entries.next()),
+                Listing::Running(running) => running,
+            };
+            let Poll::Ready(found) = Pin::new(&mut running).poll(cx) else {
+                self.listing = Listing::Running(running);
+                return Poll::Pending;
+            };
+            let (found, entries) = match found {
+                Ok(Ok(found)) => found,
+                Ok(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                Err(error) => return Poll::Ready(Some(Err(RepositoryError::internal(error)))),
+            };
+            if !found.is_empty() {
+                self.listing = Listing::Paused(entries);
+            }
+            self.found = found.into_iter();
+        }
+    }
+}
