@@ -8,14 +8,20 @@ mod example;
 #[path = "support/server.rs"]
 mod server;
 
+#[path = "object_store/bucket_store.rs"]
+mod bucket_store;
 #[path = "object_store/contexts.rs"]
 mod contexts;
+#[path = "object_store/deletion.rs"]
+mod deletion;
 #[path = "object_store/engines.rs"]
 mod engines;
 #[path = "object_store/errors.rs"]
 mod errors;
 #[path = "object_store/gcs.rs"]
 mod gcs;
+#[path = "object_store/integrity.rs"]
+mod integrity;
 #[path = "object_store/offload.rs"]
 mod offload;
 #[path = "object_store/redirect.rs"]
@@ -33,6 +39,9 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
+use bucket_store::{
+    a_store_keeps_bytes_in_places_of_its_own, no_place_leads_to_anything_but_content,
+};
 use bytes::Bytes;
 use contexts::a_context_is_the_hosts_alone;
 use engines::Engine;
@@ -75,6 +84,8 @@ macro_rules! on_engine {
 on_every_engine! {
     the_contract_is_kept
     a_context_is_the_hosts_alone
+    a_store_keeps_bytes_in_places_of_its_own
+    no_place_leads_to_anything_but_content
     what_is_uploaded_is_downloaded_whole_and_in_part
     a_write_url_writes_once
     an_upload_of_another_type_or_too_late_or_cut_short_leaves_nothing
