@@ -64,7 +64,6 @@ impl ByteRange {
     ///
     /// [`RepositoryError::RangeNotSatisfiable`] when it selects none.
     pub fn resolve(self, length: u64) -> Result<Range<u64>, RepositoryError> {
-        let unsatisfiable = RepositoryError::RangeNotSatisfiable { length };
         match self {
             Self::FromTo(first, last) if first < length => {
                 Ok(first..last.saturating_add(1).min(length))
@@ -72,7 +71,7 @@ impl ByteRange {
             Self::From(first) if first < length => Ok(first..length),
             // The one range that empty content satisfies: all of it.
             Self::Last(count) if count > 0 => Ok(length.saturating_sub(count)..length),
-            _ => Err(unsatisfiable),
+            _ => Err(RepositoryError::range_not_satisfiable(length)),
         }
     }
 }

@@ -13,7 +13,7 @@
 //! # async fn main() {
 //! contract::check(|| async {
 //!     let repository = MemoryRepository::new();
-//!     let id = BinaryId::unique();
+//!     let id = BinaryId::random();
 //!     let content_type = ContentType::new("text/plain; charset=utf-8").unwrap();
 //!     repository.create(id, content_type).unwrap();
 //!     (repository, id)
@@ -36,7 +36,8 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use futures_util::task::AtomicWaker;
 
 use super::{BinaryRepository, ByteRange, Located, RepositoryError, Target, Upload, UploadError};
-use crate::binary::{BinaryId, BinaryKey, VersionId};
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 use crate::url::Access;
 
 /// Runs the suite.
@@ -216,7 +217,7 @@ async fn a_version_is_written_once<R: BinaryRepository>(repository: &R, id: Bina
         !is_polled.load(Ordering::Relaxed),
         "that a version has been written must be said before the content is asked for"
     );
-    let third = Upload::new(content_type, chunks([vec![b'x'; 10]])).without_go_ahead();
+    let third = Upload::new(content_type, chunks([vec![b'x'; 10]])).with_expects_continue(false);
     let again = repository.write(&key, third).await;
     assert!(
         matches!(again, Err(RepositoryError::AlreadyWritten)),
@@ -385,7 +386,7 @@ async fn a_second_upload_makes_a_new_version_and_keeps_the_old<R: BinaryReposito
 
 async fn a_version_that_never_was_is_not_found<R: BinaryRepository>(repository: &R, id: BinaryId) {
     write(repository, id, b"content").await;
-    let version = VersionId::unique();
+    let version = VersionId::random();
     let located = repository.locate(&Target::version_of(id, version)).await;
     // Or else the URL that names it leads nowhere.
     if !matches!(located, Err(RepositoryError::NotFound)) {
@@ -397,7 +398,7 @@ async fn a_version_that_never_was_is_not_found<R: BinaryRepository>(repository: 
 
 async fn a_binary_that_never_was_is_not_found<R: BinaryRepository>(repository: &R, id: BinaryId) {
     let content_type = locate(repository, id, Access::Write).await.content_type;
-    let stranger = BinaryId::unique();
+    let stranger = BinaryId::random();
     for access in [Access::Read, Access::Write] {
         let located = repository.locate(&Target::new(stranger, access)).await;
         assert!(
@@ -405,7 +406,7 @@ async fn a_binary_that_never_was_is_not_found<R: BinaryRepository>(repository: &
             "locate of an unknown Binary is NotFound, not {located:?}"
         );
     }
-    let key = BinaryKey::new(stranger, VersionId::unique());
+    let key = BinaryKey::new(stranger, VersionId::random());
     assert_not_found(repository, &key).await;
     let upload = Upload::new(content_type, chunks(["content"]));
     let written = repository.write(&key, upload).await;

@@ -3,18 +3,15 @@
 use std::error::Error;
 use std::io;
 
-use bytes::Bytes;
-use http::header::CONTENT_RANGE;
-use http::{HeaderValue, Response};
-
-use crate::outcome::{Code, Refusal};
+use crate::refusal::RefusalCode;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a repository did not do what it was asked for.
 ///
-/// The sources of [`Unavailable`](Self::Unavailable) and [`Internal`](Self::Internal) are for the
-/// operator alone: clients are told the kind of error, and never the source.
+/// `Display` is for the operator: it names the source of [`Unavailable`](Self::Unavailable),
+/// [`Upload`](Self::Upload) and [`Internal`](Self::Internal). Clients get the kind of error, and
+/// neither that text nor the source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RepositoryError {
@@ -24,11 +21,17 @@ pub enum RepositoryError {
     /// There was such content, and it was deleted. The client gets 410.
     #[error("the content was deleted")]
     Deleted,
+    /// There is such content, and it is not to be read yet, a scan for instance not being done.
+    /// The client gets 503, and tries again later.
+    #[error("the content is not ready")]
+    NotReady,
     /// The version has its content. The client gets 412.
     #[error("the version has been written already")]
     AlreadyWritten,
-    /// No byte of the requested range exists. The client gets 416.
+    /// No byte of the requested range exists. The client gets 416. Made by
+    /// [`range_not_satisfiable`](Self::range_not_satisfiable).
     #[error("the range lies outside of the content, which has {length} bytes")]
+    #[non_exhaustive]
     RangeNotSatisfiable {
         /// The content's length, in bytes.
         length: u64,
@@ -37,17 +40,24 @@ pub enum RepositoryError {
     #[error("the storage is full")]
     StorageFull,
     /// The storage does not answer, or asks to be left alone for a while. The client gets 503.
-    #[error("the storage is not available")]
+    #[error("the storage is not available: {0}")]
     Unavailable(#[source] BoxError),
     /// The upload's stream ended with this error. The client gets what the error says.
-    #[error("the upload failed")]
+    #[error("the upload failed: {0}")]
     Upload(#[from] UploadError),
     /// Anything else. The client gets 500.
-    #[error("the storage failed")]
+    #[error("the storage failed: {0}")]
     Internal(#[source] BoxError),
 }
 
 impl RepositoryError {
+    /// No byte of the requested range exists, the content having `length` bytes.
+    /// [`ByteRange::resolve`](super::ByteRange::resolve) makes this where it is due.
+    #[must_use]
+    pub fn range_not_satisfiable(length: u64) -> Self {
+        Self::RangeNotSatisfiable { length }
+    }
+
     /// Wraps an error as [`Unavailable`](Self::Unavailable).
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self::Unavailable(source.into())
@@ -58,24 +68,20 @@ impl RepositoryError {
         Self::Internal(source.into())
     }
 
-    /// The `OperationOutcome` that the layer itself would answer with, for what a host does with
-    /// the repository in handlers of its own.
-    ///
-    /// It has the status, the stable code and the headers of the layer's refusals. It does not have
-    /// the source: log it before. The body is of any type that bytes can become, axum's `Body` and
-    /// http-body-util's `Full` among them.
-    ///
-    /// ```
-    /// use axum::body::Body;
-    /// use tower_presign::store::RepositoryError;
-    ///
-    /// let response: http::Response<Body> = RepositoryError::NotFound.into_response();
-    /// assert_eq!(response.status(), 404);
-    /// assert_eq!(response.headers()["content-type"], "application/fhir+json");
-    /// ```
+    /// The stable code that clients get, with which a host can say the same.
     #[must_use]
-    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
-        Refusal::from(self).into_response()
+    pub fn code(&self) -> RefusalCode {
+        match self {
+            Self::NotFound => RefusalCode::NotFound,
+            Self::Deleted => RefusalCode::Deleted,
+            Self::AlreadyWritten => RefusalCode::AlreadyWritten,
+            Self::NotReady => RefusalCode::NotReady,
+            Self::RangeNotSatisfiable { .. } => RefusalCode::RangeNotSatisfiable,
+            Self::StorageFull => RefusalCode::StorageFull,
+            Self::Unavailable(_) => RefusalCode::Unavailable,
+            Self::Upload(error) => error.code(),
+            Self::Internal(_) => RefusalCode::Internal,
+        }
     }
 }
 
@@ -89,7 +95,7 @@ impl From<io::Error> for RepositoryError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::StorageFull,
-            io::ErrorKind::FileTooLarge => UploadError::TooLarge { limit: None }.into(),
+            io::ErrorKind::FileTooLarge => UploadError::too_large(None).into(),
             _ if error.raw_os_error().is_some() => Self::unavailable(error),
             _ => Self::internal(error),
         }
@@ -97,11 +103,14 @@ impl From<io::Error> for RepositoryError {
 }
 
 /// Why an upload ended without being whole. Nothing of it may become visible.
+///
+/// `Display` is for the operator: it names the source where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UploadError {
-    /// It is longer than allowed. The client gets 413.
+    /// It is longer than allowed. The client gets 413. Made by [`too_large`](Self::too_large).
     #[error("the upload is longer than allowed")]
+    #[non_exhaustive]
     TooLarge {
         /// The limit, in bytes; `None` if another layer imposed it.
         limit: Option<u64>,
@@ -110,66 +119,39 @@ pub enum UploadError {
     #[error("the upload is empty")]
     Empty,
     /// The connection broke, or the content is shorter than announced. The client gets 400.
-    #[error("the upload is incomplete")]
+    #[error("the upload is incomplete{}", cause(.0.as_deref()))]
     Incomplete(#[source] Option<BoxError>),
     /// No more content arrived in time. The client gets 408.
-    #[error("the upload stalled")]
+    #[error("the upload stalled: {0}")]
     Timeout(#[source] BoxError),
     /// The content is not what `Content-Digest` or `Repr-Digest` announced. The client gets 400.
     #[error("the upload does not have the digest that was announced")]
     DigestMismatch,
 }
 
-impl From<&RepositoryError> for Code {
-    fn from(error: &RepositoryError) -> Self {
-        match error {
-            RepositoryError::NotFound => Self::NotFound,
-            RepositoryError::Deleted => Self::Deleted,
-            RepositoryError::AlreadyWritten => Self::AlreadyWritten,
-            RepositoryError::RangeNotSatisfiable { .. } => Self::RangeNotSatisfiable,
-            RepositoryError::StorageFull => Self::StorageFull,
-            RepositoryError::Unavailable(_) => Self::Unavailable,
-            RepositoryError::Upload(error) => error.into(),
-            RepositoryError::Internal(_) => Self::Internal,
+impl UploadError {
+    /// The upload is longer than `limit` bytes, or than another layer's limit, which is not known.
+    #[must_use]
+    pub fn too_large(limit: Option<u64>) -> Self {
+        Self::TooLarge { limit }
+    }
+
+    /// The stable code that clients get.
+    #[must_use]
+    pub fn code(&self) -> RefusalCode {
+        match self {
+            Self::TooLarge { .. } => RefusalCode::TooLarge,
+            Self::Empty => RefusalCode::EmptyBody,
+            Self::Incomplete(_) => RefusalCode::IncompleteBody,
+            Self::Timeout(_) => RefusalCode::UploadTimeout,
+            Self::DigestMismatch => RefusalCode::DigestMismatch,
         }
     }
 }
 
-impl From<&UploadError> for Code {
-    fn from(error: &UploadError) -> Self {
-        match error {
-            UploadError::TooLarge { .. } => Self::TooLarge,
-            UploadError::Empty => Self::EmptyBody,
-            UploadError::Incomplete(_) => Self::IncompleteBody,
-            UploadError::Timeout(_) => Self::UploadTimeout,
-            UploadError::DigestMismatch => Self::DigestMismatch,
-        }
-    }
-}
-
-impl From<RepositoryError> for Refusal {
-    fn from(error: RepositoryError) -> Self {
-        let refusal = Self::from(Code::from(&error));
-        match error {
-            RepositoryError::RangeNotSatisfiable { length } => {
-                let complete_length = HeaderValue::try_from(format!("bytes */{length}"))
-                    .unwrap_or_else(|_| HeaderValue::from_static("bytes */0"));
-                refusal.with_header(CONTENT_RANGE, complete_length)
-            }
-            RepositoryError::Unavailable(source) | RepositoryError::Internal(source) => {
-                refusal.with_source(source)
-            }
-            RepositoryError::Upload(error) => error.into(),
-            _ => refusal,
-        }
-    }
-}
-
-impl From<UploadError> for Refusal {
-    fn from(error: UploadError) -> Self {
-        match error {
-            UploadError::TooLarge { limit } => Self::too_large(limit),
-            error => Code::from(&error).into(),
-        }
-    }
+/// As it follows an error's own text.
+fn cause(source: Option<&(dyn Error + Send + Sync)>) -> String {
+    source
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default()
 }

@@ -1,7 +1,6 @@
 //! Content in memory.
 
 use std::collections::HashMap;
-use std::collections::hash_map::{Entry, VacantEntry};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -12,13 +11,14 @@ use super::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
     numbered,
 };
-use crate::binary::{BinaryId, BinaryKey, VersionId};
 use crate::content_type::ContentType;
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::url::Access;
 
 /// Content in memory: for tests, demonstrations, and what need not survive the process.
 ///
-/// Clones share their content. A key's context is not looked at.
+/// Clones share their content. A key's context and its place are not looked at.
 #[derive(Clone, Default)]
 pub struct MemoryRepository {
     binaries: Arc<Mutex<HashMap<BinaryId, Binary>>>,
@@ -27,7 +27,8 @@ pub struct MemoryRepository {
 enum Binary {
     Existing {
         content_type: ContentType,
-        versions: HashMap<VersionId, (Metadata, Bytes)>,
+        /// The first has number 1.
+        versions: Vec<(Metadata, Bytes)>,
     },
     Deleted,
 }
@@ -57,10 +58,9 @@ impl MemoryRepository {
             Some(Binary::Deleted) => return Err(RepositoryError::Deleted),
             None => {}
         }
-        let versions = HashMap::new();
         let binary = Binary::Existing {
             content_type,
-            versions,
+            versions: Vec::new(),
         };
         binaries.insert(id, binary);
         let first = numbered::locate(&Target::new(id, Access::Write), 0)?;
@@ -82,9 +82,8 @@ impl MemoryRepository {
 
     fn get(&self, key: &BinaryKey) -> Result<(Metadata, Bytes), RepositoryError> {
         match self.lock().get(&key.id()) {
-            Some(Binary::Existing { versions, .. }) => versions
-                .get(&key.version())
-                .cloned()
+            Some(Binary::Existing { versions, .. }) => index(key)
+                .and_then(|index| versions.get(index).cloned())
                 .ok_or(RepositoryError::NotFound),
             Some(Binary::Deleted) => Err(RepositoryError::Deleted),
             None => Err(RepositoryError::NotFound),
@@ -104,8 +103,7 @@ impl BinaryRepository for MemoryRepository {
                 content_type,
                 versions,
             }) => {
-                let numbers = versions.keys().filter_map(|v| numbered::number(v.as_str()));
-                let version = numbered::locate(target, numbers.max().unwrap_or(0))?;
+                let version = numbered::locate(target, versions.len() as u64)?;
                 Ok(Located::new(target.key(version), content_type.clone()))
             }
             Some(Binary::Deleted) => Err(RepositoryError::Deleted),
@@ -138,36 +136,46 @@ impl BinaryRepository for MemoryRepository {
         key: &BinaryKey,
         mut upload: Upload,
     ) -> Result<Metadata, RepositoryError> {
-        vacant(&mut self.lock(), key)?;
+        next_version(&mut self.lock(), key)?;
         let mut bytes = BytesMut::new();
         while let Some(chunk) = upload.next().await {
             bytes.extend_from_slice(&chunk?);
         }
         let bytes = bytes.freeze();
-        let metadata = Metadata::new(
-            upload.content_type().as_str().to_owned(),
-            bytes.len() as u64,
-            SystemTime::now(),
-        );
+        let metadata = Metadata {
+            sha256: upload.sha256(),
+            ..Metadata::new(
+                upload.content_type().as_str(),
+                bytes.len() as u64,
+                SystemTime::now(),
+            )
+        };
         // Once more: another upload may have been faster.
-        vacant(&mut self.lock(), key)?.insert((metadata.clone(), bytes));
+        next_version(&mut self.lock(), key)?.push((metadata.clone(), bytes));
         Ok(metadata)
     }
 }
 
-/// The place of a version that has not been written.
-fn vacant<'a>(
+/// The versions of a Binary, to which `key` can be added.
+fn next_version<'a>(
     binaries: &'a mut HashMap<BinaryId, Binary>,
     key: &BinaryKey,
-) -> Result<VacantEntry<'a, VersionId, (Metadata, Bytes)>, RepositoryError> {
+) -> Result<&'a mut Vec<(Metadata, Bytes)>, RepositoryError> {
     match binaries.get_mut(&key.id()) {
-        Some(Binary::Existing { versions, .. }) => match versions.entry(key.version()) {
-            Entry::Vacant(vacant) => Ok(vacant),
-            Entry::Occupied(_) => Err(RepositoryError::AlreadyWritten),
+        Some(Binary::Existing { versions, .. }) => match index(key) {
+            Some(index) if index < versions.len() => Err(RepositoryError::AlreadyWritten),
+            Some(index) if index == versions.len() => Ok(versions),
+            _ => Err(RepositoryError::NotFound),
         },
         Some(Binary::Deleted) => Err(RepositoryError::Deleted),
         None => Err(RepositoryError::NotFound),
     }
+}
+
+/// The position of a version among those of its Binary.
+fn index(key: &BinaryKey) -> Option<usize> {
+    let number = key.version().number()?;
+    usize::try_from(number).ok()?.checked_sub(1)
 }
 
 impl fmt::Debug for MemoryRepository {

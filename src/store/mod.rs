@@ -121,7 +121,7 @@ pub use memory::MemoryRepository;
 pub use target::{Located, Target};
 pub use upload::Upload;
 
-use crate::binary::BinaryKey;
+use crate::key::BinaryKey;
 pub use crate::place::{InvalidPlace, Place};
 use crate::url::{Grant, PresignedUrl};
 
@@ -182,7 +182,7 @@ pub trait BinaryRepository: Send + Sync + 'static {
     /// Stores a version's content, once.
     ///
     /// An error that can be known before the content arrives must be returned before `upload` is
-    /// polled, if it [awaits the go-ahead](Upload::awaits_go_ahead): the client is then spared
+    /// polled, if its client [waits](Upload::expects_continue) to be told to go on: it is then spared
     /// sending it. Otherwise it should be returned before much has been taken.
     ///
     /// The future is dropped when the client goes away, though over HTTP/1 the server only notices

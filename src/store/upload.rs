@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use sha2::{Digest as _, Sha256};
 
 use super::UploadError;
 use crate::content_type::ContentType;
@@ -13,12 +14,26 @@ use crate::content_type::ContentType;
 /// Content to store: what [`write`](super::BinaryRepository::write) is given.
 ///
 /// It is a stream that ends with `None` only when the content is whole: within all limits, as
-/// long as announced, and of the announced digest. An error, or being dropped, means abort.
+/// long as announced, and of the announced digest. After an error it yields errors for ever, so
+/// that an end which follows one is never taken for the content's. An error, or being dropped,
+/// means abort.
 pub struct Upload {
     content_type: ContentType,
     length: Option<u64>,
-    awaits_go_ahead: bool,
-    stream: Pin<Box<dyn Stream<Item = Result<Bytes, UploadError>> + Send>>,
+    expects_continue: bool,
+    state: State,
+}
+
+/// How far an upload has come.
+enum State {
+    Arriving {
+        stream: Pin<Box<dyn Stream<Item = Result<Bytes, UploadError>> + Send>>,
+        so_far: Sha256,
+    },
+    Whole {
+        sha256: [u8; 32],
+    },
+    Failed,
 }
 
 impl Upload {
@@ -30,19 +45,23 @@ impl Upload {
         Self {
             content_type,
             length: None,
-            awaits_go_ahead: true,
-            stream: Box::pin(stream),
+            expects_continue: true,
+            state: State::Arriving {
+                stream: Box::pin(stream),
+                so_far: Sha256::new(),
+            },
         }
     }
 
-    /// Tells that the content is on its way already: see [`awaits_go_ahead`](Self::awaits_go_ahead).
+    /// Says whether the client waits before it sends: see
+    /// [`expects_continue`](Self::expects_continue). Default: yes.
     #[must_use]
-    pub fn without_go_ahead(mut self) -> Self {
-        self.awaits_go_ahead = false;
+    pub fn with_expects_continue(mut self, expects_continue: bool) -> Self {
+        self.expects_continue = expects_continue;
         self
     }
 
-    /// Tells the length in advance, in bytes.
+    /// Announces the length, in bytes.
     #[must_use]
     pub fn with_length(mut self, length: u64) -> Self {
         self.length = Some(length);
@@ -61,12 +80,13 @@ impl Upload {
         self.length
     }
 
-    /// Whether the client may be waiting to be told to go on, which [`next`](Self::next) does
-    /// (`Expect: 100-continue`, RFC 9110 §10.1.1). If not, its content is on its way, and whether
-    /// it can be stored may be found out when the first of it is. Default: yes.
+    /// Whether the client may be waiting for `100 Continue`, which the first call of
+    /// [`next`](Self::next) sends (`Expect: 100-continue`, RFC 9110 §10.1.1). If so, an upload that
+    /// cannot be stored is refused before that call, and the client is spared sending it. If not,
+    /// the content is on its way already, and may be taken in while that is found out.
     #[must_use]
-    pub fn awaits_go_ahead(&self) -> bool {
-        self.awaits_go_ahead
+    pub fn expects_continue(&self) -> bool {
+        self.expects_continue
     }
 
     /// The next chunk, or `None` once the content is whole.
@@ -76,7 +96,16 @@ impl Upload {
     /// Why it never will be; pass it on as [`RepositoryError::Upload`](super::RepositoryError),
     /// which `?` does.
     pub async fn next(&mut self) -> Option<Result<Bytes, UploadError>> {
-        std::future::poll_fn(|cx| self.stream.as_mut().poll_next(cx)).await
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// The SHA-256 of the content: `Some` once the stream has ended with `None`.
+    #[must_use]
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        match self.state {
+            State::Whole { sha256 } => Some(sha256),
+            State::Arriving { .. } | State::Failed => None,
+        }
     }
 }
 
@@ -84,7 +113,27 @@ impl Stream for Upload {
     type Item = Result<Bytes, UploadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stream.as_mut().poll_next(cx)
+        let State::Arriving { stream, so_far } = &mut self.state else {
+            return Poll::Ready(match self.state {
+                State::Whole { .. } => None,
+                _ => Some(Err(UploadError::Incomplete(None))),
+            });
+        };
+        Poll::Ready(match ready!(stream.as_mut().poll_next(cx)) {
+            Some(Ok(chunk)) => {
+                so_far.update(&chunk);
+                Some(Ok(chunk))
+            }
+            Some(Err(error)) => {
+                self.state = State::Failed;
+                Some(Err(error))
+            }
+            None => {
+                let sha256 = so_far.finalize_reset().into();
+                self.state = State::Whole { sha256 };
+                None
+            }
+        })
     }
 }
 
@@ -93,7 +142,7 @@ impl fmt::Debug for Upload {
         f.debug_struct("Upload")
             .field("content_type", &self.content_type)
             .field("length", &self.length)
-            .field("awaits_go_ahead", &self.awaits_go_ahead)
+            .field("expects_continue", &self.expects_continue)
             .finish_non_exhaustive()
     }
 }

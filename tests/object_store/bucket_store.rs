@@ -54,7 +54,7 @@ pub async fn a_store_keeps_bytes_in_places_of_its_own(engine: Engine) {
 }
 
 pub async fn no_place_leads_to_anything_but_content(engine: Engine) {
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     engine.repository.create(id, png).await.unwrap();
     let store = BucketStore::new(engine.bucket.clone());

@@ -31,7 +31,7 @@ impl AccessPolicy for Tenants {
 
 pub async fn a_context_is_the_hosts_alone(engine: Engine) {
     for length in [1000, LARGE] {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let png = ContentType::new("image/png").unwrap();
         engine.repository.create(id, png).await.unwrap();
         let tenants = Tenants::default();

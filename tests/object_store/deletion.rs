@@ -38,7 +38,7 @@ async fn of_old_versions_no_stone_is_left_and_after_a_while_the_binary_alone() {
     let day = Duration::from_secs(24 * 60 * 60);
     let server = S3Server::start().await;
     let repository = server.repository().await;
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     repository.create(id, png.clone()).await.unwrap();
     let key = |version: u64| BinaryKey::new(id, version.into());
@@ -100,7 +100,7 @@ async fn leave(server: &S3Server, day: Day, owner: &BinaryKey) -> Path {
 async fn the_sweep_removes_what_has_no_owner_and_is_not_new() {
     let server = S3Server::start().await;
     let repository = server.repository().await;
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     let key = repository.create(id, png).await.unwrap();
     let written = repository.write(&key, upload(bytes(LARGE, 1))).await;

@@ -11,7 +11,7 @@ use tower_presign::{Access, BinaryKey};
 async fn stored(length: usize) -> (S3Server, ObjectStoreRepository, BinaryKey) {
     let server = S3Server::start().await;
     let repository = server.repository().await;
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     let key = repository.create(id, png.clone()).await.unwrap();
     let upload = Upload::new(png, stream::iter([Ok(bytes(length, 1))]));

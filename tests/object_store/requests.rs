@@ -1,17 +1,20 @@
 //! What each operation asks of the store, counted at the server.
 
+use std::time::{Duration, SystemTime};
+
 use super::engines::S3Server;
 use super::*;
 use tower_presign::store::{
     BucketStore, ByteRange, Content, ContentStore as _, ObjectStoreRepository, Target, Upload,
 };
-use tower_presign::{Access, BinaryKey, BinaryRepository as _, VersionId};
+use tower_presign::url::{Expires, ReadTerms};
+use tower_presign::{Access, BinaryKey, BinaryRepository as _, Grant, VersionId};
 
 /// A server, and a Binary without content.
 async fn repository() -> (S3Server, ObjectStoreRepository, BinaryId) {
     let server = S3Server::start().await;
     let repository = ObjectStoreRepository::new(server.bucket());
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     repository.create(id, png).await.unwrap();
     assert_eq!(server.requests(), ["PUT", "PUT"], "creating");
@@ -21,7 +24,7 @@ async fn repository() -> (S3Server, ObjectStoreRepository, BinaryId) {
 /// Of a client that does not wait for the go-ahead, as most do.
 fn upload(content: Bytes) -> Upload {
     let png = ContentType::new("image/png").unwrap();
-    Upload::new(png, stream::iter([Ok(content)])).without_go_ahead()
+    Upload::new(png, stream::iter([Ok(content)])).with_expects_continue(false)
 }
 
 /// The key that a URL minted now hands back.
@@ -157,9 +160,8 @@ async fn a_redirection_is_none() {
         write(&repository, id, bytes(length, 1)).await;
         let key = mint(&repository, id, Access::Read).await;
         server.requests();
-        let expires = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
-        let expires = expires.duration_since(std::time::SystemTime::UNIX_EPOCH);
-        let grant = tower_presign::Grant::read(key, expires.unwrap().as_secs());
+        let expires = Expires::at(SystemTime::now() + Duration::from_secs(60));
+        let grant = Grant::new(key, ReadTerms::new(), expires);
         let url = repository.presign(&grant).await.unwrap().unwrap();
         assert_eq!(server.requests(), [""; 0]);
         let arguments = ["--head", "--request", "GET", url.as_str()];

@@ -110,7 +110,7 @@ impl<R: Repository> Binaries<R> {
         content_type: ContentType,
         content: Option<ContentStream>,
     ) -> Result<Response, Outcome> {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let key = self.repository.create(id, content_type.clone()).await?;
         if let Some(content) = content {
             let content = checked(content, self.max_upload);
@@ -161,7 +161,7 @@ fn checked(
         };
         let received = received + chunk.len() as u64;
         if received > limit {
-            return Err(UploadError::TooLarge { limit: Some(limit) });
+            return Err(UploadError::too_large(Some(limit)));
         }
         Ok(Some((chunk, (content, received))))
     })

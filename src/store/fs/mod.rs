@@ -21,8 +21,9 @@ use super::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
     UploadError, numbered,
 };
-use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 use crate::url::Access;
 use content_file::{Beginning, ContentFile};
 use open_files::OpenFiles;
@@ -59,7 +60,7 @@ const GATHER: usize = 1024 * 1024;
 /// use tower_presign::{BinaryId, ContentType, FsRepository};
 ///
 /// let repository = FsRepository::open("/var/lib/binaries").await?;
-/// let scan = repository.create(BinaryId::unique(), ContentType::new("image/png")?).await?;
+/// let scan = repository.create(BinaryId::random(), ContentType::new("image/png")?).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -259,7 +260,7 @@ impl FsRepository {
             let number = name
                 .to_str()
                 .and_then(paths::version_of)
-                .and_then(numbered::number);
+                .and_then(|version| VersionId::new(version).ok()?.number());
             current = current.max(number.unwrap_or(0));
         }
         Ok(Located::new(
@@ -388,7 +389,7 @@ impl BinaryRepository for FsRepository {
         key: &BinaryKey,
         mut upload: Upload,
     ) -> Result<Metadata, RepositoryError> {
-        if upload.awaits_go_ahead() {
+        if upload.expects_continue() {
             let (repository, key) = (self.clone(), key.clone());
             blocking(move || repository.check_vacant(&key)).await?;
         }

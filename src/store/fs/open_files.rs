@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 
 use super::content_file::ContentFile;
-use crate::binary::{BinaryId, BinaryKey, VersionId};
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 
 /// The most files that are kept open: few beside the connections of a server that needs them.
 const MAX_OPEN: NonZero<usize> = NonZero::new(128).unwrap();

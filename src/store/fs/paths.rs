@@ -11,7 +11,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::binary::{BinaryId, BinaryKey};
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 
 /// The name of a Binary's own file, which is no version's: those begin with `v`.
 const BINARY: &str = "binary";
@@ -48,7 +49,7 @@ impl Paths {
 
     /// A place for something new, under a name that nothing else has.
     pub(super) fn staged(&self) -> PathBuf {
-        self.staging().join(BinaryId::unique().as_str())
+        self.staging().join(BinaryId::random().as_str())
     }
 
     pub(super) fn binary_folder(&self, id: BinaryId) -> PathBuf {

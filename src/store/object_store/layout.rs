@@ -2,8 +2,8 @@
 
 use super::content_name::{self, ContentName};
 use super::mark::{self, Facts};
-use crate::binary::BinaryId;
 use crate::content_type::ContentType;
+use crate::id::BinaryId;
 
 /// Of one Binary: in this order its objects are listed.
 const GATE: &str = "0";

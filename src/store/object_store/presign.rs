@@ -62,11 +62,7 @@ pub(super) async fn read(
     content_type: &str,
     grant: &Grant,
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
-    let Permission::Read {
-        filename,
-        attachment,
-    } = &grant.permission
-    else {
+    let Permission::Read(terms) = &grant.permission else {
         return Ok(None);
     };
     let (Some((signer, protocol)), Some(served_type)) =
@@ -74,7 +70,11 @@ pub(super) async fn read(
     else {
         return Ok(None);
     };
-    let disposition = content_disposition(Some(&served_type), filename.as_ref(), *attachment);
+    let disposition = content_disposition(
+        Some(&served_type),
+        terms.filename.as_ref(),
+        terms.attachment,
+    );
     let Ok(disposition) = disposition.to_str().map(str::to_owned) else {
         return Ok(None);
     };
@@ -95,17 +95,13 @@ pub(super) async fn write(
     name: &str,
     grant: &Grant,
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
-    let Permission::Write {
-        content_type,
-        max_length,
-    } = &grant.permission
-    else {
+    let Permission::Write(terms) = &grant.permission else {
         return Ok(None);
     };
     let Some((signer, protocol)) = bucket.signer() else {
         return Ok(None);
     };
-    let Some(headers) = protocol.write_headers(content_type, *max_length) else {
+    let Some(headers) = protocol.write_headers(&terms.content_type, terms.max_length) else {
         return Ok(None);
     };
     let mut options = SignedUrlOptions::new();
@@ -131,14 +127,14 @@ async fn sign(
     options: SignedUrlOptions,
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
     // Stores go by their own clock, whatever the layer's is.
-    let lifetime = grant.remaining(SystemTime::now());
+    let lifetime = grant.expires.remaining(SystemTime::now());
     if lifetime.is_zero() || lifetime > LONGEST {
         return Ok(None);
     }
     let path = bucket.path(name);
     let signing = signer.signed_url_opts(method.clone(), &path, lifetime, &options);
     match within(bucket.patience(), Action::Sign, signing).await {
-        Ok(url) => Ok(Some(PresignedUrl::new(url, method, grant.expires))),
+        Ok(url) => Ok(Some(PresignedUrl::new(url, grant.access(), grant.expires))),
         Err(fault) if fault.meaning() == Meaning::NotSupported => Ok(None),
         Err(fault) => Err(fault.into()),
     }

@@ -12,7 +12,7 @@ use super::content_name::ContentName;
 use super::error::Fault;
 use super::layout::{self, Name};
 use super::mark::{Kind, Mark};
-use crate::binary::BinaryId;
+use crate::id::BinaryId;
 use crate::store::{Day, RepositoryError};
 
 /// How many objects are worked on at once where there are many.

@@ -14,8 +14,9 @@ use super::mark::{self, Facts, Kind, Mark};
 use super::parts::Inflow;
 use super::slot::{number, whereabouts};
 use super::{download, presign, trial};
-use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::store::{
     BinaryRepository, ByteRange, Content, Day, Located, Metadata, Place, RepositoryError, Target,
     Upload, numbered,
@@ -346,7 +347,7 @@ impl BinaryRepository for ObjectStoreRepository {
             return Err(self.absent(key.id()).await);
         };
         // Whoever is on its way already is not helped by a look: the put decides.
-        let is_checked = upload.awaits_go_ahead();
+        let is_checked = upload.expects_continue();
         if is_checked {
             self.check_vacant(key.id(), version).await?;
         }
@@ -369,7 +370,10 @@ impl BinaryRepository for ObjectStoreRepository {
             self.put_new(&slot, start, content_type, &mark).await?;
         }
         let metadata = Metadata::new(content_type, inflow.length(), SystemTime::now());
-        Ok(metadata.with_sha256(inflow.sha256()))
+        Ok(match inflow.sha256() {
+            Some(sha256) => metadata.with_sha256(sha256),
+            None => metadata,
+        })
     }
 
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {

@@ -11,9 +11,10 @@ use super::bucket_store::unmarked;
 use super::error::{Fault, Meaning};
 use super::layout::{self, Apart, Gate, SURVEYED, Survey, Whereabouts};
 use super::mark::{Facts, Kind, Mark};
-use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
-use crate::store::{RepositoryError, numbered};
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
+use crate::store::RepositoryError;
 
 /// How often a put is repeated that the store refuses for the sake of another, of which nothing
 /// comes.
@@ -181,7 +182,7 @@ impl ObjectStoreRepository {
 
 /// The slot of the version that a key names.
 pub(super) fn number(key: &BinaryKey) -> Option<u64> {
-    numbered::number(key.version().as_str())
+    key.version().number()
 }
 
 /// What the URL says of where the content is.
