@@ -15,8 +15,9 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures_util::stream;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
@@ -31,7 +32,7 @@ use s3s_fs::FileSystem;
 use sha2::Sha256;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Barrier, Mutex};
 use tower_presign::BinaryId;
 use tower_presign::store::{Bucket, ObjectStoreRepository};
 
@@ -47,6 +48,7 @@ pub fn patient(bucket: Bucket) -> Bucket {
 /// A store, opened.
 pub struct Engine {
     pub store: Arc<dyn ObjectStore>,
+    pub bucket: Bucket,
     pub repository: ObjectStoreRepository,
     /// Whether it refuses to put an object twice.
     pub is_write_once: bool,
@@ -57,6 +59,7 @@ impl Engine {
     pub async fn memory() -> Option<Self> {
         let store = Arc::new(InMemory::new());
         Some(Self {
+            bucket: Bucket::new(store.clone()),
             repository: ObjectStoreRepository::open(Bucket::new(store.clone()))
                 .await
                 .unwrap(),
@@ -70,6 +73,7 @@ impl Engine {
         let server = S3Server::start().await;
         Some(Self {
             repository: server.repository().await,
+            bucket: server.bucket(),
             store: Arc::new(server.store()),
             is_write_once: true,
             _server: Some(server),
@@ -93,6 +97,7 @@ impl Engine {
             .build();
         let store = store.unwrap();
         Some(Self {
+            bucket: patient(store.clone().into()),
             repository: ObjectStoreRepository::open(patient(store.clone().into()))
                 .await
                 .unwrap(),
@@ -119,6 +124,7 @@ impl Engine {
         });
         Some(Self {
             repository,
+            bucket: store.clone().into(),
             store: Arc::new(store),
             is_write_once,
             _server: None,
@@ -147,14 +153,32 @@ pub enum Trouble {
     LoseCompletion,
     /// Says that it has put an object, whatever has become of it.
     ClaimsSuccess,
+    /// Answers with this status, and this code of S3.
+    Code(u16, &'static str),
+    /// Answers so to the next put of an object that must not be there.
+    NextConditional(u16, &'static str),
+    /// Answers so to each put of an object that must not be there.
+    Conditional(u16, &'static str),
+    /// Never answers.
+    Stall,
+    /// Answers to three parts of an upload at once, when it has them.
+    WithThreeParts,
+    /// Sends the first half of what was asked for, as if it were all.
+    Half,
+    /// Changes the first byte.
+    Flip,
+    /// A login page, as of a proxy.
+    LoginPage,
+    /// Breaks off in the middle of each answer that is longer than this.
+    Cut(usize),
 }
 
 /// What is between the server and its clients.
-#[derive(Default)]
 struct Front {
     trouble: std::sync::Mutex<Trouble>,
     requests: std::sync::Mutex<Vec<String>>,
     longest_list: AtomicU64,
+    three: Barrier,
     conditional: Mutex<()>,
 }
 
@@ -164,7 +188,13 @@ impl S3Server {
         fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let front = Arc::<Front>::default();
+        let front = Arc::new(Front {
+            trouble: std::sync::Mutex::default(),
+            requests: std::sync::Mutex::default(),
+            longest_list: AtomicU64::default(),
+            three: Barrier::new(3),
+            conditional: Mutex::default(),
+        });
         let service = HandleError::new(service.build(), |_| async { StatusCode::BAD_GATEWAY });
         let router = Router::new()
             .fallback_service(service)
@@ -259,6 +289,7 @@ async fn answer(front: &Front, request: Request, next: Next) -> Response {
             .uri()
             .query()
             .is_some_and(|query| query.contains("uploadId="));
+    let is_part = operation(&request) == "PART";
     // S3 looks whether there is an object and puts one in a single step; this server takes two.
     let _guard = if is_conditional {
         Some(front.conditional.lock().await)
@@ -275,7 +306,29 @@ async fn answer(front: &Front, request: Request, next: Next) -> Response {
             drop(next.run(request).await);
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
-        Trouble::None => next.run(request).await,
+        Trouble::Code(status, code) => error(status, code),
+        Trouble::NextConditional(status, code) if is_conditional => {
+            *front.trouble.lock().unwrap() = Trouble::None;
+            error(status, code)
+        }
+        Trouble::Conditional(status, code) if is_conditional => error(status, code),
+        Trouble::WithThreeParts if is_part => {
+            front.three.wait().await;
+            next.run(request).await
+        }
+        Trouble::None
+        | Trouble::NextConditional(..)
+        | Trouble::Conditional(..)
+        | Trouble::WithThreeParts => next.run(request).await,
+        Trouble::Stall => std::future::pending().await,
+        Trouble::Half | Trouble::Flip | Trouble::LoginPage | Trouble::Cut(_)
+            if request.method() != Method::GET =>
+        {
+            next.run(request).await
+        }
+        Trouble::Half | Trouble::Flip | Trouble::LoginPage | Trouble::Cut(_) => {
+            spoil(trouble, next.run(request).await).await
+        }
         Trouble::ClaimsSuccess => {
             let mut response = next.run(request).await;
             if is_conditional {
@@ -287,6 +340,31 @@ async fn answer(front: &Front, request: Request, next: Next) -> Response {
             response
         }
     }
+}
+
+fn error(status: u16, code: &str) -> Response {
+    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+    let status = StatusCode::from_u16(status).unwrap();
+    (status, [(CONTENT_TYPE, "application/xml")], body).into_response()
+}
+
+async fn spoil(trouble: Trouble, response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let mut body = body.collect().await.unwrap().to_bytes().to_vec();
+    match trouble {
+        Trouble::Half => body.truncate(body.len() / 2),
+        Trouble::Flip => body[0] ^= 1,
+        Trouble::LoginPage => return ([(CONTENT_TYPE, "text/html")], "Log in").into_response(),
+        Trouble::Cut(length) if body.len() > length => {
+            body.truncate(length);
+            let cut = Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+            let chunks = stream::iter([Ok(body), cut]);
+            return Response::from_parts(parts, Body::from_stream(chunks));
+        }
+        _ => {}
+    }
+    parts.headers.insert(CONTENT_LENGTH, body.len().into());
+    Response::from_parts(parts, body.into())
 }
 
 /// Every Azurite has this account, with this key.

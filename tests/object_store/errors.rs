@@ -192,3 +192,129 @@ async fn a_dropped_upload_leaves_no_parts_in_the_store() {
     let head = repository.head(&key).await;
     assert!(matches!(head, Err(RepositoryError::NotFound)), "{head:?}");
 }
+
+#[tokio::test]
+async fn only_what_is_certainly_not_there_is_not_found() {
+    let (server, layer, id) = server().await;
+    let (read, write) = (mint(&layer, &id).await, mint_upload(&layer, &id).await);
+    for (status, code) in [
+        (404, "NoSuchBucket"),
+        (404, "SomethingElse"),
+        (403, "AccessDenied"),
+    ] {
+        server.trouble(Trouble::Code(status, code));
+        let internal = (500, "internal");
+        for answer in [
+            get(&layer, &read).await,
+            get_with(&layer, &read, &[("range", "bytes=5-9")]).await,
+            put(&layer, &write, "content").await,
+            get(&layer, &format!("/Binary/{id}/$presigned-url")).await,
+        ] {
+            answer.assert_refused(internal.0, internal.1);
+        }
+        let head = head_with(&layer, &read, &[]).await;
+        assert_eq!(head.status, StatusCode::INTERNAL_SERVER_ERROR, "{code}");
+    }
+    server.trouble(Trouble::None);
+    get(&layer, &read).await.assert_refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn the_operator_is_told_which_right_is_missing() {
+    let server = S3Server::start().await;
+    server.trouble(Trouble::Code(403, "AccessDenied"));
+    let error = ObjectStoreRepository::open(server.bucket()).await;
+    let source = std::error::Error::source(&error.unwrap_err())
+        .unwrap()
+        .to_string();
+    assert!(source.contains("s3:PutObject"), "{source}");
+    server.trouble(Trouble::Code(404, "NoSuchBucket"));
+    let error = ObjectStoreRepository::open(server.bucket()).await;
+    let source = std::error::Error::source(&error.unwrap_err())
+        .unwrap()
+        .to_string();
+    assert!(source.contains("no such bucket"), "{source}");
+}
+
+#[tokio::test]
+async fn a_put_that_the_store_refuses_for_the_sake_of_another_is_repeated() {
+    for length in [1000, LARGE] {
+        let (server, layer, id) = server().await;
+        let url = mint_upload(&layer, &id).await;
+        server.trouble(Trouble::NextConditional(409, "ConditionalRequestConflict"));
+        let stored = put(&layer, &url, bytes(length, 1)).await;
+        assert_eq!(stored.status, StatusCode::OK, "{stored:?}");
+        let read = get(&layer, &mint(&layer, &id).await).await;
+        assert!(read.body == bytes(length, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_large_content_without_an_owner_is_removed() {
+    for (status, code) in [(400, "InvalidRequest"), (403, "AccessDenied")] {
+        let (server, layer, id) = server().await;
+        let url = mint_upload(&layer, &id).await;
+        server.trouble(Trouble::Conditional(status, code));
+        let refused = put(&layer, &url, bytes(LARGE, 1)).await;
+        refused.assert_refused(500, "internal");
+        server.trouble(Trouble::None);
+        let left: Vec<_> = object_store::ObjectStore::list(&server.store(), None)
+            .try_collect()
+            .await
+            .unwrap();
+        // The Binary alone.
+        assert_eq!(left.len(), 2, "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_ranged_read_that_fails_is_not_tried_as_another() {
+    let (server, layer, id) = server().await;
+    let url = mint_upload(&layer, &id).await;
+    put(&layer, &url, bytes(1000, 1)).await;
+    let url = mint(&layer, &id).await;
+    server.requests();
+    server.trouble(Trouble::Code(503, "SlowDown"));
+    let part = get_with(&layer, &url, &[("range", "bytes=5-9")]).await;
+    part.assert_refused(503, "unavailable");
+    // Once, and repeated by the store's client.
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_stalls_is_unavailable_soon() {
+    let server = S3Server::start().await;
+    let repository = server.repository().await;
+    let id = BinaryId::random();
+    let png = ContentType::new("image/png").unwrap();
+    repository.create(id, png.clone()).await.unwrap();
+    let bucket = server.bucket().with_patience(Duration::from_millis(200));
+    let layer = layer(ObjectStoreRepository::new(bucket));
+    let id = id.as_str();
+    let (read, write) = (mint(&layer, id).await, mint_upload(&layer, id).await);
+    server.trouble(Trouble::Stall);
+    let limit = Duration::from_secs(5);
+    let operation = format!("/Binary/{id}/$presigned-url");
+    timeout(limit, async {
+        for answer in [
+            get(&layer, &operation).await,
+            get(&layer, &read).await,
+            get_with(&layer, &read, &[("range", "bytes=5-9")]).await,
+            put(&layer, &write, "content").await,
+        ] {
+            answer.assert_refused(503, "unavailable");
+        }
+    })
+    .await
+    .expect("each is given up");
+}
+
+#[tokio::test]
+async fn the_parts_of_an_upload_go_at_once() {
+    let (server, layer, id) = server().await;
+    let url = mint_upload(&layer, &id).await;
+    server.trouble(Trouble::WithThreeParts);
+    let storing = timeout(DEADLINE, put(&layer, &url, bytes(LARGE, 1)));
+    let stored = storing.await.expect("no part waits for another");
+    assert_eq!(stored.status, StatusCode::OK, "{stored:?}");
+}

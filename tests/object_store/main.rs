@@ -4,10 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bucket_store;
 mod contexts;
+mod deletion;
 mod engines;
 mod errors;
 mod gcs;
+mod integrity;
 mod offload;
 mod redirect;
 mod replica;
@@ -19,6 +22,9 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
+use bucket_store::{
+    a_store_keeps_bytes_in_places_of_its_own, no_place_leads_to_anything_but_content,
+};
 use bytes::Bytes;
 use contexts::a_context_is_the_hosts_alone;
 use engines::Engine;
@@ -61,6 +67,8 @@ macro_rules! on_engine {
 on_every_engine! {
     the_contract_is_kept
     a_context_is_the_hosts_alone
+    a_store_keeps_bytes_in_places_of_its_own
+    no_place_leads_to_anything_but_content
     what_is_uploaded_is_downloaded_whole_and_in_part
     a_write_url_writes_once
     an_upload_of_another_type_or_too_late_or_cut_short_leaves_nothing

@@ -166,7 +166,7 @@ impl BucketStore {
 pub(super) fn facts(inflow: &Inflow) -> Facts {
     Facts {
         length: Some(inflow.length()),
-        sha256: Some(inflow.sha256()),
+        sha256: inflow.sha256(),
     }
 }
 
@@ -189,11 +189,13 @@ impl ContentStore for BucketStore {
         let mut inflow = Inflow::new(upload);
         let (start, has_more) = inflow.part().await?;
         let (name, _) = self.put_apart(start, has_more, &mut inflow, None).await?;
+        let sha256 = inflow.sha256();
+        let sha256 = sha256.ok_or_else(|| RepositoryError::internal("the upload has not ended"))?;
         Ok(Stored::new(
             place(&name)?,
             content_type,
             inflow.length(),
-            inflow.sha256(),
+            sha256,
         ))
     }
 

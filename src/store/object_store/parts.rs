@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::{MultipartUpload, PutMultipartOptions};
-use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -34,7 +33,6 @@ pub(super) struct Inflow {
     upload: Upload,
     /// What has come and is in no part yet.
     pending: Bytes,
-    digest: Sha256,
     length: u64,
 }
 
@@ -43,7 +41,6 @@ impl Inflow {
         Self {
             upload,
             pending: Bytes::new(),
-            digest: Sha256::new(),
             length: 0,
         }
     }
@@ -68,7 +65,6 @@ impl Inflow {
                 return Ok((part.into(), false));
             };
             self.pending = chunk?;
-            self.digest.update(&self.pending);
             self.length += self.pending.len() as u64;
         }
     }
@@ -77,9 +73,9 @@ impl Inflow {
         self.length
     }
 
-    /// Of what has come so far.
-    pub(super) fn sha256(&self) -> [u8; 32] {
-        self.digest.clone().finalize().into()
+    /// Of the whole, once it has come.
+    pub(super) fn sha256(&self) -> Option<[u8; 32]> {
+        self.upload.sha256()
     }
 }
 

@@ -370,7 +370,10 @@ impl BinaryRepository for ObjectStoreRepository {
             self.put_new(&slot, start, content_type, &mark).await?;
         }
         let metadata = Metadata::new(content_type, inflow.length(), SystemTime::now());
-        Ok(metadata.with_sha256(inflow.sha256()))
+        Ok(match inflow.sha256() {
+            Some(sha256) => metadata.with_sha256(sha256),
+            None => metadata,
+        })
     }
 
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
