@@ -40,15 +40,13 @@ mod settings;
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 
-use object_store::ObjectStore;
+use object_store::RetryConfig;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::prefix::PrefixStore;
-use object_store::signer::Signer;
-use tower_presign::store::{ObjectStoreRepository, RepositoryError, SigningProtocol};
+use tower_presign::store::{Bucket, ObjectStoreRepository, RepositoryError};
 use tower_presign::{BinaryId, BinaryKey, ContentType};
 use url::Url;
 
@@ -103,42 +101,35 @@ fn switch(name: &str, default: bool) -> Result<bool, String> {
 }
 
 async fn open(place: &Url, is_write_once: bool) -> Result<ObjectStoreRepository, Box<dyn Error>> {
-    let path = place.path().trim_matches('/').to_owned();
-    match place.scheme() {
+    let bucket = match place.scheme() {
         "s3" => {
-            let store = AmazonS3Builder::from_env()
-                .with_url(place.as_str())
-                .build()?;
-            let store = Arc::new(PrefixStore::new(store, path));
-            let repository = open_store(store.clone(), is_write_once).await?;
-            Ok(repository.with_signer(store as Arc<dyn Signer>, SigningProtocol::S3))
+            let store = AmazonS3Builder::from_env().with_url(place.as_str());
+            Bucket::from(store.with_retry(retry()).build()?)
         }
         "gs" => {
-            let store = GoogleCloudStorageBuilder::from_env()
-                .with_url(place.as_str())
-                .build()?;
-            let store = Arc::new(PrefixStore::new(store, path));
-            let repository = open_store(store.clone(), is_write_once).await?;
-            Ok(repository.with_signer(store as Arc<dyn Signer>, SigningProtocol::Gcs))
+            let store = GoogleCloudStorageBuilder::from_env().with_url(place.as_str());
+            Bucket::from(store.with_retry(retry()).build()?)
         }
         "az" => {
-            let store = MicrosoftAzureBuilder::from_env()
-                .with_url(place.as_str())
-                .build()?;
-            Ok(open_store(Arc::new(PrefixStore::new(store, path)), is_write_once).await?)
+            let store = MicrosoftAzureBuilder::from_env().with_url(place.as_str());
+            Bucket::from(store.with_retry(retry()).build()?)
         }
-        _ => Err("it must begin with s3://, gs:// or az://".into()),
+        _ => return Err("it must begin with s3://, gs:// or az://".into()),
+    };
+    let bucket = bucket.below(place.path());
+    if is_write_once {
+        Ok(ObjectStoreRepository::open(bucket).await?)
+    } else {
+        Ok(ObjectStoreRepository::new(bucket).without_write_once())
     }
 }
 
-async fn open_store(
-    store: Arc<dyn ObjectStore>,
-    is_write_once: bool,
-) -> Result<ObjectStoreRepository, RepositoryError> {
-    if is_write_once {
-        ObjectStoreRepository::open(store).await
-    } else {
-        Ok(ObjectStoreRepository::open_without_write_once(store))
+/// Somebody waits for the answer.
+fn retry() -> RetryConfig {
+    RetryConfig {
+        max_retries: 2,
+        retry_timeout: Duration::from_secs(10),
+        ..RetryConfig::default()
     }
 }
 

@@ -72,6 +72,11 @@ impl BinaryKey {
         self.place.as_ref()
     }
 
+    /// Takes out what is for the repository alone.
+    pub(crate) fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
+    }
+
     fn name(&self) -> (BinaryId, VersionId, Option<&str>) {
         (self.id, self.version, self.context())
     }

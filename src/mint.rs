@@ -201,14 +201,17 @@ impl Presigner {
                 filename: terms.filename,
                 attachment: terms.attachment,
                 once: false,
-                place: located.place,
             }
             .into(),
             Access::Write => WriteTerms::new(located.content_type)
                 .with_max_length(terms.max_length.unwrap_or(u64::MAX).min(self.max_upload))
                 .into(),
         };
-        let grant = Grant::new(located.key, permission, self.expiry(terms.lifetime));
+        let key = match located.place {
+            Some(place) => located.key.with_place(place),
+            None => located.key,
+        };
+        let grant = Grant::new(key, permission, self.expiry(terms.lifetime));
         // Redirected at each use, the URL is one of ours in any case.
         let offloaded = if self.redirects_to_storage {
             None

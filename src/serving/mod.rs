@@ -41,12 +41,16 @@ pub(crate) async fn serve(
         .get(serving.path.as_str().len()..)
         .unwrap_or_default();
     let now = (serving.clock)();
-    let Authentic { grant, key_id } = serving.verifier.authenticate(target)?;
+    let Authentic { mut grant, key_id } = serving.verifier.authenticate(target)?;
     event.granted(&grant, key_id);
     verify::check_method(&grant, &parts.method)?;
     serving.verifier.check_time(&grant, now)?;
+    let place = grant.key.take_place();
     let request = RedeemRequest::new(parts, &grant);
     serving.policy.redeem(request).await?;
+    if let Some(place) = place {
+        grant.key = grant.key.with_place(place);
+    }
     match &grant.permission {
         // Nobody would remember that it has been used.
         Permission::Read(terms) if terms.once => Err(RefusalCode::Forbidden.into()),

@@ -24,10 +24,7 @@ pub(super) async fn read(
     parts: &Parts,
     now: SystemTime,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let key = match &terms.place {
-        Some(place) => grant.key.clone().with_place(place.clone()),
-        None => grant.key.clone(),
-    };
+    let key = &grant.key;
     let headers = DownloadHeaders {
         grant,
         terms,
@@ -43,7 +40,7 @@ pub(super) async fn read(
             range
         }
         Opening::Metadata => {
-            let metadata = serving.repository.head(&key).await?;
+            let metadata = serving.repository.head(key).await?;
             let version = key.version();
             let current = Validators::new(&version, metadata.last_modified, now);
             match request.decide(&current, metadata.length) {
@@ -60,7 +57,7 @@ pub(super) async fn read(
             }
         }
     };
-    content(serving, &headers, &key, range).await
+    content(serving, &headers, key, range).await
 }
 
 fn head(headers: &DownloadHeaders<'_>, metadata: &Metadata) -> Response<OwnBody> {

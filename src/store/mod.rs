@@ -107,7 +107,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 #[cfg(feature = "object-store")]
-pub use self::object_store::{ObjectStoreRepository, SigningProtocol};
+pub use self::object_store::{Bucket, BucketStore, ObjectStoreRepository, SigningProtocol};
 pub use catalog::{Catalog, Entry};
 pub use composed::Composed;
 pub(crate) use content::ContentStream;

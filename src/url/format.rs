@@ -66,7 +66,7 @@ fn value<'a>(claim: Claim, grant: &'a Grant, key_id: &'a str) -> Option<Value<'a
         Claim::MaxLength => return write?.max_length.map(Value::Number),
         Claim::Method => Kind::of(&grant.permission).method(),
         Claim::Once => read.filter(|terms| terms.once).map(|_| ONCE),
-        Claim::Place => read.and_then(|terms| Some(terms.place.as_ref()?.as_str())),
+        Claim::Place => read.and_then(|_| Some(grant.key.place()?.as_str())),
         Claim::Resume => resume.map(|terms| terms.upload.as_str()),
     };
     text.map(Value::Text)
@@ -89,6 +89,9 @@ pub(super) fn parse(target: &str) -> Result<Grant, Malformed> {
     let (kind, values) = Values::parse(claims).ok_or(Malformed)?;
     if let Some(context) = values.get(Claim::Context) {
         key = key.with_context(text(context)?);
+    }
+    if let Some(place) = values.get(Claim::Place) {
+        key = key.with_place(Place::new(text(place)?)?);
     }
     let permission = match kind {
         Kind::Read => Permission::Read(read_terms(&values)?),
@@ -113,12 +116,10 @@ pub(super) fn parse(target: &str) -> Result<Grant, Malformed> {
 
 fn read_terms(values: &Values<'_>) -> Result<ReadTerms, Malformed> {
     let filename = |name| Filename::new(text(name)?).ok_or(Malformed);
-    let place = |place| Ok::<_, Malformed>(Place::new(text(place)?)?);
     Ok(ReadTerms {
         filename: values.get(Claim::Filename).map(filename).transpose()?,
         attachment: is_set(values.get(Claim::Disposition), ATTACHMENT)?,
         once: is_set(values.get(Claim::Once), ONCE)?,
-        place: values.get(Claim::Place).map(place).transpose()?,
     })
 }
 

@@ -5,7 +5,6 @@ use crate::content_type::ContentType;
 use crate::filename::Filename;
 use crate::id::{UploadId, UrlId};
 use crate::key::BinaryKey;
-use crate::place::Place;
 
 /// The kind of access that a URL gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,8 +53,6 @@ pub struct ReadTerms {
     pub attachment: bool,
     /// One download alone. Needs [`Grant::id`].
     pub once: bool,
-    /// For the repository, and for nobody else who is given a grant.
-    pub(crate) place: Option<Place>,
 }
 
 /// The terms of writing.
@@ -133,14 +130,6 @@ impl ReadTerms {
     #[must_use]
     pub fn with_once(mut self) -> Self {
         self.once = true;
-        self
-    }
-
-    /// Adds where the repository has the content; as
-    /// [`Located::with_place`](crate::store::Located::with_place).
-    #[must_use]
-    pub fn with_place(mut self, place: Place) -> Self {
-        self.place = Some(place);
         self
     }
 }

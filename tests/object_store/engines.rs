@@ -3,7 +3,8 @@
 use std::env;
 use std::fs;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use crate::support::skip::skip;
 use axum::Router;
@@ -17,6 +18,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Method, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -31,11 +33,16 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tower_presign::BinaryId;
-use tower_presign::store::{ObjectStoreRepository, SigningProtocol};
+use tower_presign::store::{Bucket, ObjectStoreRepository};
 
 pub const BUCKET: &str = "binaries";
 pub const ACCESS_KEY: &str = "access-key";
 pub const SECRET_KEY: &str = "secret-key";
+
+/// Servers in this process are slow where the machine has much else to do.
+pub fn patient(bucket: Bucket) -> Bucket {
+    bucket.with_patience(Duration::from_secs(60))
+}
 
 /// A store, opened.
 pub struct Engine {
@@ -50,7 +57,9 @@ impl Engine {
     pub async fn memory() -> Option<Self> {
         let store = Arc::new(InMemory::new());
         Some(Self {
-            repository: ObjectStoreRepository::open(store.clone()).await.unwrap(),
+            repository: ObjectStoreRepository::open(Bucket::new(store.clone()))
+                .await
+                .unwrap(),
             store,
             is_write_once: true,
             _server: None,
@@ -61,7 +70,7 @@ impl Engine {
         let server = S3Server::start().await;
         Some(Self {
             repository: server.repository().await,
-            store: server.bucket(),
+            store: Arc::new(server.store()),
             is_write_once: true,
             _server: Some(server),
         })
@@ -82,10 +91,12 @@ impl Engine {
             .with_access_key(AZURITE_KEY)
             .with_container_name(container)
             .build();
-        let store = Arc::new(store.unwrap());
+        let store = store.unwrap();
         Some(Self {
-            repository: ObjectStoreRepository::open(store.clone()).await.unwrap(),
-            store,
+            repository: ObjectStoreRepository::open(patient(store.clone().into()))
+                .await
+                .unwrap(),
+            store: Arc::new(store),
             is_write_once: true,
             _server: None,
         })
@@ -99,16 +110,16 @@ impl Engine {
             .with_bucket_name(bucket)
             .with_allow_http(true)
             .build();
-        let store = Arc::new(store.unwrap());
+        let store = store.unwrap();
         let opened = ObjectStoreRepository::open(store.clone()).await;
         let is_write_once = opened.is_ok();
         let repository = opened.unwrap_or_else(|error| {
             eprintln!("{error}: {:?}", std::error::Error::source(&error));
-            ObjectStoreRepository::open_without_write_once(store.clone())
+            ObjectStoreRepository::new(store.clone()).without_write_once()
         });
         Some(Self {
-            repository: repository.with_signer(store.clone(), SigningProtocol::S3),
-            store,
+            repository,
+            store: Arc::new(store),
             is_write_once,
             _server: None,
         })
@@ -142,6 +153,8 @@ pub enum Trouble {
 #[derive(Default)]
 struct Front {
     trouble: std::sync::Mutex<Trouble>,
+    requests: std::sync::Mutex<Vec<String>>,
+    longest_list: AtomicU64,
     conditional: Mutex<()>,
 }
 
@@ -185,19 +198,61 @@ impl S3Server {
             })
     }
 
-    pub fn bucket(&self) -> Arc<AmazonS3> {
-        Arc::new(self.builder().build().unwrap())
+    pub fn store(&self) -> AmazonS3 {
+        self.builder().build().unwrap()
     }
 
-    /// Opened, and able to presign; what is offloaded is for the test to say.
+    pub fn bucket(&self) -> Bucket {
+        patient(self.store().into())
+    }
+
     pub async fn repository(&self) -> ObjectStoreRepository {
-        let bucket = self.bucket();
-        let repository = ObjectStoreRepository::open(bucket.clone()).await.unwrap();
-        repository.with_signer(bucket, SigningProtocol::S3)
+        ObjectStoreRepository::open(self.bucket()).await.unwrap()
+    }
+
+    /// What has been asked since the last call, in order.
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut *self.front.requests.lock().unwrap())
+    }
+
+    /// The length of the longest answer to a LIST since the server was started, in bytes.
+    pub fn longest_list(&self) -> u64 {
+        self.front.longest_list.load(Ordering::Relaxed)
+    }
+}
+
+/// The operation of S3 that a request is.
+fn operation(request: &Request) -> &'static str {
+    let query = request.uri().query().unwrap_or_default();
+    match request.method().as_str() {
+        "GET" if query.contains("list-type=2") => "LIST",
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "PUT" if query.contains("partNumber=") => "PART",
+        "PUT" => "PUT",
+        "POST" if query.contains("uploadId=") => "COMPLETE",
+        "POST" if query.contains("uploads") => "CREATE",
+        "DELETE" if query.contains("uploadId=") => "ABORT",
+        "POST" | "DELETE" => "DELETE",
+        _ => "OTHER",
     }
 }
 
 async fn pass(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+    let operation = operation(&request);
+    front.requests.lock().unwrap().push(operation.to_owned());
+    let response = answer(&front, request, next).await;
+    if operation == "LIST" {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let length = body.len() as u64;
+        front.longest_list.fetch_max(length, Ordering::Relaxed);
+        return Response::from_parts(parts, body.into());
+    }
+    response
+}
+
+async fn answer(front: &Front, request: Request, next: Next) -> Response {
     let is_conditional = request.headers().contains_key(IF_NONE_MATCH);
     let is_completion = request.method() == Method::POST
         && request

@@ -67,7 +67,7 @@ async fn a_store_that_is_not_there_is_unavailable() {
     drop(listener);
     let server = S3Server::start().await;
     let builder = server.builder().with_endpoint(endpoint);
-    let opened = ObjectStoreRepository::open(Arc::new(builder.build().unwrap())).await;
+    let opened = ObjectStoreRepository::open(builder.build().unwrap()).await;
     assert!(
         matches!(opened, Err(RepositoryError::Unavailable(_))),
         "{opened:?}"
@@ -90,7 +90,7 @@ async fn a_bucket_that_is_not_there_is_found_out_at_once() {
 async fn a_wrong_secret_is_found_out_at_once() {
     let server = S3Server::start().await;
     let builder: AmazonS3Builder = server.builder().with_secret_access_key("another");
-    let opened = ObjectStoreRepository::open(Arc::new(builder.build().unwrap())).await;
+    let opened = ObjectStoreRepository::open(builder.build().unwrap()).await;
     assert!(
         matches!(opened, Err(RepositoryError::Internal(_))),
         "{opened:?}"
@@ -131,14 +131,14 @@ async fn a_store_that_replaces_objects_is_not_opened_by_mistake() {
     let builder = server
         .builder()
         .with_conditional_put(S3ConditionalPut::Disabled);
-    let bucket = Arc::new(builder.build().unwrap());
+    let bucket = builder.build().unwrap();
     let opened = ObjectStoreRepository::open(bucket.clone()).await;
     assert!(
         matches!(opened, Err(RepositoryError::Internal(_))),
         "{opened:?}"
     );
 
-    let repository = ObjectStoreRepository::open_without_write_once(bucket);
+    let repository = ObjectStoreRepository::new(bucket).without_write_once();
     let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     repository.create(id, png.clone()).await.unwrap();

@@ -13,7 +13,7 @@ use object_store::memory::InMemory;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tower_presign::Target;
-use tower_presign::store::{ObjectStoreRepository, SigningProtocol};
+use tower_presign::store::{Bucket, ObjectStoreRepository, SigningProtocol};
 use tower_presign::{Access, PresignedUrl, Terms};
 use url::Url;
 
@@ -84,9 +84,10 @@ async fn repository() -> ObjectStoreRepository {
         .with_service_account_key(include_str!("gcs_dummy_service_account.json"))
         .build()
         .unwrap();
-    let store = ObjectStoreRepository::open(Arc::new(InMemory::new())).await;
-    let store = store.unwrap().offload_reads(true).offload_writes(true);
-    store.with_signer(Arc::new(google), SigningProtocol::Gcs)
+    let bucket = Bucket::new(Arc::new(InMemory::new()));
+    let bucket = bucket.with_signer(Arc::new(google), SigningProtocol::Gcs);
+    let repository = ObjectStoreRepository::open(bucket).await.unwrap();
+    repository.offload_reads(true).offload_writes(true)
 }
 
 fn headers_of(url: &PresignedUrl) -> HeaderMap {
@@ -135,7 +136,7 @@ async fn a_read_url_binds_how_the_content_is_shown() {
         .unwrap();
     assert!(
         url.as_str()
-            .starts_with("https://storage.googleapis.com/binaries/large/"),
+            .starts_with("https://storage.googleapis.com/binaries/20"),
         "{url:?}"
     );
     assert!(is_authentic("GET", url.as_str(), &HeaderMap::new()));

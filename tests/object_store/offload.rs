@@ -160,9 +160,9 @@ async fn what_is_not_there_yet_is_read_from_here() {
 #[tokio::test]
 async fn a_write_url_is_the_stores_own_and_writes_what_was_granted_once() {
     let (server, layer, id) = server(false, true).await;
-    let url = presign(&layer, id, Access::Write).await;
-    assert!(url.as_str().starts_with(&server.endpoint), "{url:?}");
-    let headers: Vec<_> = url
+    let first = presign(&layer, id, Access::Write).await;
+    assert!(first.as_str().starts_with(&server.endpoint), "{first:?}");
+    let headers: Vec<_> = first
         .headers()
         .iter()
         .map(|(n, v)| (n.as_str(), v.to_str().unwrap()))
@@ -171,7 +171,7 @@ async fn a_write_url_is_the_stores_own_and_writes_what_was_granted_once() {
         headers,
         [("content-type", "text/plain"), ("if-none-match", "*")]
     );
-    let url = url.as_str();
+    let url = first.as_str();
 
     let put = ["--request", "PUT", "--data-binary", "offloaded"];
     let (text, once) = ("content-type: text/plain", "if-none-match: *");
@@ -198,10 +198,8 @@ async fn a_write_url_is_the_stores_own_and_writes_what_was_granted_once() {
     );
     assert_eq!(read.header("content-type"), Some("text/plain"));
     let next = presign(&layer, id, Access::Write).await;
-    assert!(
-        next.as_str().contains("/2?"),
-        "the next version's turn: {next:?}"
-    );
+    let path = |url: &PresignedUrl| url.as_str().split('?').next().unwrap().to_owned();
+    assert_ne!(path(&next), path(&first), "the next version's turn");
 }
 
 #[tokio::test]
@@ -253,12 +251,9 @@ async fn a_store_that_cannot_sign_is_not_offloaded_to() {
 #[tokio::test]
 async fn a_store_that_may_write_twice_is_not_offloaded_to() {
     let server = S3Server::start().await;
-    let bucket = server.bucket();
-    let protocol = tower_presign::store::SigningProtocol::S3;
-    let repository =
-        tower_presign::store::ObjectStoreRepository::open_without_write_once(bucket.clone())
-            .with_signer(bucket, protocol)
-            .offload_writes(true);
+    let repository = tower_presign::store::ObjectStoreRepository::new(server.bucket())
+        .without_write_once()
+        .offload_writes(true);
     let id = BinaryId::random();
     let text = ContentType::new("text/plain").unwrap();
     repository.create(id, text).await.unwrap();

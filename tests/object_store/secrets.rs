@@ -6,16 +6,16 @@ use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::signer::Signer;
-use tower_presign::store::{ObjectStoreRepository, SigningProtocol};
+use tower_presign::store::{Bucket, BucketStore, ObjectStoreRepository, SigningProtocol};
 
 /// Base64 of 32 bytes, as Azure's keys and those of server-side encryption are.
 const KEY: &str = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=";
 
 fn debug(store: Arc<impl ObjectStore + Signer>) -> String {
-    let repository = ObjectStoreRepository::open_without_write_once(store.clone())
-        .with_signer(store, SigningProtocol::S3)
-        .offload_reads(true);
-    format!("{repository:?} {repository:#?}")
+    let bucket = Bucket::new(store.clone()).with_signer(store, SigningProtocol::S3);
+    let store = BucketStore::new(bucket.clone());
+    let repository = ObjectStoreRepository::new(bucket).offload_reads(true);
+    format!("{repository:?} {repository:#?} {store:?}")
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What a store's errors mean.
 
 use std::error::Error;
+use std::fmt;
 use std::iter;
+use std::time::Duration;
 
 use http::StatusCode;
 use object_store::Error as StoreError;
@@ -12,38 +14,218 @@ use crate::store::RepositoryError;
 /// is not public, and has the status nowhere else. A test holds it to a server's answers.
 const STATUS: &str = "Server returned non-2xx status code: ";
 
-pub(super) fn from_store(error: StoreError) -> RepositoryError {
-    match &error {
-        StoreError::NotFound { .. } => RepositoryError::NotFound,
-        StoreError::AlreadyExists { .. } => RepositoryError::AlreadyWritten,
-        StoreError::Generic { .. } => match status(&error) {
-            Some(StatusCode::INSUFFICIENT_STORAGE) => RepositoryError::StorageFull,
-            Some(status) if is_fault_of_request(status) => RepositoryError::internal(error),
-            // Unreachable, overloaded, or broken off.
-            _ => RepositoryError::unavailable(error),
-        },
-        // Among them refused credentials, which is for the operator to mend.
-        _ => RepositoryError::internal(error),
+/// How the stores in this process say that a range lies outside. That type is not public either.
+const OUTSIDE: &str = "Wanted range starting at ";
+
+/// What the store was asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    /// To tell about an object without its content: the answer to a failure has no text then.
+    Look,
+    Get,
+    Put,
+    Delete,
+    List,
+    Sign,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Look => "look at an object",
+            Self::Get => "read an object",
+            Self::Put => "put an object",
+            Self::Delete => "delete an object",
+            Self::List => "list objects",
+            Self::Sign => "sign a URL",
+        })
     }
 }
 
-fn is_fault_of_request(status: StatusCode) -> bool {
-    status.is_client_error()
-        && !matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-        )
+impl Action {
+    /// The right that it needs, as Amazon names it.
+    fn right(self) -> &'static str {
+        match self {
+            Self::Look | Self::Get => "s3:GetObject",
+            Self::Put => "s3:PutObject",
+            Self::Delete => "s3:DeleteObject",
+            Self::List => "s3:ListBucket",
+            Self::Sign => "to sign",
+        }
+    }
 }
 
-/// The status of the store's answer, if there was one.
-fn status(error: &StoreError) -> Option<StatusCode> {
+/// Why a call to the store did not bring what it was made for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the store was asked to {action}, and did not answer in {} seconds", limit.as_secs())]
+    Late { action: Action, limit: Duration },
+    #[error("the store was asked to {action}: {meaning}")]
+    Answer {
+        action: Action,
+        meaning: Meaning,
+        #[source]
+        source: StoreError,
+    },
+    #[error("the store broke off in the middle of an object")]
+    Short,
+    #[error("the object is gone, or another, before all of it was read")]
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// There is no such object, and it is certain.
+    Absent,
+    /// There is such an object already.
+    Taken,
+    /// The object is no longer the one that was asked for.
+    Changed,
+    /// The content has no such range.
+    OutsideRange,
+    NotSupported,
+    NoBucket,
+    /// The parts of an upload have gone.
+    NoUpload,
+    /// A 404 that does not say what is missing, as of a proxy.
+    Unclear,
+    Denied(&'static str),
+    Full,
+    Refused,
+    /// Not reached, overloaded, or broken off.
+    Unavailable,
+}
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "there is no such object",
+            Self::Taken => "there is such an object already",
+            Self::Changed => "it is not the object that it was",
+            Self::OutsideRange => "it has no such range",
+            Self::NotSupported => "it cannot",
+            Self::NoBucket => "there is no such bucket",
+            Self::NoUpload => "the parts of the upload are gone",
+            Self::Unclear => "it answered 404 and did not say what is missing",
+            Self::Denied(right) => {
+                return write!(
+                    f,
+                    "it refused; the credentials are wrong, or lack a right ({right})"
+                );
+            }
+            Self::Full => "it is full",
+            Self::Refused => "it refused",
+            Self::Unavailable => "it is not available",
+        })
+    }
+}
+
+impl Fault {
+    pub(super) fn new(action: Action, source: StoreError) -> Self {
+        Self::Answer {
+            action,
+            meaning: meaning(action, &source),
+            source,
+        }
+    }
+
+    pub(super) fn meaning(&self) -> Meaning {
+        match self {
+            Self::Answer { meaning, .. } => *meaning,
+            Self::Late { .. } | Self::Short => Meaning::Unavailable,
+            Self::Gone => Meaning::Changed,
+        }
+    }
+}
+
+impl From<Fault> for RepositoryError {
+    fn from(fault: Fault) -> Self {
+        match fault.meaning() {
+            Meaning::Absent => Self::NotFound,
+            Meaning::Taken => Self::AlreadyWritten,
+            Meaning::Full => Self::StorageFull,
+            Meaning::Unavailable | Meaning::NoUpload => Self::unavailable(fault),
+            // Among them refused credentials, which is for the operator to mend.
+            _ => Self::internal(fault),
+        }
+    }
+}
+
+fn meaning(action: Action, error: &StoreError) -> Meaning {
+    let answer = Answer::of(error);
+    match error {
+        StoreError::NotFound { .. } => match &answer {
+            // A store in this process.
+            None => Meaning::Absent,
+            Some(answer) => match answer.code() {
+                Some("NoSuchKey" | "BlobNotFound") => Meaning::Absent,
+                Some("NoSuchBucket" | "ContainerNotFound") => Meaning::NoBucket,
+                Some("NoSuchUpload") => Meaning::NoUpload,
+                // It may be the bucket that is missing. Whoever concludes that something never
+                // was asks once more, for content.
+                None if action == Action::Look => Meaning::Absent,
+                _ => Meaning::Unclear,
+            },
+        },
+        StoreError::AlreadyExists { .. } => Meaning::Taken,
+        StoreError::Precondition { .. } => Meaning::Changed,
+        StoreError::NotSupported { .. } | StoreError::NotImplemented { .. } => {
+            Meaning::NotSupported
+        }
+        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
+            Meaning::Denied(action.right())
+        }
+        StoreError::Generic { .. } if chain(error).any(|text| text.starts_with(OUTSIDE)) => {
+            Meaning::OutsideRange
+        }
+        StoreError::Generic { .. } => match answer {
+            None if chain(error).any(|text| text.contains("(code: AccessDenied)")) => {
+                Meaning::Denied(action.right())
+            }
+            None => Meaning::Unavailable,
+            Some(answer) => answer.meaning(),
+        },
+        _ => Meaning::Refused,
+    }
+}
+
+/// An answer of the store that is no success.
+struct Answer {
+    status: StatusCode,
+    body: String,
+}
+
+impl Answer {
+    fn of(error: &StoreError) -> Option<Self> {
+        chain(error).find_map(|text| {
+            let answer = text.strip_prefix(STATUS)?;
+            Some(Self {
+                status: answer.get(..3)?.parse().ok()?,
+                body: answer.to_owned(),
+            })
+        })
+    }
+
+    /// The store's own code of the error, which S3, Azure and Google all send in an XML element.
+    fn code(&self) -> Option<&str> {
+        let (_, code) = self.body.split_once("<Code>")?;
+        Some(code.split_once("</Code>")?.0)
+    }
+
+    fn meaning(&self) -> Meaning {
+        match self.status {
+            StatusCode::RANGE_NOT_SATISFIABLE => Meaning::OutsideRange,
+            StatusCode::INSUFFICIENT_STORAGE => Meaning::Full,
+            StatusCode::NOT_FOUND if self.code() == Some("NoSuchBucket") => Meaning::NoBucket,
+            StatusCode::NOT_FOUND if self.code() == Some("ContainerNotFound") => Meaning::NoBucket,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Meaning::Unavailable,
+            status if status.is_client_error() || status.is_redirection() => Meaning::Refused,
+            _ => Meaning::Unavailable,
+        }
+    }
+}
+
+fn chain(error: &StoreError) -> impl Iterator<Item = String> {
     let first: &(dyn Error + 'static) = error;
-    iter::successors(Some(first), |&cause| cause.source()).find_map(|cause| {
-        cause
-            .to_string()
-            .strip_prefix(STATUS)?
-            .get(..3)?
-            .parse()
-            .ok()
-    })
+    iter::successors(Some(first), |&cause| cause.source()).map(ToString::to_string)
 }

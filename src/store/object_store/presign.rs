@@ -4,11 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use http::{HeaderName, HeaderValue, Method};
-use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 
-use super::bucket::Bucket;
-use super::{error, layout};
+use super::bucket::{Bucket, within};
+use super::error::{Action, Meaning};
 use crate::content_disposition::content_disposition;
 use crate::content_type::{ContentType, complete_media_type};
 use crate::store::RepositoryError;
@@ -56,69 +55,74 @@ impl SigningProtocol {
     }
 }
 
-/// The URL for `grant`, unless there is something that it could not promise.
-pub(super) async fn presign(
+/// The URL that reads an object of this type, unless there is something that it could not promise.
+pub(super) async fn read(
     bucket: &Bucket,
-    signer: &dyn Signer,
-    protocol: SigningProtocol,
+    name: &str,
+    content_type: &str,
     grant: &Grant,
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
-    match &grant.permission {
-        Permission::Read(terms) => {
-            let (path, object) = match bucket.find(&grant.key).await {
-                Ok(found) => found,
-                // Where the content will be is not known before it is there.
-                Err(RepositoryError::NotFound) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let content_type = layout::content_type(&object).to_owned();
-            let Some(served_type) = complete_media_type(&content_type) else {
-                return Ok(None);
-            };
-            let disposition = content_disposition(
-                Some(&served_type),
-                terms.filename.as_ref(),
-                terms.attachment,
-            );
-            let Ok(disposition) = disposition.to_str().map(str::to_owned) else {
-                return Ok(None);
-            };
-            let mut options = SignedUrlOptions::new().with_query([
-                ("response-content-disposition", disposition),
-                ("response-content-type", content_type),
-            ]);
-            if protocol == SigningProtocol::S3 {
-                options = options.with_query([("response-cache-control", "private, no-store")]);
-            }
-            sign(signer, Method::GET, &path, grant, options).await
-        }
-        Permission::Resume(_) => Ok(None),
-        Permission::Write(terms) => {
-            let Some(headers) = protocol.write_headers(&terms.content_type, terms.max_length)
-            else {
-                return Ok(None);
-            };
-            let path = layout::content(grant.key.id(), grant.key.version().as_str());
-            let mut options = SignedUrlOptions::new();
-            for (name, value) in &headers {
-                options = options.with_signed_header(name.clone(), value.clone());
-            }
-            let presigned = sign(signer, Method::PUT, &path, grant, options).await?;
-            Ok(presigned.map(|presigned| {
-                headers
-                    .into_iter()
-                    .fold(presigned, |presigned, (name, value)| {
-                        presigned.with_header(name, value)
-                    })
-            }))
-        }
+    let Permission::Read(terms) = &grant.permission else {
+        return Ok(None);
+    };
+    let (Some((signer, protocol)), Some(served_type)) =
+        (bucket.signer(), complete_media_type(content_type))
+    else {
+        return Ok(None);
+    };
+    let disposition = content_disposition(
+        Some(&served_type),
+        terms.filename.as_ref(),
+        terms.attachment,
+    );
+    let Ok(disposition) = disposition.to_str().map(str::to_owned) else {
+        return Ok(None);
+    };
+    let mut options = SignedUrlOptions::new().with_query([
+        ("response-content-disposition", disposition),
+        ("response-content-type", content_type.to_owned()),
+    ]);
+    if protocol == SigningProtocol::S3 {
+        options = options.with_query([("response-cache-control", "private, no-store")]);
     }
+    sign(bucket, signer, Method::GET, name, grant, options).await
+}
+
+/// The URL that puts an object where there is none, unless there is something that it could not
+/// promise.
+pub(super) async fn write(
+    bucket: &Bucket,
+    name: &str,
+    grant: &Grant,
+) -> Result<Option<PresignedUrl>, RepositoryError> {
+    let Permission::Write(terms) = &grant.permission else {
+        return Ok(None);
+    };
+    let Some((signer, protocol)) = bucket.signer() else {
+        return Ok(None);
+    };
+    let Some(headers) = protocol.write_headers(&terms.content_type, terms.max_length) else {
+        return Ok(None);
+    };
+    let mut options = SignedUrlOptions::new();
+    for (name, value) in &headers {
+        options = options.with_signed_header(name.clone(), value.clone());
+    }
+    let presigned = sign(bucket, signer, Method::PUT, name, grant, options).await?;
+    Ok(presigned.map(|presigned| {
+        headers
+            .into_iter()
+            .fold(presigned, |presigned, (name, value)| {
+                presigned.with_header(name, value)
+            })
+    }))
 }
 
 async fn sign(
+    bucket: &Bucket,
     signer: &dyn Signer,
     method: Method,
-    path: &Path,
+    name: &str,
     grant: &Grant,
     options: SignedUrlOptions,
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
@@ -127,12 +131,11 @@ async fn sign(
     if lifetime.is_zero() || lifetime > LONGEST {
         return Ok(None);
     }
-    match signer
-        .signed_url_opts(method.clone(), path, lifetime, &options)
-        .await
-    {
+    let path = bucket.path(name);
+    let signing = signer.signed_url_opts(method.clone(), &path, lifetime, &options);
+    match within(bucket.patience(), Action::Sign, signing).await {
         Ok(url) => Ok(Some(PresignedUrl::new(url, grant.access(), grant.expires))),
-        Err(object_store::Error::NotSupported { .. }) => Ok(None),
-        Err(error) => Err(error::from_store(error)),
+        Err(fault) if fault.meaning() == Meaning::NotSupported => Ok(None),
+        Err(fault) => Err(fault.into()),
     }
 }

@@ -122,10 +122,9 @@ pub(crate) fn keyring() -> Keyring {
 pub(crate) fn read_grant(id: &str, version: &str) -> Grant {
     let terms = ReadTerms::new()
         .with_filename(Filename::new("scan of Zoë.png").unwrap())
-        .with_attachment()
-        .with_place(Place::new("2027-01-15/7").unwrap());
-    Grant::new(key(id, version), terms, expires(NOW + 600))
-        .with_id(UrlId::new("0123456789abcdef").unwrap())
+        .with_attachment();
+    let key = key(id, version).with_place(Place::new("2027-01-15/7").unwrap());
+    Grant::new(key, terms, expires(NOW + 600)).with_id(UrlId::new("0123456789abcdef").unwrap())
 }
 
 pub(crate) fn expires(unix_seconds: u64) -> Expires {

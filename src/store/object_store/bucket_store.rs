@@ -1,0 +1,242 @@
+//! [`BucketStore`]: the bytes of a host's records in a bucket.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_util::stream::{Stream, StreamExt as _};
+use object_store::PutMode;
+use tokio::sync::Semaphore;
+
+use super::bucket::Bucket;
+use super::content_name::ContentName;
+use super::mark::{self, Facts, Kind, Mark};
+use super::parts::{Inflow, PARTS_AT_ONCE, Parts};
+use super::{download, presign, trial};
+use crate::content_type::ContentType;
+use crate::store::{ByteRange, Content, ContentStore, Day, Place, RepositoryError, Stored, Upload};
+use crate::url::{Access, Grant, PresignedUrl};
+
+/// Bytes in a bucket, for a host with records of its own: a [`ContentStore`], which becomes a
+/// repository in [`Composed`](crate::store::Composed).
+///
+/// Content is an object `2026-11-29/{random}.{type}`. Up to 5 MiB are put in one request; what is
+/// longer goes in parts, of which 16 are on their way at once, of all uploads together: beside
+/// these 80 MiB, an upload has at most 5 MiB in memory. An upload may have 48 GiB.
+///
+/// Length and SHA-256 are kept with the object, of content in parts its length alone, when the
+/// client announced it: the host's records have both. What the store sends is compared: another
+/// length is an error before the first byte, another digest of the whole one before the last.
+/// Where the store breaks off, the rest is asked for, as long as bytes flow.
+///
+/// If the server ends in the middle of an upload, the store keeps the parts: add a lifecycle rule
+/// to the bucket that aborts incomplete multipart uploads after a day.
+///
+/// # Example
+///
+#[cfg_attr(feature = "object-store-aws", doc = "```no_run")]
+#[cfg_attr(not(feature = "object-store-aws"), doc = "```ignore")]
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use object_store::aws::AmazonS3Builder;
+/// use tower_presign::store::{Bucket, BucketStore};
+///
+/// let bucket = AmazonS3Builder::from_env().with_bucket_name("binaries").build()?;
+/// let store = BucketStore::open(Bucket::from(bucket).below("content")).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct BucketStore {
+    bucket: Bucket,
+    /// The parts that may be on their way.
+    budget: Arc<Semaphore>,
+    offloads_reads: bool,
+}
+
+impl BucketStore {
+    /// Content in this bucket. Asks the store nothing.
+    #[must_use]
+    pub fn new(bucket: impl Into<Bucket>) -> Self {
+        Self {
+            bucket: bucket.into(),
+            budget: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
+            offloads_reads: false,
+        }
+    }
+
+    /// As [`new`](Self::new), after a trial of all that serving needs, with an object below
+    /// `trial/`.
+    ///
+    /// # Errors
+    ///
+    /// [`Internal`](RepositoryError::Internal) when a right is missing, when there is no such
+    /// bucket or when the store does not keep attributes, and whatever else it reports.
+    pub async fn open(bucket: impl Into<Bucket>) -> Result<Self, RepositoryError> {
+        let store = Self::new(bucket);
+        trial::try_out(&store.bucket, false).await?;
+        Ok(store)
+    }
+
+    /// Whether clients read from the store itself. Needs a
+    /// [signer](Bucket::with_signer). Default: no.
+    #[must_use]
+    pub fn offload_reads(mut self, offload: bool) -> Self {
+        self.offloads_reads = offload;
+        self
+    }
+
+    pub(super) fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// Puts all of an upload, of which `start` has come, and perhaps more.
+    pub(super) async fn put_apart(
+        &self,
+        start: Bytes,
+        has_more: bool,
+        inflow: &mut Inflow,
+        owner: Option<String>,
+    ) -> Result<(ContentName, Facts), RepositoryError> {
+        let content_type = inflow.upload().content_type().clone();
+        let name = ContentName::new(Day::of(SystemTime::now()), &content_type)?;
+        let mut mark = Mark::new(
+            Kind::Content(name.as_str().to_owned()),
+            Facts {
+                length: inflow.upload().length(),
+                sha256: None,
+            },
+        );
+        mark.owner = owner;
+        if has_more {
+            let (bucket, budget) = (&self.bucket, &self.budget);
+            let parts = Parts::start(bucket, name.clone(), content_type.as_str(), &mark, budget);
+            let mut parts = parts.await?;
+            if let Err(error) = parts.send(start, inflow).await {
+                parts.abort().await;
+                return Err(error);
+            }
+        } else {
+            mark.facts = facts(inflow);
+            // No other object has the name: the request can be repeated.
+            let mode = PutMode::Overwrite;
+            let putting = self
+                .bucket
+                .put(name.as_str(), start, content_type.as_str(), &mark, mode);
+            putting.await?;
+        }
+        Ok((name, facts(inflow)))
+    }
+
+    /// The content of this name; `None` if there is none.
+    pub(super) async fn get_apart(
+        &self,
+        name: &ContentName,
+        known: Facts,
+        range: Option<ByteRange>,
+    ) -> Result<Option<Content>, RepositoryError> {
+        let Some(object) = download::open(&self.bucket, name.as_str(), range).await? else {
+            return Ok(None);
+        };
+        if !Mark::of(&object).is_some_and(|mark| matches!(mark.kind, Kind::Content(_))) {
+            return Err(unmarked(name.as_str()));
+        }
+        download::content(&self.bucket, name.as_str(), object, known).map(Some)
+    }
+
+    /// The store's own URL for content of this name.
+    pub(super) async fn presign_apart(
+        &self,
+        name: &ContentName,
+        grant: &Grant,
+    ) -> Result<Option<PresignedUrl>, RepositoryError> {
+        let content_type = match name.content_type() {
+            Some(content_type) => content_type,
+            None => match self.bucket.look(name.as_str()).await? {
+                Some(object) => match ContentType::new(mark::content_type(&object)) {
+                    Ok(content_type) => content_type,
+                    Err(_) => return Ok(None),
+                },
+                None => return Ok(None),
+            },
+        };
+        presign::read(&self.bucket, name.as_str(), content_type.as_str(), grant).await
+    }
+}
+
+pub(super) fn facts(inflow: &Inflow) -> Facts {
+    Facts {
+        length: Some(inflow.length()),
+        sha256: Some(inflow.sha256()),
+    }
+}
+
+/// An answer that is not what was put: of a proxy, or of a store that loses attributes.
+pub(super) fn unmarked(name: &str) -> RepositoryError {
+    RepositoryError::internal(format!("what the store has at {name} was not put here"))
+}
+
+fn name(place: &Place) -> Result<ContentName, RepositoryError> {
+    ContentName::parse(place.as_str()).ok_or(RepositoryError::NotFound)
+}
+
+fn place(name: &ContentName) -> Result<Place, RepositoryError> {
+    Place::new(name.as_str()).map_err(RepositoryError::internal)
+}
+
+impl ContentStore for BucketStore {
+    async fn put(&self, upload: Upload) -> Result<Stored, RepositoryError> {
+        let content_type = upload.content_type().clone();
+        let mut inflow = Inflow::new(upload);
+        let (start, has_more) = inflow.part().await?;
+        let (name, _) = self.put_apart(start, has_more, &mut inflow, None).await?;
+        Ok(Stored::new(
+            place(&name)?,
+            content_type,
+            inflow.length(),
+            inflow.sha256(),
+        ))
+    }
+
+    async fn get(
+        &self,
+        place: &Place,
+        range: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        let name = name(place)?;
+        let content = self.get_apart(&name, Facts::default(), range).await?;
+        content.ok_or(RepositoryError::NotFound)
+    }
+
+    async fn delete(&self, place: &Place) -> Result<(), RepositoryError> {
+        match ContentName::parse(place.as_str()) {
+            Some(name) => Ok(self.bucket.delete(name.as_str()).await?),
+            None => Ok(()),
+        }
+    }
+
+    fn list(&self, day: Day) -> impl Stream<Item = Result<Place, RepositoryError>> + Send {
+        let listing = self.bucket.list(&day.to_string());
+        listing.filter_map(move |object| async move {
+            match object {
+                Ok(object) => {
+                    let name = ContentName::parse(&format!("{day}/{}", object.name))?;
+                    Some(place(&name))
+                }
+                Err(fault) => Some(Err(fault.into())),
+            }
+        })
+    }
+
+    async fn presign(
+        &self,
+        place: &Place,
+        grant: &Grant,
+    ) -> Result<Option<PresignedUrl>, RepositoryError> {
+        match ContentName::parse(place.as_str()) {
+            Some(name) if self.offloads_reads && grant.access() == Access::Read => {
+                self.presign_apart(&name, grant).await
+            }
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The names of objects that are content and nothing else: `2026-11-29/{random}.{type}`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::content_type::ContentType;
+use crate::store::{Day, RepositoryError};
+
+/// The length of a day's text, and of the random part: 128 bits.
+const DAY: usize = 10;
+const RANDOM: usize = 22;
+
+/// The longest content type that a name has in it, in base64: file systems allow 255 bytes a name.
+const LONGEST_TYPE: usize = 120;
+
+/// The name of an object that is content, with the content's type if that is not long. So the type
+/// is known where the name is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ContentName(String);
+
+impl ContentName {
+    /// A name that no other object ever had.
+    pub(super) fn new(day: Day, content_type: &ContentType) -> Result<Self, RepositoryError> {
+        Ok(Self::build(&format!("{day}/{}", random()?), content_type))
+    }
+
+    fn build(stem: &str, content_type: &ContentType) -> Self {
+        Self(match encode(content_type) {
+            Some(content_type) => format!("{stem}.{content_type}"),
+            None => stem.to_owned(),
+        })
+    }
+
+    /// The name of [`stem`](Self::stem) and type.
+    pub(super) fn from_stem(stem: &str, content_type: &ContentType) -> Option<Self> {
+        let (day, random) = (stem.get(..DAY)?, stem.get(DAY..)?);
+        let name = Self::build(&format!("{day}/{random}"), content_type);
+        Self::parse(name.as_str())
+    }
+
+    /// Whatever the text is, what comes of it names content: no other object can be reached.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (day, name) = text.split_once('/')?;
+        let (random, content_type) = match name.split_once('.') {
+            Some((random, content_type)) => (random, Some(content_type)),
+            None => (name, None),
+        };
+        let is_day = day.len() == DAY && day.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let is_random = random.len() == RANDOM && random.bytes().all(is_base64);
+        let is_type = content_type.is_none_or(|content_type| decode(content_type).is_some());
+        (is_day && is_random && is_type).then(|| Self(text.to_owned()))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name without the type, and without a slash.
+    pub(super) fn stem(&self) -> String {
+        let (day, name) = self.0.split_once('/').unwrap_or_default();
+        format!("{day}{}", name.split('.').next().unwrap_or_default())
+    }
+
+    pub(super) fn content_type(&self) -> Option<ContentType> {
+        decode(self.0.split_once('.')?.1)
+    }
+}
+
+/// 128 bits of the operating system's randomness.
+pub(super) fn random() -> Result<String, RepositoryError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(RepositoryError::internal)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// A type as names have it, unless it is too long.
+pub(super) fn encode(content_type: &ContentType) -> Option<String> {
+    let text = URL_SAFE_NO_PAD.encode(content_type.as_str());
+    (text.len() <= LONGEST_TYPE).then_some(text)
+}
+
+pub(super) fn decode(text: &str) -> Option<ContentType> {
+    let text = URL_SAFE_NO_PAD.decode(text).ok()?;
+    ContentType::new(String::from_utf8(text).ok()?).ok()
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}

@@ -1,0 +1,222 @@
+//! Content on its way out of a bucket.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use object_store::{Error as StoreError, GetRange, GetResult};
+use sha2::{Digest as _, Sha256};
+use tokio::time::{sleep, timeout};
+
+use super::bucket::Bucket;
+use super::error::{Action, Fault, Meaning};
+use super::mark::{self, Facts, Kind, Mark};
+use crate::store::{ByteRange, Content, Metadata, RepositoryError};
+
+/// How often it is asked for the rest without sending any of it.
+const TRIES: u32 = 3;
+
+/// An object, or a part of it; `None` if there is none. Of an object that is no content, whatever
+/// of it the store gave.
+pub(super) async fn open(
+    bucket: &Bucket,
+    name: &str,
+    range: Option<ByteRange>,
+) -> Result<Option<GetResult>, RepositoryError> {
+    // Some stores count with a sign.
+    let fits = |position: u64| position < i64::MAX as u64;
+    let (range, asked) = match range {
+        None => return Ok(bucket.get(name, None, None).await?),
+        Some(range) => match range {
+            ByteRange::FromTo(first, last) if fits(last) => {
+                (range, GetRange::Bounded(first..last + 1))
+            }
+            ByteRange::FromTo(first, _) | ByteRange::From(first) if fits(first) => {
+                (range, GetRange::Offset(first))
+            }
+            ByteRange::Last(count) if count > 0 && fits(count) => (range, GetRange::Suffix(count)),
+            _ => return resolve(bucket, name, range).await,
+        },
+    };
+    match bucket.get(name, Some(asked), None).await {
+        Ok(Some(object)) if object.range.is_empty() && is_content(&object) => {
+            range.resolve(object.meta.size)?;
+            Ok(Some(object))
+        }
+        Ok(object) => Ok(object),
+        // Azure knows no ranges from the end.
+        Err(fault)
+            if matches!(
+                fault.meaning(),
+                Meaning::OutsideRange | Meaning::NotSupported
+            ) =>
+        {
+            resolve(bucket, name, range).await
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// As [`open`], in two steps, the first of which learns the length.
+pub(super) async fn resolve(
+    bucket: &Bucket,
+    name: &str,
+    range: ByteRange,
+) -> Result<Option<GetResult>, RepositoryError> {
+    let Some(object) = bucket.look(name).await? else {
+        return Ok(None);
+    };
+    if !is_content(&object) {
+        return Ok(Some(object));
+    }
+    let range = range.resolve(object.meta.size)?;
+    if range.is_empty() {
+        return Ok(Some(object));
+    }
+    let asked = GetRange::Bounded(range);
+    Ok(bucket.get(name, Some(asked), object.meta.e_tag).await?)
+}
+
+/// Whether an object is content itself, and not what stands in its place.
+fn is_content(object: &GetResult) -> bool {
+    Mark::of(object).is_none_or(|mark| matches!(mark.kind, Kind::Content(_)))
+}
+
+/// What is known of an object that is content.
+pub(super) fn metadata(object: &GetResult, known: Facts) -> Result<Metadata, RepositoryError> {
+    let facts = mark::checked(object, known)?;
+    let metadata = Metadata::new(
+        mark::content_type(object).to_owned(),
+        object.meta.size,
+        object.meta.last_modified.into(),
+    );
+    Ok(match facts.sha256 {
+        Some(sha256) => metadata.with_sha256(sha256),
+        None => metadata,
+    })
+}
+
+/// An object as content to serve. It is an error before the first byte if the object has another
+/// length than content was put with, and one before the last if it has another digest.
+pub(super) fn content(
+    bucket: &Bucket,
+    name: &str,
+    object: GetResult,
+    known: Facts,
+) -> Result<Content, RepositoryError> {
+    let metadata = metadata(&object, known)?;
+    let range = object.range.clone();
+    let is_whole = range == (0..metadata.length);
+    let body = Body {
+        bucket: bucket.clone(),
+        name: name.to_owned(),
+        e_tag: object.meta.e_tag.clone(),
+        rest: range.clone(),
+        failures: 0,
+        digest: metadata
+            .sha256
+            .filter(|_| is_whole)
+            .map(|expected| (Sha256::new(), expected)),
+        stream: Some(object.into_stream()),
+    };
+    Ok(Content::new(metadata, range, body.into_stream()))
+}
+
+/// The bytes of a part of an object, for as long as they flow: where the store breaks off, it is
+/// asked for the rest of the very same object.
+struct Body {
+    bucket: Bucket,
+    name: String,
+    e_tag: Option<String>,
+    rest: Range<u64>,
+    /// Since something came last.
+    failures: u32,
+    /// Of what has come so far, and what the whole must have.
+    digest: Option<(Sha256, [u8; 32])>,
+    stream: Option<BoxStream<'static, Result<Bytes, StoreError>>>,
+}
+
+impl Body {
+    fn into_stream(self) -> impl Stream<Item = Result<Bytes, RepositoryError>> + Send + 'static {
+        stream::unfold(Some(self), async move |body| {
+            let mut body = body?;
+            match body.next().await {
+                Ok(None) => None,
+                Ok(Some(bytes)) => Some((Ok(bytes), Some(body))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, RepositoryError> {
+        while !self.rest.is_empty() {
+            let fault = match self.read().await {
+                Ok(bytes) if bytes.is_empty() => continue,
+                Ok(bytes) => return self.take(bytes).map(Some),
+                Err(fault) => fault,
+            };
+            self.stream = None;
+            self.failures += 1;
+            let is_over = self.failures > TRIES || self.e_tag.is_none();
+            if is_over || fault.meaning() != Meaning::Unavailable {
+                return Err(fault.into());
+            }
+            sleep(Duration::from_millis(50) * self.failures).await;
+        }
+        Ok(None)
+    }
+
+    /// What comes next of the rest.
+    async fn read(&mut self) -> Result<Bytes, Fault> {
+        if self.stream.is_none() {
+            self.stream = Some(self.resume().await?);
+        }
+        let Some(stream) = &mut self.stream else {
+            return Ok(Bytes::new());
+        };
+        let limit = self.bucket.patience() * 2;
+        match timeout(limit, stream.next()).await {
+            Ok(Some(bytes)) => bytes.map_err(|error| Fault::new(Action::Get, error)),
+            Ok(None) => Err(Fault::Short),
+            Err(_) => Err(Fault::Late {
+                action: Action::Get,
+                limit,
+            }),
+        }
+    }
+
+    async fn resume(&mut self) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, Fault> {
+        let rest = GetRange::Bounded(self.rest.clone());
+        let object = self
+            .bucket
+            .get(&self.name, Some(rest), self.e_tag.clone())
+            .await?;
+        match object {
+            Some(object) if object.range == self.rest && object.meta.e_tag == self.e_tag => {
+                Ok(object.into_stream())
+            }
+            _ => Err(Fault::Gone),
+        }
+    }
+
+    fn take(&mut self, bytes: Bytes) -> Result<Bytes, RepositoryError> {
+        self.failures = 0;
+        self.rest.start += bytes.len() as u64;
+        if self.rest.start > self.rest.end {
+            return Err(RepositoryError::internal(
+                "the store sent more than it announced",
+            ));
+        }
+        if let Some((digest, expected)) = &mut self.digest {
+            digest.update(&bytes);
+            if self.rest.is_empty() && digest.clone().finalize()[..] != expected[..] {
+                return Err(RepositoryError::internal(format!(
+                    "{} no longer has the SHA-256 that it was put with",
+                    self.name
+                )));
+            }
+        }
+        Ok(bytes)
+    }
+}

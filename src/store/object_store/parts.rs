@@ -1,0 +1,226 @@
+//! Content that is put in parts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::{MultipartUpload, PutMultipartOptions};
+use sha2::{Digest as _, Sha256};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+
+use super::bucket::{Bucket, within};
+use super::content_name::ContentName;
+use super::error::{Action, Fault};
+use super::mark::Mark;
+use crate::store::{RepositoryError, Upload};
+
+/// The size of a part, in bytes: the smallest that S3 allows. It allows 10,000 of them, so that an
+/// upload may have 48 GiB.
+pub(super) const PART: usize = 5 * 1024 * 1024;
+
+/// How many parts are on their way to the store at once, of all uploads together.
+pub(super) const PARTS_AT_ONCE: usize = 16;
+
+/// Room for the start of an upload; what follows is four times as much each time, up to a part.
+const START: usize = PART / 64;
+
+/// The time that the store has to put the parts together. S3 may take minutes.
+const ASSEMBLY: Duration = Duration::from_secs(10 * 60);
+
+/// An upload as it comes, and what it turns out to be.
+pub(super) struct Inflow {
+    upload: Upload,
+    /// What has come and is in no part yet.
+    pending: Bytes,
+    digest: Sha256,
+    length: u64,
+}
+
+impl Inflow {
+    pub(super) fn new(upload: Upload) -> Self {
+        Self {
+            upload,
+            pending: Bytes::new(),
+            digest: Sha256::new(),
+            length: 0,
+        }
+    }
+
+    pub(super) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// The next part: as much as comes, up to [`PART`] bytes; and whether more has come.
+    pub(super) async fn part(&mut self) -> Result<(Bytes, bool), RepositoryError> {
+        let mut part = Vec::new();
+        loop {
+            let fits = self
+                .pending
+                .split_to(self.pending.len().min(PART - part.len()));
+            reserve(&mut part, fits.len());
+            part.extend_from_slice(&fits);
+            if !self.pending.is_empty() {
+                return Ok((part.into(), true));
+            }
+            let Some(chunk) = self.upload.next().await else {
+                return Ok((part.into(), false));
+            };
+            self.pending = chunk?;
+            self.digest.update(&self.pending);
+            self.length += self.pending.len() as u64;
+        }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Of what has come so far.
+    pub(super) fn sha256(&self) -> [u8; 32] {
+        self.digest.clone().finalize().into()
+    }
+}
+
+/// Makes room for what has come, and for some more, so that memory follows what a client sends and
+/// not what it announces.
+fn reserve(part: &mut Vec<u8>, additional: usize) {
+    let needed = part.len() + additional;
+    let mut capacity = part.capacity().max(START);
+    while capacity < needed {
+        capacity = (capacity * 4).min(PART);
+    }
+    part.reserve_exact(capacity - part.len());
+}
+
+/// The parts of one upload. Dropped before they are put together, they are removed.
+pub(super) struct Parts {
+    bucket: Bucket,
+    name: ContentName,
+    state: Option<State>,
+    budget: Arc<Semaphore>,
+}
+
+struct State {
+    upload: Box<dyn MultipartUpload>,
+    on_their_way: JoinSet<Result<(), Fault>>,
+}
+
+impl Parts {
+    pub(super) async fn start(
+        bucket: &Bucket,
+        name: ContentName,
+        content_type: &str,
+        mark: &Mark,
+        budget: &Arc<Semaphore>,
+    ) -> Result<Self, RepositoryError> {
+        let options = PutMultipartOptions {
+            attributes: mark.attributes(content_type),
+            ..PutMultipartOptions::default()
+        };
+        let path = bucket.path(name.as_str());
+        let starting = bucket.store().put_multipart_opts(&path, options);
+        let upload = within(bucket.patience(), Action::Put, starting).await?;
+        Ok(Self {
+            bucket: bucket.clone(),
+            name,
+            state: Some(State {
+                upload,
+                on_their_way: JoinSet::new(),
+            }),
+            budget: Arc::clone(budget),
+        })
+    }
+
+    /// Sends all of an upload, which begins with `part` and has more.
+    pub(super) async fn send(
+        &mut self,
+        mut part: Bytes,
+        inflow: &mut Inflow,
+    ) -> Result<(), RepositoryError> {
+        let mut has_more = true;
+        loop {
+            self.put(part).await?;
+            if !has_more {
+                return self.finish(inflow.length()).await;
+            }
+            (part, has_more) = inflow.part().await?;
+        }
+    }
+
+    /// Sends a part as soon as there is room for it.
+    async fn put(&mut self, part: Bytes) -> Result<(), RepositoryError> {
+        let Some(state) = &mut self.state else {
+            return Err(RepositoryError::internal("the parts are put together"));
+        };
+        while let Some(put) = state.on_their_way.try_join_next() {
+            done(put)?;
+        }
+        let budget = Arc::clone(&self.budget);
+        let permit = budget.acquire_owned().await;
+        let limit = self.bucket.time_for(part.len());
+        let putting = state.upload.put_part(part.into());
+        state.on_their_way.spawn(async move {
+            let put = within(limit, Action::Put, putting).await;
+            drop(permit);
+            put
+        });
+        Ok(())
+    }
+
+    /// Has the store put the parts together.
+    async fn finish(&mut self, length: u64) -> Result<(), RepositoryError> {
+        let Some(state) = &mut self.state else {
+            return Ok(());
+        };
+        while let Some(put) = state.on_their_way.join_next().await {
+            done(put)?;
+        }
+        let assembling = state.upload.complete();
+        let assembled = within(ASSEMBLY, Action::Put, assembling).await;
+        if let Err(fault) = assembled {
+            // The client repeats a request whose answer it has not seen, and is then told that
+            // there is no such upload any more.
+            match self.bucket.look(self.name.as_str()).await {
+                Ok(Some(object)) if object.meta.size == length => {}
+                _ => return Err(fault.into()),
+            }
+        }
+        self.state = None;
+        Ok(())
+    }
+
+    /// Removes what is in the store.
+    pub(super) async fn abort(mut self) {
+        if let Some(state) = self.state.take() {
+            state.abort(&self.bucket, &self.name).await;
+        }
+    }
+}
+
+impl State {
+    async fn abort(mut self, bucket: &Bucket, name: &ContentName) {
+        // A part that is still on its way would arrive after the abortion, and stay.
+        while self.on_their_way.join_next().await.is_some() {}
+        // What cannot be removed now is left to the bucket's lifecycle rule.
+        drop(within(bucket.patience(), Action::Delete, self.upload.abort()).await);
+        // They may have been put together, with the answer lost.
+        drop(bucket.delete(name.as_str()).await);
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        if let Some(state) = self.state.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let (bucket, name) = (self.bucket.clone(), self.name.clone());
+            runtime.spawn(async move { state.abort(&bucket, &name).await });
+        }
+    }
+}
+
+fn done(put: Result<Result<(), Fault>, JoinError>) -> Result<(), RepositoryError> {
+    Ok(put.map_err(RepositoryError::internal)??)
+}

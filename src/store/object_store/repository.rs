@@ -1,0 +1,420 @@
+//! [`ObjectStoreRepository`].
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use object_store::GetResult;
+
+use super::bucket::Bucket;
+use super::bucket_store::{BucketStore, facts};
+use super::content_name::random;
+use super::layout::{self, Apart, Whereabouts};
+use super::mark::{self, Facts, Kind, Mark};
+use super::parts::Inflow;
+use super::slot::{number, whereabouts};
+use super::{download, presign, trial};
+use crate::content_type::ContentType;
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
+use crate::store::{
+    BinaryRepository, ByteRange, Content, Day, Located, Metadata, Place, RepositoryError, Target,
+    Upload, numbered,
+};
+use crate::url::{Access, Grant, PresignedUrl};
+
+/// The longest life of a write URL unless configured otherwise, as of URLs altogether.
+const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Binaries with their content in a [`Bucket`] of Amazon S3, Google Cloud Storage, Azure Blob
+/// Storage, or whatever else has attributes and conditional puts, and lists objects by name.
+///
+/// Any number of servers can share a bucket; they need nothing else in common. Versions are
+/// numbered as by [`FsRepository`](crate::FsRepository): `1`, `2`, `3`. A write URL names the
+/// version after the current one, and of two the second to be used is refused. Old versions stay
+/// readable. A host with records of its own needs only a [`BucketStore`].
+///
+/// # What is stored where
+///
+/// | object | |
+/// |---|---|
+/// | `binary/{id}/0` | the content type of a Binary; nothing once it is deleted |
+/// | `binary/{id}/0-{…}` | nothing; the name has the content type, so that a listing tells it |
+/// | `binary/{id}/1{…}` | a version's content; of a large one, in an attribute, where that is |
+/// | `binary/{id}/1{…}-{…}` | nothing; the name tells where a large content is |
+/// | `2026-11-29/{…}` | content of more than 5 MiB, uploaded in parts on that day |
+///
+/// A higher version is listed before a lower one: the first four objects of a Binary say all that
+/// a URL must know. A version becomes visible when `binary/{id}/1{…}` is put, which fails if it is
+/// there: of several uploads exactly one wins, whichever server they reach.
+///
+/// # Requests to the store
+///
+/// | | |
+/// |---|---|
+/// | minting a URL | one LIST of four names, however many versions there are |
+/// | uploading up to 5 MiB | one PUT; a LIST before if the client awaits the go-ahead |
+/// | uploading more | a LIST, a request for each part and two more, two PUTs |
+/// | reading, with or without a range | one GET |
+/// | metadata | one HEAD |
+/// | redirecting | none |
+/// | creating a Binary | two PUTs |
+///
+/// An old version, and a URL that was minted before there was content, take one request more where
+/// the content is large, and so do ranges. These figures need a [`Bucket`] with
+/// [pages](Bucket::with_pages), which those of the clouds have.
+///
+/// # What deleting leaves
+///
+/// One empty object, for good: an id is never used again. Where a write URL may still be in
+/// somebody's hands an empty object more keeps it from bringing content back: in the place of the
+/// next version, and of each that was written within the [longest life](Self::max_lifetime) of a
+/// URL and a day before. Deleting again after that time removes these too. In a bucket with
+/// versioning or soft delete, deleted content stays as long as that keeps it.
+///
+/// An upload that breaks off is aborted, so nothing of it remains (on Azure, for a week). If the
+/// server itself ends in the middle, the store keeps the parts: add a lifecycle rule that aborts
+/// incomplete multipart uploads after a day. If it ends between the last two requests of a large
+/// upload, an object stays that nothing refers to, until the [sweep](Self::sweep).
+///
+/// # Offload
+///
+/// With [`offload_reads`](Self::offload_reads) and [`offload_writes`](Self::offload_writes) the
+/// operation hands out the store's own presigned URLs, and bytes never pass this server. What the
+/// store can sign decides what is offloaded:
+///
+/// | | Amazon S3 | Google Cloud Storage | Azure Blob Storage |
+/// |---|---|---|---|
+/// | read: content type, disposition, file name | bound | bound | no: served here |
+/// | read: no caching | bound | **no** | |
+/// | write: content type | bound | bound | no: served here |
+/// | write: once | bound | bound | |
+/// | write: longest upload | **no** | bound | |
+///
+/// An offloaded URL is outside of this server's control:
+/// [`AccessPolicy::redeem`](crate::AccessPolicy::redeem) is not asked, so that it can be neither
+/// revoked nor audited here, rotating the signing key does not end it, and the security headers
+/// of downloads are missing. An offloaded write, in addition, has no check of a digest, may be
+/// empty, and on S3 may have up to 5 GiB, whatever was granted. Offload writes only to a store
+/// that refuses headers of its own protocol (`x-amz-copy-source`) which are not signed, as Amazon
+/// does: elsewhere, the holder of a write URL may copy other objects with the server's rights.
+/// Content that was written this way, or before [`offload_reads`](Self::offload_reads) was turned
+/// on, is replaced by nothing when it is deleted, which its offloaded URLs then read.
+///
+/// A middle way that keeps control is
+/// [`PresignLayer::redirect_to_storage`](crate::PresignLayer::redirect_to_storage).
+///
+/// A store's own URL lives no longer than the credentials that signed it: with those of a role,
+/// often an hour.
+///
+/// # Example
+///
+#[cfg_attr(feature = "object-store-aws", doc = "```no_run")]
+#[cfg_attr(not(feature = "object-store-aws"), doc = "```ignore")]
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use object_store::aws::AmazonS3Builder;
+/// use tower_presign::store::ObjectStoreRepository;
+///
+/// let bucket = AmazonS3Builder::from_env().with_bucket_name("binaries").build()?;
+/// let repository = ObjectStoreRepository::open(bucket).await?.offload_reads(true);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ObjectStoreRepository {
+    pub(super) store: BucketStore,
+    /// Whether the store refuses to put an object twice.
+    pub(super) is_write_once: bool,
+    /// Whether all content is kept where it can be deleted, and not only large content: reads are
+    /// offloaded.
+    keeps_apart: bool,
+    pub(super) offloads_writes: bool,
+    pub(super) max_lifetime: Duration,
+}
+
+impl ObjectStoreRepository {
+    /// Binaries in this bucket. Asks the store nothing: it must be one that passes the trial of
+    /// [`open`](Self::open), or be opened [`without_write_once`](Self::without_write_once).
+    #[must_use]
+    pub fn new(bucket: impl Into<Bucket>) -> Self {
+        Self {
+            store: BucketStore::new(bucket),
+            is_write_once: true,
+            keeps_apart: false,
+            offloads_writes: false,
+            max_lifetime: MAX_LIFETIME,
+        }
+    }
+
+    /// As [`new`](Self::new), after a trial with two small objects below `trial/`: that all rights
+    /// are there, that the store keeps attributes, lists by name, and refuses to put an object
+    /// twice. (Whether it does so at the very same moment the trial cannot tell: that is the
+    /// store's promise.)
+    ///
+    /// # Errors
+    ///
+    /// [`Internal`](RepositoryError::Internal) when the store fails the trial (as Garage 2 does,
+    /// which replaces the object), has no such bucket or does not accept the credentials; its
+    /// source names the right that is missing. And whatever else the store reports.
+    pub async fn open(bucket: impl Into<Bucket>) -> Result<Self, RepositoryError> {
+        let repository = Self::new(bucket);
+        trial::try_out(repository.store.bucket(), true).await?;
+        Ok(repository)
+    }
+
+    /// Accepts a store that may put an object twice.
+    ///
+    /// A version that has content is still not written again, but of two uploads that end at the
+    /// same moment both are told that they were stored, and the content of the later one stays.
+    /// Likewise content can survive a deletion at the same moment. Writes are not offloaded, and
+    /// each upload takes a request more.
+    #[must_use]
+    pub fn without_write_once(mut self) -> Self {
+        self.is_write_once = false;
+        self
+    }
+
+    /// Whether clients read from the store itself. Needs a
+    /// [signer](Bucket::with_signer). Default: no.
+    ///
+    /// New content of any size then is an object of its own, which is gone when it is deleted, so
+    /// that URLs already handed out lead nowhere. An upload takes two requests more.
+    #[must_use]
+    pub fn offload_reads(mut self, offload: bool) -> Self {
+        self.keeps_apart = offload;
+        self
+    }
+
+    /// Whether clients write to the store itself. Needs a
+    /// [signer](Bucket::with_signer). Default: no.
+    ///
+    /// See [above](Self#offload) what is lost. The client must send the headers that
+    /// [`PresignLayer::describe_urls`](crate::PresignLayer::describe_urls) tells it. Leave it on
+    /// for as long as there is content that was written this way: where it is off, an object that
+    /// was not put here is an error.
+    #[must_use]
+    pub fn offload_writes(mut self, offload: bool) -> Self {
+        self.offloads_writes = offload;
+        self
+    }
+
+    /// The longest life of a write URL, as
+    /// [`UrlSigner::with_max_lifetime`](crate::UrlSigner::with_max_lifetime) sets it. Default:
+    /// 7 days. Deleting goes by it.
+    #[must_use]
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.max_lifetime = lifetime;
+        self
+    }
+
+    /// Adds a Binary without content, and returns the key of the version that its first upload
+    /// will create.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when there is a Binary of this id,
+    /// [`Deleted`](RepositoryError::Deleted) when there was, and what the store reports.
+    pub async fn create(
+        &self,
+        id: BinaryId,
+        content_type: ContentType,
+    ) -> Result<BinaryKey, RepositoryError> {
+        let mark = Mark::new(Kind::Content(random()?), Facts::default());
+        let text = Bytes::copy_from_slice(content_type.as_str().as_bytes());
+        self.put_new(&layout::gate(id), text, "text/plain", &mark)
+            .await?;
+        if let Some(hint) = layout::type_hint(id, &content_type) {
+            // Without it, minting takes a request more.
+            drop(self.put_hint(&hint).await);
+        }
+        let first = numbered::locate(&Target::new(id, Access::Write), 0)?;
+        Ok(BinaryKey::new(id, first))
+    }
+
+    /// Deletes a Binary with all its content, for good: its id is not used again. See
+    /// [above](Self#what-deleting-leaves) what remains.
+    ///
+    /// If this fails, or is cut short by the end of the process, some content may still be there:
+    /// call it again.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](RepositoryError::NotFound) when there never was such a Binary, and what the
+    /// store reports.
+    pub async fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
+        self.remove(id).await
+    }
+
+    /// Removes large content that was put on `since` or a later day and that nothing refers to,
+    /// because a server ended before the version became visible; and returns how many objects that
+    /// were. Content that is less than a day old is left alone. Two requests for each large content
+    /// of these days.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn sweep(&self, since: Day) -> Result<u64, RepositoryError> {
+        self.sweep_days(since).await
+    }
+
+    /// The object that a version's content is, without the content: its name, and what else is
+    /// known of it.
+    async fn find(&self, key: &BinaryKey) -> Result<(String, GetResult, Facts), RepositoryError> {
+        let bucket = self.store.bucket();
+        if let Some(Whereabouts::Apart(Apart { name, facts })) = whereabouts(key)
+            && let Some(object) = bucket.look(name.as_str()).await?
+        {
+            return Ok((name.as_str().to_owned(), object, facts));
+        }
+        let Some(version) = number(key) else {
+            return Err(self.absent(key.id()).await);
+        };
+        let slot = layout::slot(key.id(), version);
+        let Some(object) = bucket.look(&slot).await? else {
+            return Err(self.absent(key.id()).await);
+        };
+        let mark = self.kind(&slot, &object)?;
+        match mark.kind {
+            Kind::Deleted => Err(RepositoryError::Deleted),
+            Kind::Content(_) => Ok((slot, object, Facts::default())),
+            Kind::Apart(name) => match bucket.look(name.as_str()).await? {
+                Some(object) => Ok((name.as_str().to_owned(), object, mark.facts)),
+                None => Err(self.absent(key.id()).await),
+            },
+        }
+    }
+}
+
+impl BinaryRepository for ObjectStoreRepository {
+    async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        let (survey, content_type) = self.survey(target.id()).await?;
+        let version = numbered::locate(target, survey.current)?;
+        let is_current = version == survey.current.into();
+        let place = match survey.whereabouts(&content_type) {
+            Some(place) if is_current && target.access() == Access::Read => {
+                Some(Place::new(place.to_text()).map_err(RepositoryError::internal)?)
+            }
+            _ => None,
+        };
+        Ok(Located {
+            place,
+            ..Located::new(target.key(version), content_type)
+        })
+    }
+
+    async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
+        let (_, object, known) = self.find(key).await?;
+        download::metadata(&object, known)
+    }
+
+    async fn read(
+        &self,
+        key: &BinaryKey,
+        range: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        let bucket = self.store.bucket();
+        let whereabouts = whereabouts(key);
+        if let Some(Whereabouts::Apart(Apart { name, facts })) = &whereabouts
+            && let Some(content) = self.store.get_apart(name, *facts, range).await?
+        {
+            return Ok(content);
+        }
+        let Some(version) = number(key) else {
+            return Err(self.absent(key.id()).await);
+        };
+        let slot = layout::slot(key.id(), version);
+        let object = match range {
+            // A range of a slot that only says where the content is would be one of nothing.
+            Some(range) if whereabouts.is_none() => download::resolve(bucket, &slot, range).await?,
+            range => download::open(bucket, &slot, range).await?,
+        };
+        let Some(object) = object else {
+            return Err(self.absent(key.id()).await);
+        };
+        let mark = self.kind(&slot, &object)?;
+        match mark.kind {
+            Kind::Deleted => Err(RepositoryError::Deleted),
+            Kind::Content(_) => download::content(bucket, &slot, object, Facts::default()),
+            Kind::Apart(name) => match self.store.get_apart(&name, mark.facts, range).await? {
+                Some(content) => Ok(content),
+                None => Err(self.absent(key.id()).await),
+            },
+        }
+    }
+
+    async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
+        let Some(version) = number(key) else {
+            return Err(self.absent(key.id()).await);
+        };
+        // Whoever is on its way already is not helped by a look: the put decides.
+        let is_checked = upload.expects_continue();
+        if is_checked {
+            self.check_vacant(key.id(), version).await?;
+        }
+        let content_type = upload.content_type().clone();
+        let content_type = content_type.as_str();
+        let slot = layout::slot(key.id(), version);
+        let mut inflow = Inflow::new(upload);
+        let (start, has_more) = inflow.part().await?;
+        if has_more && !is_checked {
+            self.check_vacant(key.id(), version).await?;
+        }
+        if has_more || self.keeps_apart {
+            let owner = Some(slot);
+            let putting = self.store.put_apart(start, has_more, &mut inflow, owner);
+            let (name, facts) = putting.await?;
+            let content = Apart { name, facts };
+            self.publish(key, version, &content, content_type).await?;
+        } else {
+            let mark = Mark::new(Kind::Content(random()?), facts(&inflow));
+            self.put_new(&slot, start, content_type, &mark).await?;
+        }
+        let metadata = Metadata::new(content_type, inflow.length(), SystemTime::now());
+        Ok(metadata.with_sha256(inflow.sha256()))
+    }
+
+    async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
+        let bucket = self.store.bucket();
+        if bucket.signer().is_none() {
+            return Ok(None);
+        }
+        match grant.access() {
+            Access::Read if self.keeps_apart => {
+                if let Some(Whereabouts::Apart(Apart { name, .. })) = whereabouts(&grant.key) {
+                    return self.store.presign_apart(&name, grant).await;
+                }
+                match self.find(&grant.key).await {
+                    Ok((name, object, _)) => {
+                        presign::read(bucket, &name, mark::content_type(&object), grant).await
+                    }
+                    // Where the content will be is not known before it is there.
+                    Err(RepositoryError::NotFound) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+            Access::Write if self.offloads_writes && self.is_write_once => {
+                match number(&grant.key) {
+                    Some(version) => {
+                        let slot = layout::slot(grant.key.id(), version);
+                        presign::write(bucket, &slot, grant).await
+                    }
+                    None => Ok(None),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Names the store, without what it is configured with: credentials may be among that.
+impl fmt::Debug for ObjectStoreRepository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStoreRepository")
+            .field("bucket", self.store.bucket())
+            .field("is_write_once", &self.is_write_once)
+            .field("offloads_reads", &self.keeps_apart)
+            .field("offloads_writes", &self.offloads_writes)
+            .field("max_lifetime", &self.max_lifetime)
+            .finish()
+    }
+}
