@@ -36,6 +36,7 @@ struct AnyGrant<'a> {
     id: &'a [u8],
     version: &'a [u8],
     context: Option<&'a str>,
+    place: Option<&'a str>,
     permission: AnyPermission<'a>,
     expires: AnyExpires,
     url_id: Option<&'a [u8]>,
@@ -47,7 +48,6 @@ enum AnyPermission<'a> {
         filename: Option<&'a str>,
         attachment: bool,
         once: bool,
-        place: Option<&'a str>,
     },
     Write(AnyWrite<'a>),
     Resume(&'a [u8], AnyWrite<'a>),
@@ -128,12 +128,12 @@ pub fn run(data: &[u8]) {
     }
     let method = input.method.build(&grant);
 
-    let verdict = verifier.verify(&mutant, at(NOW)).map_err(code);
+    let verdict = said(verifier.verify(&mutant, at(NOW)));
     assert_eq!(verdict, naive::verify(&mutant), "{mutant}");
     if !input.is_forged && mutant == genuine {
         let is_ours = matches!(input.signer, Signer::Signing | Signer::VerifyOnly);
         assert_eq!(is_genuine(&verdict), is_ours, "{genuine}");
-        assert!(verdict.is_err() || verdict == Ok(grant), "{genuine}");
+        assert!(verdict.is_err() || verdict == said(Ok(grant)), "{genuine}");
     } else if !input.is_forged {
         // By splices it may have become the other one.
         assert!(
@@ -161,7 +161,7 @@ fn check_layer(signer: &UrlSigner, target: &str, method: Method) {
     let target = target.to_owned();
     let is_storage = target.is_empty() || target.starts_with(['/', '?']);
     let (parts, body) = request.into_parts();
-    let verdict = verifier.verify_request(&parts, at(NOW)).map_err(code);
+    let verdict = said(verifier.verify_request(&parts, at(NOW)));
     if is_storage {
         assert_eq!(verdict, naive::verify_for(&target, &method), "{target}");
     }
@@ -173,7 +173,7 @@ fn check_layer(signer: &UrlSigner, target: &str, method: Method) {
         return;
     }
     let expected = match verdict {
-        Ok(grant) => match grant.permission {
+        Ok((grant, _)) => match grant.permission {
             // Nobody keeps account of what has been used.
             Permission::Read(terms) if terms.once => "forbidden",
             Permission::Read(_) => "not-found",
@@ -190,6 +190,16 @@ fn check_layer(signer: &UrlSigner, target: &str, method: Method) {
     }
 }
 
+fn said(verdict: Result<Grant, VerifyError>) -> Verdict {
+    verdict.map(with_place).map_err(code)
+}
+
+/// Keys are equal that differ in their place alone.
+fn with_place(grant: Grant) -> (Grant, Option<Place>) {
+    let place = grant.key.place().cloned();
+    (grant, place)
+}
+
 fn code(error: VerifyError) -> &'static str {
     match error {
         VerifyError::MissingSignature => "missing-signature",
@@ -204,8 +214,8 @@ fn is_genuine(verdict: &Verdict) -> bool {
     !matches!(verdict, Err("invalid-signature" | "missing-signature"))
 }
 
-/// A grant, or the code of the refusal.
-type Verdict = Result<Grant, &'static str>;
+/// A grant and its place, or the code of the refusal.
+type Verdict = Result<(Grant, Option<Place>), &'static str>;
 
 fn key(id: &str, secret: &str) -> SigningKey {
     SigningKey::new(id, secret).unwrap()
@@ -262,6 +272,9 @@ impl AnyGrant<'_> {
             AnyExpires::Ever(expires) => expires,
         };
         let permission = self.permission.build()?;
+        if let (Permission::Read(_), Some(Ok(place))) = (&permission, self.place.map(Place::new)) {
+            key = key.with_place(place);
+        }
         // What may be used once must have an id.
         let must_have_id = matches!(&permission, Permission::Read(terms) if terms.once);
         let url_id = self.url_id.or(must_have_id.then_some(b""));
@@ -280,16 +293,12 @@ impl AnyPermission<'_> {
                 filename,
                 attachment,
                 once,
-                place,
             } => {
                 let mut terms = ReadTerms::new();
                 terms.filename = filename.and_then(Filename::new);
                 terms.attachment = *attachment;
                 terms.once = *once;
-                match place.map(Place::new) {
-                    Some(Ok(place)) => terms.with_place(place).into(),
-                    _ => terms.into(),
-                }
+                terms.into()
             }
             Self::Write(write) => write.build()?.into(),
             Self::Resume(upload, write) => {

@@ -10,7 +10,7 @@ use tower_presign::{
     BinaryId, BinaryKey, ContentType, Filename, Grant, Permission, UploadId, UrlId, VersionId,
 };
 
-use super::{OTHER_SECRET, Verdict};
+use super::{OTHER_SECRET, Verdict, with_place};
 use crate::common::{BASE, SECRET, signature};
 use crate::support::NOW;
 
@@ -20,7 +20,7 @@ const MAX_LIFETIME: u64 = 7 * 24 * 60 * 60 + 60;
 pub(super) fn verify(target: &str) -> Verdict {
     let grant = authentic(target)?;
     check_time(&grant)?;
-    Ok(grant)
+    Ok(with_place(grant))
 }
 
 pub(super) fn verify_for(target: &str, method: &Method) -> Verdict {
@@ -34,10 +34,10 @@ pub(super) fn verify_for(target: &str, method: &Method) -> Verdict {
         return Err("method-not-allowed");
     }
     check_time(&grant)?;
-    Ok(grant)
+    Ok(with_place(grant))
 }
 
-fn authentic(target: &str) -> Verdict {
+fn authentic(target: &str) -> Result<Grant, &'static str> {
     if !target.contains("Signature=") {
         return Err("missing-signature");
     }
@@ -91,7 +91,12 @@ fn grant(path: &str, claims: &[(&str, &str)]) -> Option<Grant> {
         None => None,
     };
     let permission = match claims.remove("Method") {
-        None => read_terms(&mut claims, url_id.is_some())?.into(),
+        None => {
+            if let Some(place) = claims.remove("Place") {
+                key = key.with_place(Place::new(decode_text(place)?).ok()?);
+            }
+            read_terms(&mut claims, url_id.is_some())?.into()
+        }
         Some("PUT") => write_terms(&mut claims)?.into(),
         Some("PATCH") => {
             let upload = UploadId::new(claims.remove("Resume")?).ok()?;
@@ -123,10 +128,7 @@ fn read_terms(claims: &mut Claims<'_>, has_id: bool) -> Option<ReadTerms> {
         Some(_) => return None,
         None => false,
     };
-    match claims.remove("Place") {
-        Some(place) => Some(terms.with_place(Place::new(decode_text(place)?).ok()?)),
-        None => Some(terms),
-    }
+    Some(terms)
 }
 
 fn write_terms(claims: &mut Claims<'_>) -> Option<WriteTerms> {
