@@ -11,7 +11,8 @@ use http::header::{
 use http::{HeaderMap, Method, Request};
 use http_body_util::Full;
 
-use crate::support::{self, NOW, at};
+use crate::common::at;
+use crate::support::{self, NOW};
 
 const TYPE: &str = "image/png";
 const CONTENT: &[u8] = b"content";
@@ -111,7 +112,7 @@ pub fn run(data: &[u8]) {
             assert!(answer.body.is_empty());
             let forbidden = ["content-type", "content-range", "content-disposition"];
             assert!(
-                forbidden.iter().all(|name| answer.header(name).is_none()),
+                forbidden.iter().all(|name| answer.header(*name).is_none()),
                 "{answer:?}"
             );
         }

@@ -6,7 +6,8 @@ use std::str;
 use arbitrary::Arbitrary;
 use http::Method;
 use percent_encoding::percent_decode_str;
-use tower_presign::{Filename, Grant};
+use tower_presign::Filename;
+use tower_presign::url::ReadTerms;
 
 use crate::support;
 
@@ -99,14 +100,10 @@ pub fn run(data: &[u8]) {
     let (repository, key) = support::scan(&content_type);
     let layer = support::layer(repository);
     support::store(&layer, &key, &content_type, b"content");
-    let mut grant = Grant::read(key, support::EXPIRES);
-    if let Some(filename) = filename.clone() {
-        grant = grant.with_filename(filename);
-    }
-    if input.attachment {
-        grant = grant.with_attachment();
-    }
-    let url = support::presigned(&grant);
+    let mut terms = ReadTerms::new();
+    terms.filename = filename.clone();
+    terms.attachment = input.attachment;
+    let url = support::presigned(&key, terms);
     let answer = support::call(&layer, support::request(Method::GET, &url).unwrap());
     assert_eq!(answer.status, 200);
     let header = answer.header("content-disposition").unwrap();

@@ -13,6 +13,8 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "../../tests/support/common/mod.rs"]
+mod common;
 pub mod conditional;
 pub mod disposition;
 pub mod operation;

@@ -6,7 +6,8 @@ use arbitrary::Arbitrary;
 use http::header::{HeaderValue, IF_RANGE, RANGE};
 use http::{HeaderMap, Method};
 
-use crate::support::{self, NOW, at};
+use crate::common::at;
+use crate::support::{self, NOW};
 
 const TYPE: &str = "application/octet-stream";
 

@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use sha2::{Digest as _, Sha256, Sha512};
-use tower_presign::{ContentType, Grant};
 
 use self::body::{Body, Piece};
 use crate::support;
@@ -95,15 +94,9 @@ pub fn run(data: &[u8]) {
         let layer = layer.clone().max_upload(100);
         support::store(&layer, &key, granted, b"what was there");
     }
-    let grant = Grant::write(
-        key.clone(),
-        ContentType::new(granted).unwrap(),
-        support::EXPIRES,
-    );
-    let url = support::presigned(&match input.max_length {
-        Some(bytes) => grant.with_max_length(bytes.into()),
-        None => grant,
-    });
+    let mut terms = support::write_terms(granted);
+    terms.max_length = input.max_length.map(Into::into);
+    let url = support::presigned(&key, terms);
     let body = Body::new(&input.pieces, input.knows_length);
     let mut request = Request::put(url).body(body).unwrap();
     *request.headers_mut() = headers.clone();

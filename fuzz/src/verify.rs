@@ -9,15 +9,17 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{Method, Request};
 use http_body_util::Empty;
-use tower_presign::url::VerifyError;
+use tower_presign::store::Place;
+use tower_presign::url::{Expires, ReadTerms, ResumeTerms, VerifyError, WriteTerms};
 use tower_presign::{
     Access, AllowAll, BinaryId, BinaryKey, ContentType, Filename, Grant, Keyring, MemoryRepository,
-    PresignLayer, SigningKey, UrlSigner, VersionId,
+    Permission, PresignLayer, SigningKey, UploadId, UrlId, UrlSigner, VersionId,
 };
 
-use crate::support::{self, BASE, INNER, NOW, SECRET, at};
+use crate::common::{BASE, INNER, SECRET, at, signature};
+use crate::support::{self, NOW};
 
-const OTHER_SECRET: &[u8] = b"another thirty-two bytes, secret";
+const OTHER_SECRET: &str = "another thirty-two bytes, secret";
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -34,18 +36,31 @@ struct AnyGrant<'a> {
     id: &'a [u8],
     version: &'a [u8],
     context: Option<&'a str>,
+    place: Option<&'a str>,
     permission: AnyPermission<'a>,
-    expires: Expires,
+    expires: AnyExpires,
+    url_id: Option<&'a [u8]>,
 }
 
 #[derive(Arbitrary, Debug)]
 enum AnyPermission<'a> {
-    Read(Option<&'a str>, bool),
-    Write(&'a str, Option<u64>),
+    Read {
+        filename: Option<&'a str>,
+        attachment: bool,
+        once: bool,
+    },
+    Write(AnyWrite<'a>),
+    Resume(&'a [u8], AnyWrite<'a>),
 }
 
 #[derive(Arbitrary, Debug)]
-enum Expires {
+struct AnyWrite<'a> {
+    content_type: &'a str,
+    max_length: Option<u64>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum AnyExpires {
     AroundNow(i8),
     AroundTheMaximum(i8),
     Ever(u64),
@@ -93,9 +108,10 @@ pub fn run(data: &[u8]) {
     let (Some(grant), Some(other)) = (input.grant.build(), input.other.build()) else {
         return;
     };
-    let verifier = verifier();
+    let signer = signer();
+    let verifier = signer.verifier();
     let genuine = target(&input.signer.build(), &grant);
-    let other = target(&verifier, &other);
+    let other = target(&signer, &other);
 
     let mut mutant = genuine.clone().into_bytes();
     if input.is_forged {
@@ -108,16 +124,16 @@ pub fn run(data: &[u8]) {
         return;
     };
     if input.is_forged {
-        mutant = naive::sign(&mutant, SECRET);
+        mutant = signature::sign(SECRET, BASE, &mutant);
     }
     let method = input.method.build(&grant);
 
-    let verdict = verifier.verify(&mutant, &method, at(NOW));
-    assert_eq!(verdict, naive::verify(&mutant, &method), "{mutant}");
+    let verdict = said(verifier.verify(&mutant, at(NOW)));
+    assert_eq!(verdict, naive::verify(&mutant), "{mutant}");
     if !input.is_forged && mutant == genuine {
         let is_ours = matches!(input.signer, Signer::Signing | Signer::VerifyOnly);
         assert_eq!(is_genuine(&verdict), is_ours, "{genuine}");
-        assert!(verdict.is_err() || verdict == Ok(grant), "{genuine}");
+        assert!(verdict.is_err() || verdict == said(Ok(grant)), "{genuine}");
     } else if !input.is_forged {
         // By splices it may have become the other one.
         assert!(
@@ -125,11 +141,12 @@ pub fn run(data: &[u8]) {
             "{genuine} {mutant}"
         );
     }
-    check_layer(&verifier, &mutant, method);
+    check_layer(&signer, &mutant, method);
 }
 
 /// The layer hears what is on the wire, and the inner service nothing.
-fn check_layer(verifier: &UrlSigner, target: &str, method: Method) {
+fn check_layer(signer: &UrlSigner, target: &str, method: Method) {
+    let verifier = signer.verifier();
     let request = Request::builder()
         .method(&method)
         .uri(format!("/binary{target}"))
@@ -142,21 +159,28 @@ fn check_layer(verifier: &UrlSigner, target: &str, method: Method) {
         return;
     };
     let target = target.to_owned();
-    let layer = PresignLayer::new(verifier.clone(), MemoryRepository::new(), AllowAll);
+    let is_storage = target.is_empty() || target.starts_with(['/', '?']);
+    let (parts, body) = request.into_parts();
+    let verdict = said(verifier.verify_request(&parts, at(NOW)));
+    if is_storage {
+        assert_eq!(verdict, naive::verify_for(&target, &method), "{target}");
+    }
+    let layer = PresignLayer::new(signer.clone(), MemoryRepository::new(), AllowAll);
+    let request = Request::from_parts(parts, body);
     let answer = support::call(&layer.clock(|| at(NOW)), request);
-    if !target.is_empty() && !target.starts_with(['/', '?']) {
+    if !is_storage {
         assert_eq!(answer.status, INNER, "{target}");
         return;
     }
-    let expected = match verifier.verify(&target, &method, at(NOW)) {
-        Ok(grant) if grant.access() == Access::Read => "not-found",
-        // The request has no Content-Type.
-        Ok(_) => "content-type-mismatch",
-        Err(VerifyError::MissingSignature) => "missing-signature",
-        Err(VerifyError::Expired) => "expired",
-        Err(VerifyError::LifetimeTooLong) => "lifetime-too-long",
-        Err(VerifyError::MethodNotAllowed { .. }) => "method-not-allowed",
-        Err(_) => "invalid-signature",
+    let expected = match verdict {
+        Ok((grant, _)) => match grant.permission {
+            // Nobody keeps account of what has been used.
+            Permission::Read(terms) if terms.once => "forbidden",
+            Permission::Read(_) => "not-found",
+            // The request has no Content-Type.
+            _ => "content-type-mismatch",
+        },
+        Err(code) => code,
     };
     if method == Method::HEAD {
         assert!(answer.body.is_empty());
@@ -166,18 +190,38 @@ fn check_layer(verifier: &UrlSigner, target: &str, method: Method) {
     }
 }
 
-fn is_genuine(verdict: &Result<Grant, VerifyError>) -> bool {
-    !matches!(
-        verdict,
-        Err(VerifyError::InvalidSignature | VerifyError::MissingSignature)
-    )
+fn said(verdict: Result<Grant, VerifyError>) -> Verdict {
+    verdict.map(with_place).map_err(code)
 }
 
-fn key(id: &str, secret: &[u8]) -> SigningKey {
+/// Keys are equal that differ in their place alone.
+fn with_place(grant: Grant) -> (Grant, Option<Place>) {
+    let place = grant.key.place().cloned();
+    (grant, place)
+}
+
+fn code(error: VerifyError) -> &'static str {
+    match error {
+        VerifyError::MissingSignature => "missing-signature",
+        VerifyError::Expired => "expired",
+        VerifyError::LifetimeTooLong => "lifetime-too-long",
+        VerifyError::MethodNotAllowed { .. } => "method-not-allowed",
+        _ => "invalid-signature",
+    }
+}
+
+fn is_genuine(verdict: &Verdict) -> bool {
+    !matches!(verdict, Err("invalid-signature" | "missing-signature"))
+}
+
+/// A grant and its place, or the code of the refusal.
+type Verdict = Result<(Grant, Option<Place>), &'static str>;
+
+fn key(id: &str, secret: &str) -> SigningKey {
     SigningKey::new(id, secret).unwrap()
 }
 
-fn verifier() -> UrlSigner {
+fn signer() -> UrlSigner {
     let keys = Keyring::new(key("test", SECRET));
     let keys = keys.with_verify_only(key("old", OTHER_SECRET)).unwrap();
     UrlSigner::new(keys, BASE).unwrap()
@@ -206,7 +250,7 @@ impl AnyMethod {
     fn build(&self, grant: &Grant) -> Method {
         match (self, grant.access()) {
             (Self::Granted, Access::Read) | (Self::Get, _) => Method::GET,
-            (Self::Granted, Access::Write) | (Self::Put, _) => Method::PUT,
+            (Self::Granted, _) | (Self::Put, _) => Method::PUT,
             (Self::Head, _) => Method::HEAD,
             (Self::Delete, _) => Method::DELETE,
         }
@@ -221,56 +265,84 @@ impl AnyGrant<'_> {
             key = key.with_context(context);
         }
         let expires = match self.expires {
-            Expires::AroundNow(seconds) => NOW.saturating_add_signed(seconds.into()),
-            Expires::AroundTheMaximum(seconds) => {
+            AnyExpires::AroundNow(seconds) => NOW.saturating_add_signed(seconds.into()),
+            AnyExpires::AroundTheMaximum(seconds) => {
                 (NOW + 7 * 24 * 60 * 60).saturating_add_signed(seconds.into())
             }
-            Expires::Ever(expires) => expires,
+            AnyExpires::Ever(expires) => expires,
         };
-        Some(match self.permission {
-            AnyPermission::Read(filename, attachment) => {
-                read(key, filename.and_then(Filename::new), attachment, expires)
+        let permission = self.permission.build()?;
+        if let (Permission::Read(_), Some(Ok(place))) = (&permission, self.place.map(Place::new)) {
+            key = key.with_place(place);
+        }
+        // What may be used once must have an id.
+        let must_have_id = matches!(&permission, Permission::Read(terms) if terms.once);
+        let url_id = self.url_id.or(must_have_id.then_some(b""));
+        let grant = Grant::new(key, permission, Expires::at_unix_seconds(expires));
+        Some(match url_id {
+            Some(id) => grant.with_id(UrlId::new(random_id(id)).ok()?),
+            None => grant,
+        })
+    }
+}
+
+impl AnyPermission<'_> {
+    fn build(&self) -> Option<Permission> {
+        Some(match self {
+            Self::Read {
+                filename,
+                attachment,
+                once,
+            } => {
+                let mut terms = ReadTerms::new();
+                terms.filename = filename.and_then(Filename::new);
+                terms.attachment = *attachment;
+                terms.once = *once;
+                terms.into()
             }
-            AnyPermission::Write(content_type, max_length) => {
-                let content_type = ContentType::new(content_type);
-                let content_type = content_type.or_else(|_| ContentType::new("image/png"));
-                write(key, content_type.ok()?, max_length, expires)
+            Self::Write(write) => write.build()?.into(),
+            Self::Resume(upload, write) => {
+                let upload = UploadId::new(random_id(upload)).ok()?;
+                ResumeTerms::new(upload, write.build()?).into()
             }
         })
     }
 }
 
-fn read(key: BinaryKey, filename: Option<Filename>, attachment: bool, expires: u64) -> Grant {
-    let mut grant = Grant::read(key, expires);
-    if let Some(filename) = filename {
-        grant = grant.with_filename(filename);
-    }
-    if attachment {
-        grant = grant.with_attachment();
-    }
-    grant
-}
-
-fn write(
-    key: BinaryKey,
-    content_type: ContentType,
-    max_length: Option<u64>,
-    expires: u64,
-) -> Grant {
-    let grant = Grant::write(key, content_type, expires);
-    match max_length {
-        Some(bytes) => grant.with_max_length(bytes),
-        None => grant,
+impl AnyWrite<'_> {
+    fn build(&self) -> Option<WriteTerms> {
+        let content_type = ContentType::new(self.content_type);
+        let content_type = content_type.or_else(|_| ContentType::new("image/png"));
+        let mut terms = WriteTerms::new(content_type.ok()?);
+        terms.max_length = self.max_length;
+        Some(terms)
     }
 }
 
 fn fhir_id(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.";
-    let characters = bytes.iter().take(64);
-    let id: String = characters
-        .map(|byte| char::from(ALPHABET[usize::from(byte % 64)]))
-        .collect();
-    if id.is_empty() { "7".to_owned() } else { id }
+    id(
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._",
+        1,
+        bytes,
+    )
+}
+
+/// Of an upload, or of a URL.
+fn random_id(bytes: &[u8]) -> String {
+    id(
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+        16,
+        bytes,
+    )
+}
+
+fn id(alphabet: &[u8], min_length: usize, bytes: &[u8]) -> String {
+    let character = |byte: &u8| char::from(alphabet[usize::from(*byte) % alphabet.len()]);
+    let mut id: String = bytes.iter().take(64).map(character).collect();
+    while id.len() < min_length {
+        id.push('7');
+    }
+    id
 }
 
 impl Mutation {

@@ -4,51 +4,56 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use sha2::{Digest as _, Sha256};
-use tower_presign::url::VerifyError;
-use tower_presign::{Access, BinaryId, BinaryKey, ContentType, Filename, Grant, VersionId};
+use tower_presign::store::Place;
+use tower_presign::url::{Expires, ReadTerms, ResumeTerms, WriteTerms};
+use tower_presign::{
+    BinaryId, BinaryKey, ContentType, Filename, Grant, Permission, UploadId, UrlId, VersionId,
+};
 
-use super::OTHER_SECRET;
-use crate::support::{BASE, NOW, SECRET};
+use super::{OTHER_SECRET, Verdict, with_place};
+use crate::common::{BASE, SECRET, signature};
+use crate::support::NOW;
 
-const MAX_LIFETIME: u64 = 7 * 24 * 60 * 60;
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// And the minute by which a clock that mints may be ahead.
+const MAX_LIFETIME: u64 = 7 * 24 * 60 * 60 + 60;
 
-/// Appends the signature, whatever the claims are.
-pub(super) fn sign(signed: &str, secret: &[u8]) -> String {
-    let derived = hmac(secret, b"tower-presign/v1");
-    let string_to_sign = format!("tower-presign/v1\n{BASE}\n{signed}");
-    let signature = encode(&hmac(&derived, string_to_sign.as_bytes()));
-    format!("{signed}&Signature={signature}")
+pub(super) fn verify(target: &str) -> Verdict {
+    let grant = authentic(target)?;
+    check_time(&grant)?;
+    Ok(with_place(grant))
 }
 
-pub(super) fn verify(target: &str, method: &Method) -> Result<Grant, VerifyError> {
-    if !target.contains("Signature=") {
-        return Err(VerifyError::MissingSignature);
-    }
-    let grant = authentic_grant(target).ok_or(VerifyError::InvalidSignature)?;
-    let is_read = grant.access() == Access::Read;
-    let methods: &[_] = if is_read {
-        &[Method::GET, Method::HEAD]
-    } else {
-        &[Method::PUT]
+pub(super) fn verify_for(target: &str, method: &Method) -> Verdict {
+    let grant = authentic(target)?;
+    let methods: &[_] = match grant.permission {
+        Permission::Read(_) => &[Method::GET, Method::HEAD],
+        Permission::Write(_) => &[Method::PUT],
+        _ => &[],
     };
     if !methods.contains(method) {
-        return Err(VerifyError::MethodNotAllowed {
-            granted: grant.access(),
-        });
+        return Err("method-not-allowed");
     }
-    if NOW >= grant.expires {
-        return Err(VerifyError::Expired);
+    check_time(&grant)?;
+    Ok(with_place(grant))
+}
+
+fn authentic(target: &str) -> Result<Grant, &'static str> {
+    if !target.contains("Signature=") {
+        return Err("missing-signature");
     }
-    if grant.expires - NOW > MAX_LIFETIME {
-        return Err(VerifyError::LifetimeTooLong);
+    authentic_grant(target).ok_or("invalid-signature")
+}
+
+fn check_time(grant: &Grant) -> Result<(), &'static str> {
+    match grant.expires.unix_seconds() {
+        0..=NOW => Err("expired"),
+        expires if expires - NOW > MAX_LIFETIME => Err("lifetime-too-long"),
+        _ => Ok(()),
     }
-    Ok(grant)
 }
 
 fn authentic_grant(target: &str) -> Option<Grant> {
-    let signed = &target[..target.rfind("&Signature=")?];
+    let signed = &target[..target.rfind(signature::NAME)?];
     let (path, query) = signed.split_once('?')?;
     let claims: Vec<_> = query
         .split('&')
@@ -60,7 +65,7 @@ fn authentic_grant(target: &str) -> Option<Grant> {
         "old" => OTHER_SECRET,
         _ => return None,
     };
-    if sign(signed, secret) != target {
+    if signature::sign(secret, BASE, signed) != target {
         return None;
     }
     grant(path, &claims)
@@ -80,30 +85,59 @@ fn grant(path: &str, claims: &[(&str, &str)]) -> Option<Grant> {
     if let Some(context) = claims.remove("Context") {
         key = key.with_context(decode_text(context)?);
     }
-    let expires = decimal(claims.remove("Expires")?)?;
-    let grant = if let Some(method) = claims.remove("Method") {
-        if method != "PUT" {
-            return None;
-        }
-        let content_type = ContentType::new(decode_text(claims.remove("Content-Type")?)?).ok()?;
-        let max_length = match claims.remove("Max-Length") {
-            Some(bytes) => Some(decimal(bytes)?),
-            None => None,
-        };
-        super::write(key, content_type, max_length, expires)
-    } else {
-        let attachment = match claims.remove("Disposition") {
-            Some("attachment") => true,
-            Some(_) => return None,
-            None => false,
-        };
-        let filename = match claims.remove("Filename") {
-            Some(name) => Some(Filename::new(decode_text(name)?)?),
-            None => None,
-        };
-        super::read(key, filename, attachment, expires)
+    let expires = Expires::at_unix_seconds(decimal(claims.remove("Expires")?)?);
+    let url_id = match claims.remove("Id") {
+        Some(id) => Some(UrlId::new(id).ok()?),
+        None => None,
     };
-    claims.is_empty().then_some(grant)
+    let permission = match claims.remove("Method") {
+        None => {
+            if let Some(place) = claims.remove("Place") {
+                key = key.with_place(Place::new(decode_text(place)?).ok()?);
+            }
+            read_terms(&mut claims, url_id.is_some())?.into()
+        }
+        Some("PUT") => write_terms(&mut claims)?.into(),
+        Some("PATCH") => {
+            let upload = UploadId::new(claims.remove("Resume")?).ok()?;
+            Permission::from(ResumeTerms::new(upload, write_terms(&mut claims)?))
+        }
+        Some(_) => return None,
+    };
+    let grant = Grant::new(key, permission, expires);
+    claims.is_empty().then_some(match url_id {
+        Some(id) => grant.with_id(id),
+        None => grant,
+    })
+}
+
+type Claims<'a> = BTreeMap<&'a str, &'a str>;
+
+fn read_terms(claims: &mut Claims<'_>, has_id: bool) -> Option<ReadTerms> {
+    let mut terms = ReadTerms::new();
+    terms.attachment = match claims.remove("Disposition") {
+        Some("attachment") => true,
+        Some(_) => return None,
+        None => false,
+    };
+    if let Some(name) = claims.remove("Filename") {
+        terms.filename = Some(Filename::new(decode_text(name)?)?);
+    }
+    terms.once = match claims.remove("Once") {
+        Some("1") if has_id => true,
+        Some(_) => return None,
+        None => false,
+    };
+    Some(terms)
+}
+
+fn write_terms(claims: &mut Claims<'_>) -> Option<WriteTerms> {
+    let content_type = decode_text(claims.remove("Content-Type")?)?;
+    let mut terms = WriteTerms::new(ContentType::new(content_type).ok()?);
+    if let Some(bytes) = claims.remove("Max-Length") {
+        terms.max_length = Some(decimal(bytes)?);
+    }
+    Some(terms)
 }
 
 fn decimal(text: &str) -> Option<u64> {
@@ -112,46 +146,5 @@ fn decimal(text: &str) -> Option<u64> {
 }
 
 fn decode_text(base64url: &str) -> Option<String> {
-    let mut bits = Vec::new();
-    for character in base64url.bytes() {
-        let value = ALPHABET.iter().position(|c| *c == character)?;
-        bits.extend((0..6).rev().map(|bit| value >> bit & 1));
-    }
-    let bytes = bits
-        .chunks_exact(8)
-        .map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | *bit as u8));
-    let bytes: Vec<u8> = bytes.collect();
-    // One way only to write it.
-    (encode(&bytes) == base64url)
-        .then(|| String::from_utf8(bytes).ok())
-        .flatten()
-}
-
-fn encode(bytes: &[u8]) -> String {
-    let bits: Vec<u8> = bytes
-        .iter()
-        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1))
-        .collect();
-    let character = |bits: &[u8]| {
-        let value = (0..6).fold(0, |value, at| {
-            value << 1 | bits.get(at).copied().unwrap_or(0)
-        });
-        char::from(ALPHABET[usize::from(value)])
-    };
-    bits.chunks(6).map(character).collect()
-}
-
-/// RFC 2104 §2, for keys of up to a block.
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let pad =
-        |with: u8| -> Vec<u8> { (0..64).map(|at| key.get(at).unwrap_or(&0) ^ with).collect() };
-    let inner = Sha256::new()
-        .chain_update(pad(0x36))
-        .chain_update(message)
-        .finalize();
-    Sha256::new()
-        .chain_update(pad(0x5C))
-        .chain_update(inner)
-        .finalize()
-        .into()
+    String::from_utf8(signature::from_base64url(base64url)?).ok()
 }
