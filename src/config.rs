@@ -2,18 +2,13 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use crate::mint::Presigner;
+use crate::mint::{Clock, Presigner};
 use crate::policy::ErasedPolicy;
 use crate::store::BoxRepository;
 use crate::url::UrlVerifier;
 
-/// The longest upload unless configured otherwise, in bytes: 5 GiB, as for a PUT to S3.
-pub(crate) const DEFAULT_MAX_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;
-
 pub(crate) type IsTimeout = fn(&(dyn Error + 'static)) -> bool;
-pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 pub(crate) struct Config {
     /// `None`: the operation goes to the inner service.

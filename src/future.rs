@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use http::Response;
@@ -18,7 +18,7 @@ type BoxFuture = Pin<Box<dyn Future<Output = Response<OwnBody>> + Send>>;
 /// An upload is completed once its last byte has arrived, whether its client is still there or
 /// not: when the server drops this future and the upload is whole, it goes on.
 pub(crate) struct OwnFuture {
-    /// `None` once it is ready.
+    /// `None` once it is ready, or has panicked.
     answer: Option<BoxFuture>,
     body: RequestBody,
 }
@@ -40,20 +40,23 @@ impl Future for OwnFuture {
     type Output = Response<OwnBody>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(answer) = &mut self.answer else {
+        // Out of its place while it is polled: one that panics must not be polled again.
+        let Some(mut answer) = self.answer.take() else {
             return Poll::Pending;
         };
-        let response = ready!(answer.as_mut().poll(cx));
-        self.answer = None;
-        Poll::Ready(response)
+        let polled = answer.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.answer = Some(answer);
+        }
+        polled
     }
 }
 
 impl Drop for OwnFuture {
     fn drop(&mut self) {
         if let Some(answer) = self.answer.take()
-            && self.body.client_leaves()
             && !thread::panicking()
+            && self.body.client_leaves()
         {
             detach(answer);
         }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use tower_layer::Layer;
 
-use crate::config::{BasePath, Config, DEFAULT_MAX_UPLOAD, InvalidPath, Operation, Serving};
-use crate::mint::Presigner;
+use crate::config::{BasePath, Config, InvalidPath, Operation, Serving};
+use crate::mint::{DEFAULT_MAX_UPLOAD, Presigner};
 use crate::policy::{AccessPolicy, AllowAll};
 use crate::service::Presign;
 use crate::store::{BinaryRepository, BoxRepository};
@@ -150,11 +150,14 @@ impl PresignLayer {
     }
 
     fn set(mut self, change: impl FnOnce(&mut Serving)) -> Self {
-        change(&mut self.serving);
-        self.operation.presigner = self.operation.presigner.as_served(&self.serving);
-        self.operation
-            .is_timeout
-            .clone_from(&self.serving.is_timeout);
+        let (serving, operation) = (&mut self.serving, &mut self.operation);
+        change(serving);
+        operation.presigner.share(
+            serving.max_upload,
+            serving.redirects_to_storage,
+            &serving.clock,
+        );
+        operation.is_timeout.clone_from(&serving.is_timeout);
         self
     }
 }

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 
-use crate::config::{Clock, DEFAULT_MAX_UPLOAD, Serving};
 use crate::events::RequestEvent;
 use crate::fhir::Refusal;
 use crate::policy::{AccessPolicy, Denial, ErasedPolicy, MintRequest, Terms};
@@ -21,6 +20,11 @@ use crate::url::{
 
 /// The lifetime of a URL unless configured otherwise: 1 hour.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// The longest upload unless configured otherwise, in bytes: 5 GiB, as for a PUT to S3.
+pub(crate) const DEFAULT_MAX_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;
+
+pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// Mints presigned URLs without a request to the operation: for batches, for RPCs, and for hosts
 /// that put URLs into resources of their own.
@@ -120,14 +124,11 @@ impl Presigner {
         self
     }
 
-    /// With the settings that minting shares with serving.
-    pub(crate) fn as_served(&self, serving: &Serving) -> Self {
-        Self {
-            max_upload: serving.max_upload,
-            redirects_to_storage: serving.redirects_to_storage,
-            clock: Arc::clone(&serving.clock),
-            ..self.clone()
-        }
+    /// Takes over the settings that minting shares with serving.
+    pub(crate) fn share(&mut self, max_upload: u64, redirects_to_storage: bool, clock: &Clock) {
+        self.max_upload = max_upload;
+        self.redirects_to_storage = redirects_to_storage;
+        self.clock = Arc::clone(clock);
     }
 
     pub(crate) fn parts(&self) -> (BoxRepository, Arc<dyn ErasedPolicy>) {

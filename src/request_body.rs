@@ -167,10 +167,17 @@ impl Shared {
     /// What the server makes of the body's framing counts, and the header where a layer in front
     /// has hidden that.
     fn remaining(&self) -> Option<u64> {
+        let rest: usize = self
+            .rest
+            .iter()
+            .filter_map(Frame::data_ref)
+            .map(Bytes::len)
+            .sum();
         let announced = self
             .announced
             .map(|length| length.saturating_sub(self.received));
-        self.body.size_hint().exact().or(announced)
+        let to_come = self.body.size_hint().exact();
+        to_come.map(|length| length + rest as u64).or(announced)
     }
 
     /// The length up to which the body is read and thrown away; `None` if it is not.
@@ -199,7 +206,8 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.lock().is_none_or(|shared| shared.body.is_end_stream())
+        self.lock()
+            .is_none_or(|shared| shared.rest.is_empty() && shared.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

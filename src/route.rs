@@ -6,13 +6,7 @@ use http::{Method, Uri};
 
 use crate::config::{BasePath, Config, Operation, Serving};
 use crate::id::{BinaryId, InvalidId, VersionId};
-
-/// What the operation is called on: `Binary/[id]` or `Binary/[id]/_history/[vid]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Subject {
-    pub(crate) id: BinaryId,
-    pub(crate) version: Option<VersionId>,
-}
+use crate::operation::Subject;
 
 /// The way of a request that the inner service does not get.
 pub(crate) enum Route {

@@ -12,16 +12,22 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use crate::config::Operation;
 use crate::events::RequestEvent;
 use crate::fhir::{self, Refusal, json_response};
-use crate::id::InvalidId;
+use crate::id::{BinaryId, InvalidId, VersionId};
 use crate::refusal::RefusalCode;
 use crate::request_body::{RequestBody, classify};
-use crate::route::Subject;
 use crate::store::Target;
 use crate::url::Access;
 use upload_parameter::UploadParameter;
 
 /// The longest `Parameters` body, in bytes.
 const MAX_PARAMETERS: usize = 64 * 1024;
+
+/// What the operation is called on: `Binary/[id]` or `Binary/[id]/_history/[vid]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub(crate) id: BinaryId,
+    pub(crate) version: Option<VersionId>,
+}
 
 /// Answers a call of the operation.
 pub(crate) async fn answer(
