@@ -22,8 +22,8 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::Method;
 use sha2::Sha256;
+use tower_presign::url::{Expires, ReadTerms};
 use tower_presign::{BinaryId, BinaryKey, Grant, SigningKey, UrlSigner, VersionId};
 
 const BASE: &str = "https://storage.example.com/binary";
@@ -60,7 +60,7 @@ fn main() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(EXPIRES - 1000);
     let urls = std::array::from_fn(|number| Url::new(&signer, number));
 
-    let subject = |target: &str| signer.verify(target, &Method::GET, now).is_ok();
+    let subject = |target: &str| signer.verifier().verify(target, now).is_ok();
     let derived = mac(SECRET, "tower-presign/v1");
     let early_exit = |target: &str| ends_at_the_first_wrong_byte(&derived, target);
 
@@ -121,7 +121,11 @@ impl Url {
     fn new(signer: &UrlSigner, number: usize) -> Self {
         let id = BinaryId::new(format!("scan-{number:05}")).unwrap();
         let key = BinaryKey::new(id, VersionId::from(1));
-        let url = signer.sign(&Grant::read(key, EXPIRES));
+        let url = signer.sign(&Grant::new(
+            key,
+            ReadTerms::new(),
+            Expires::at_unix_seconds(EXPIRES),
+        ));
         let target = url.as_str().strip_prefix(BASE).unwrap();
         let (start, signature) = target.split_at(target.len() - 43);
         Self {

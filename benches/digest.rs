@@ -5,7 +5,7 @@ mod support;
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +20,7 @@ use tower::{Layer as _, Service as _, service_fn};
 use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
+use tower_presign::url::{Expires, WriteTerms};
 use tower_presign::{
     AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, Grant, PresignLayer, SigningKey,
     UrlSigner, VersionId,
@@ -56,13 +57,10 @@ impl BinaryRepository for Sink {
 fn main() {
     let key = SigningKey::new("bench", [7, 1, 8, 2].repeat(8)).unwrap();
     let signer = UrlSigner::new(key, "http://localhost/storage").unwrap();
-    let expires = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    let grant = Grant::write(
+    let grant = Grant::new(
         BinaryKey::new(BinaryId::new("scan").unwrap(), VersionId::from(1)),
-        ContentType::new("image/png").unwrap(),
-        expires.as_secs() + 3600,
+        WriteTerms::new(ContentType::new("image/png").unwrap()),
+        Expires::at(SystemTime::now() + Duration::from_secs(3600)),
     );
     let url = signer.sign(&grant);
     let chunk = Bytes::from(vec![0x5a; CHUNK]);

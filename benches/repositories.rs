@@ -53,7 +53,7 @@ fn main() {
     for (name, size) in SIZES {
         let content = Bytes::from(vec![0x5a; size]);
         std::fs::write(&file, &content).unwrap();
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let in_memory = memory.create(id, png()).unwrap();
         let on_disk = runtime.block_on(fs.create(id, png())).unwrap();
         runtime.block_on(write(&memory, &in_memory, &content));

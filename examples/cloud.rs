@@ -26,6 +26,8 @@ mod access;
 mod binary;
 #[path = "axum/conformance.rs"]
 mod conformance;
+#[path = "axum/connections.rs"]
+mod connections;
 #[path = "axum/fhir.rs"]
 mod fhir;
 #[path = "axum/page.rs"]

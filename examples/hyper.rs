@@ -19,17 +19,19 @@ use std::convert::Infallible;
 use std::env;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tower::ServiceBuilder;
 use tower_presign::{
     BinaryId, ContentType, Denial, MemoryRepository, MintRequest, PresignLayer, SigningKey, Terms,
@@ -47,30 +49,41 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .service_fn(everything_else);
     println!("Listening on http://{address}");
 
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30))
+        // Or else the upload of a client that closes right after its last byte may be lost.
+        .half_close(true);
     let connections = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, _)) => {
+                    // Or else the end of a small answer waits 40 ms.
+                    stream.set_nodelay(true)?;
+                    stream
+                }
                 Err(error) => {
                     // Too many open files, for instance: some will be closed soon.
                     eprintln!("{error}");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
             },
             _ = tokio::signal::ctrl_c() => break,
         };
         let service = TowerToHyperService::new(service.clone());
-        let builder = auto::Builder::new(TokioExecutor::new());
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = server.serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection.into_owned());
         tokio::spawn(async move {
             // A client that goes away is no fault of the server.
             let _ = connection.await;
         });
     }
-    connections.shutdown().await;
+    // What still runs then is cut.
+    drop(timeout(Duration::from_secs(30), connections.shutdown()).await);
     Ok(())
 }
 

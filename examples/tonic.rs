@@ -30,6 +30,8 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use http::header::AUTHORIZATION;
+use http::request::Parts;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::server::NamedService;
@@ -37,10 +39,9 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
-use tower_presign::store::RepositoryError;
 use tower_presign::{
-    Access, BinaryId, ContentType, Denial, MemoryRepository, MintRequest, PresignLayer, SigningKey,
-    Terms, UrlSigner,
+    Access, BinaryId, ContentType, Denial, MemoryRepository, MintRequest, PresignLayer, Presigner,
+    RefusalCode, SigningKey, Target, Terms, UrlSigner,
 };
 
 #[tokio::main]
@@ -48,14 +49,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listen = env::var("PRESIGN_LISTEN");
     let listener = TcpListener::bind(listen.as_deref().unwrap_or("127.0.0.1:3000")).await?;
     let address = listener.local_addr()?;
-    let presign = presign(address)?;
+    let layer = presign(address)?;
     println!("Listening on http://{address}");
 
     Server::builder()
         // Browsers and curl use presigned URLs over HTTP/1.
         .accept_http1(true)
-        .layer(presign.clone())
-        .add_service(Binaries { presign })
+        // The RPC takes the place of the FHIR operation.
+        .layer(layer.clone().storage_only())
+        .add_service(Binaries {
+            presigner: layer.presigner(),
+        })
         .serve_with_incoming(TcpListenerStream::new(listener))
         .await?;
     Ok(())
@@ -69,28 +73,34 @@ fn presign(address: SocketAddr) -> Result<PresignLayer, Box<dyn Error>> {
 
     let repository = MemoryRepository::new();
     repository.create(BinaryId::new("scan")?, ContentType::new("image/png")?)?;
-    // The RPC takes the place of the FHIR operation.
-    let nobody = async |_: MintRequest| Err(Denial::forbidden());
-    Ok(PresignLayer::new(signer, repository, nobody).storage_only())
+    Ok(PresignLayer::new(signer, repository, authorize))
 }
 
-/// What both RPCs do. `PresignLayer::presign` does not ask the policy: who may have a URL is
-/// decided here.
+/// The policy: it sees the RPC's headers, as it would see those of a call of the operation.
+async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
+    match request.headers().get(AUTHORIZATION) {
+        Some(token) if token == "Bearer demo" => Ok(Terms::new()),
+        _ => Err(Denial::login_required()),
+    }
+}
+
+/// What both RPCs do.
 async fn url(
-    presign: PresignLayer,
+    presigner: Presigner,
     access: Access,
+    caller: Parts,
     request: Request<String>,
 ) -> Result<Response<String>, Status> {
-    let token = request.metadata().get("authorization");
-    if token.is_none_or(|token| token != "Bearer demo") {
-        return Err(Status::unauthenticated("a token is needed"));
-    }
     let id = BinaryId::new(request.get_ref())
         .map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let url = presign.presign(id, access, Terms::new()).await;
-    let url = url.map_err(|error| match error {
-        RepositoryError::NotFound | RepositoryError::Deleted => Status::not_found("no such Binary"),
-        RepositoryError::Unavailable(_) => Status::unavailable("try again later"),
+    let url = presigner
+        .presign_for(&caller, Target::new(id, access))
+        .await;
+    let url = url.map_err(|error| match error.code() {
+        RefusalCode::LoginRequired => Status::unauthenticated("a token is needed"),
+        RefusalCode::Forbidden => Status::permission_denied("the token is for other things"),
+        RefusalCode::NotFound | RefusalCode::Deleted => Status::not_found("no such Binary"),
+        RefusalCode::Unavailable => Status::unavailable("try again later"),
         _ => Status::internal("the storage failed"),
     })?;
     Ok(Response::new(url.as_str().to_owned()))
@@ -99,7 +109,7 @@ async fn url(
 /// The service, as tonic would generate it.
 #[derive(Clone)]
 struct Binaries {
-    presign: PresignLayer,
+    presigner: Presigner,
 }
 
 impl NamedService for Binaries {
@@ -121,8 +131,11 @@ impl Service<http::Request<tonic::body::Body>> for Binaries {
             "/presign.Binaries/WriteUrl" => Access::Write,
             _ => return Box::pin(async { Ok(Status::unimplemented("").into_http()) }),
         };
-        let presign = self.presign.clone();
-        let method = service_fn(move |request| url(presign.clone(), access, request));
+        let (caller, body) = request.into_parts();
+        let request = http::Request::from_parts(caller.clone(), body);
+        let presigner = self.presigner.clone();
+        let method =
+            service_fn(move |request| url(presigner.clone(), access, caller.clone(), request));
         Box::pin(async move {
             // `String` is `StringValue` to prost.
             let mut grpc = tonic::server::Grpc::new(ProstCodec::<String, String>::default());

@@ -1,52 +1,100 @@
-//! What a [`PresignLayer`](crate::PresignLayer) is configured with.
+//! What [`Presign`](crate::Presign) is configured with: its two halves.
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use crate::mint::Presigner;
 use crate::policy::ErasedPolicy;
 use crate::store::BoxRepository;
-use crate::url::UrlSigner;
+use crate::url::UrlVerifier;
 
-/// Which of the two halves a layer does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Halves {
-    Both,
-    OperationOnly,
-    StorageOnly,
-}
+/// The longest upload unless configured otherwise, in bytes: 5 GiB, as for a PUT to S3.
+pub(crate) const DEFAULT_MAX_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;
 
 pub(crate) type IsTimeout = fn(&(dyn Error + 'static)) -> bool;
 pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
-#[derive(Clone)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "settings that have nothing to do with each other"
-)]
 pub(crate) struct Config {
-    pub(crate) signer: UrlSigner,
+    /// `None`: the operation goes to the inner service.
+    pub(crate) operation: Option<Arc<Operation>>,
+    /// `None`: the storage path goes to the inner service.
+    pub(crate) serving: Option<Arc<Serving>>,
+}
+
+/// What the operation needs.
+#[derive(Clone)]
+pub(crate) struct Operation {
+    pub(crate) presigner: Presigner,
+    /// `None`: any.
+    pub(crate) fhir_base: Option<BasePath>,
+    pub(crate) describes_urls: bool,
+    pub(crate) is_timeout: Vec<IsTimeout>,
+}
+
+/// What serving needs.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    pub(crate) verifier: UrlVerifier,
     pub(crate) repository: BoxRepository,
     pub(crate) policy: Arc<dyn ErasedPolicy>,
-    pub(crate) halves: Halves,
-    /// Without a slash at its end. `None`: any.
-    pub(crate) fhir_base: Option<String>,
-    /// Without a slash at its end.
-    pub(crate) storage_path: String,
-    pub(crate) default_lifetime: Duration,
-    pub(crate) expiry_granularity: Duration,
+    pub(crate) path: BasePath,
     pub(crate) max_upload: u64,
     pub(crate) allows_empty_uploads: bool,
     pub(crate) caches_downloads: bool,
-    pub(crate) describes_urls: bool,
     pub(crate) redirects_to_storage: bool,
     pub(crate) clock: Clock,
     /// Which errors of a request body mean that it stalled.
     pub(crate) is_timeout: Vec<IsTimeout>,
 }
 
-impl Config {
-    pub(crate) fn now(&self) -> SystemTime {
-        (self.clock)()
+/// A path under which other paths are: with a slash at its beginning, and none at its end; empty
+/// for the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BasePath(Box<str>);
+
+/// A path that no request can be under.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no request can be under {path:?}: its segment {segment:?} is empty, `.` or `..`, or has a \
+    character that a path cannot have; write it as requests have it, as in /fhir/R4"
+)]
+#[non_exhaustive]
+pub struct InvalidPath {
+    /// The path.
+    pub path: Box<str>,
+    /// The first segment that is wrong.
+    pub segment: Box<str>,
+}
+
+impl BasePath {
+    /// Slashes at either end do not count.
+    pub(crate) fn new(path: &str) -> Result<Self, InvalidPath> {
+        let inner = path.trim_matches('/');
+        if inner.is_empty() {
+            return Ok(Self("".into()));
+        }
+        match inner.split('/').find(|segment| !is_segment(segment)) {
+            None => Ok(Self(format!("/{inner}").into())),
+            Some(segment) => Err(InvalidPath {
+                path: path.into(),
+                segment: segment.into(),
+            }),
+        }
     }
+
+    /// The path of a storage base URL.
+    pub(crate) fn of(verifier: &UrlVerifier) -> Self {
+        Self(verifier.base_path().into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `pchar` of RFC 3986 §3.3, which includes percent-encoded characters.
+fn is_segment(segment: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%".contains(&b);
+    !matches!(segment, "" | "." | "..") && segment.bytes().all(is_allowed)
 }

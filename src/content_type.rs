@@ -15,25 +15,41 @@ const MAX_LENGTH: usize = 512;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ContentType(Box<str>);
 
-/// The text is not a complete media type (RFC 9110 §8.3.1), or longer than 512 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a media type such as image/png")]
-pub struct InvalidContentType(());
+/// Why a text is no content type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidContentType {
+    /// It is longer than 512 bytes.
+    #[error("a content type has at most 512 bytes, not {length}")]
+    #[non_exhaustive]
+    Length {
+        /// The length of the text, in bytes.
+        length: usize,
+    },
+    /// It is not of the form `type/subtype`, with optional parameters (RFC 9110 §8.3.1).
+    #[error("{0:?} is no media type such as image/png")]
+    Syntax(Box<str>),
+    /// It has a wildcard in place of a name.
+    #[error("{0:?} stands for several media types; one is wanted")]
+    Wildcard(Box<str>),
+}
 
 impl ContentType {
     /// Parses a media type.
     ///
     /// # Errors
     ///
-    /// [`InvalidContentType`] when the text is no `type/subtype` with optional parameters, has a
-    /// wildcard in it, or is longer than 512 bytes.
+    /// [`InvalidContentType`], which says which rule is broken by what.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidContentType> {
         let text = text.as_ref();
-        complete_media_type(text).ok_or(InvalidContentType(()))?;
-        if text.len() > MAX_LENGTH || text.ends_with(BLANK) {
-            return Err(InvalidContentType(()));
+        if text.len() > MAX_LENGTH {
+            return Err(InvalidContentType::Length { length: text.len() });
         }
-        Ok(Self(text.into()))
+        match parse_media_type(text) {
+            Some(mime) if !is_complete(&mime) => Err(InvalidContentType::Wildcard(text.into())),
+            Some(_) if !text.ends_with(BLANK) => Ok(Self(text.into())),
+            _ => Err(InvalidContentType::Syntax(text.into())),
+        }
     }
 
     /// The text that it was made from.
@@ -64,7 +80,11 @@ const BLANK: [char; 2] = [' ', '\t'];
 
 /// What is not a media type, or not a complete one, could be taken for anything.
 pub(crate) fn complete_media_type(text: &str) -> Option<Mime> {
-    parse_media_type(text).filter(|mime| mime.type_() != mime::STAR && mime.subtype() != mime::STAR)
+    parse_media_type(text).filter(is_complete)
+}
+
+fn is_complete(mime: &Mime) -> bool {
+    mime.type_() != mime::STAR && mime.subtype() != mime::STAR
 }
 
 /// Parses a media type as headers have it. What passes is ASCII, and so a header value.

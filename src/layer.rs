@@ -1,4 +1,4 @@
-//! [`PresignLayer`]: what can be configured.
+//! [`PresignLayer`] and [`ServeLayer`]: what can be configured.
 
 use std::error::Error;
 use std::fmt;
@@ -7,20 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use tower_layer::Layer;
 
-use crate::binary::BinaryId;
-use crate::config::{Config, Halves};
-use crate::events::RequestEvent;
-use crate::operation;
-use crate::policy::{AccessPolicy, Terms};
+use crate::config::{BasePath, Config, DEFAULT_MAX_UPLOAD, InvalidPath, Operation, Serving};
+use crate::mint::Presigner;
+use crate::policy::{AccessPolicy, AllowAll};
 use crate::service::Presign;
-use crate::store::{BinaryRepository, BoxRepository, RepositoryError, Target};
-use crate::url::{Access, PresignedUrl, UrlSigner};
-
-/// The lifetime of a URL unless configured otherwise: 1 hour.
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
-
-/// The longest upload unless configured otherwise, in bytes: 5 GiB, as for a PUT to S3.
-const DEFAULT_MAX_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;
+use crate::store::{BinaryRepository, BoxRepository};
+use crate::url::{UrlSigner, UrlVerifier};
 
 /// The layer that hands out presigned URLs, and serves them.
 ///
@@ -38,197 +30,291 @@ const DEFAULT_MAX_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it is given a service"]
 pub struct PresignLayer {
-    config: Arc<Config>,
+    operation: Operation,
+    serving: Serving,
+    is_serving: bool,
+}
+
+/// The layer of a server that only serves presigned URLs, which another server hands out.
+///
+/// It holds keys that [verify](UrlVerifier), and needs no policy. The operation goes to the inner
+/// service, as does everything else that is not below the storage path.
+///
+/// ```
+/// use tower_presign::{MemoryRepository, ServeLayer, SigningKey, UrlVerifier};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
+/// let verifier = UrlVerifier::new(key, "https://storage.example.com/binary")?;
+/// let layer = ServeLayer::new(verifier, MemoryRepository::new());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a layer does nothing until it is given a service"]
+pub struct ServeLayer {
+    serving: Serving,
 }
 
 impl PresignLayer {
     /// A layer with defaults for everything else.
     ///
-    /// There is no default policy: one that allows everything is
-    /// [`AllowAll`](crate::AllowAll), to be asked for by name.
+    /// There is no default policy: one that allows everything is [`AllowAll`], to be asked for by
+    /// name.
     pub fn new(
         signer: UrlSigner,
         repository: impl BinaryRepository,
         policy: impl AccessPolicy,
     ) -> Self {
-        let storage_path = signer.base_path().to_owned();
+        let verifier = signer.verifier().clone();
+        let presigner = Presigner::new(signer, repository, policy);
+        let (repository, policy) = presigner.parts();
         Self {
-            config: Arc::new(Config {
-                signer,
-                repository: BoxRepository::new(repository),
-                policy: Arc::new(policy),
-                halves: Halves::Both,
-                fhir_base: None,
-                storage_path,
-                default_lifetime: DEFAULT_LIFETIME,
-                expiry_granularity: Duration::ZERO,
+            serving: Serving {
+                path: BasePath::of(&verifier),
+                verifier,
+                repository,
+                policy,
                 max_upload: DEFAULT_MAX_UPLOAD,
                 allows_empty_uploads: false,
                 caches_downloads: false,
-                describes_urls: false,
                 redirects_to_storage: false,
                 clock: Arc::new(SystemTime::now),
                 is_timeout: Vec::new(),
-            }),
+            },
+            operation: Operation {
+                presigner,
+                fhir_base: None,
+                describes_urls: false,
+                is_timeout: Vec::new(),
+            },
+            is_serving: true,
         }
     }
 
     /// Mint only: the storage path goes to the inner service. For servers whose URLs another
     /// server serves, with the same keys and base URL.
-    pub fn operation_only(self) -> Self {
-        self.with(|config| config.halves = Halves::OperationOnly)
+    pub fn operation_only(mut self) -> Self {
+        self.is_serving = false;
+        self
     }
 
-    /// Serve only: the operation goes to the inner service.
-    pub fn storage_only(self) -> Self {
-        self.with(|config| config.halves = Halves::StorageOnly)
+    /// Serve only: the operation goes to the inner service. A server that has no policy to mint by
+    /// begins with [`ServeLayer::new`].
+    pub fn storage_only(self) -> ServeLayer {
+        ServeLayer {
+            serving: self.serving,
+        }
+    }
+
+    /// What mints this layer's URLs, for hosts that need them without a request to the operation.
+    pub fn presigner(&self) -> Presigner {
+        self.operation.presigner.clone()
     }
 
     /// Answers the operation below this path alone (`/fhir/R4`). Default: below any.
-    pub fn fhir_base(self, path: impl AsRef<str>) -> Self {
-        let path = normal_path(path.as_ref());
-        self.with(|config| config.fhir_base = Some(path))
-    }
-
-    /// The path under which requests for content arrive, where a proxy or a nested router has
-    /// changed it. Default: the path of the storage base URL.
     ///
-    /// A nested axum router needs a fallback of its own for the layer to see these requests.
-    pub fn storage_path(self, path: impl AsRef<str>) -> Self {
-        let path = normal_path(path.as_ref());
-        self.with(|config| config.storage_path = path)
+    /// # Errors
+    ///
+    /// [`InvalidPath`] when no request can be below the path.
+    pub fn fhir_base(mut self, path: impl AsRef<str>) -> Result<Self, InvalidPath> {
+        self.operation.fhir_base = Some(BasePath::new(path.as_ref())?);
+        Ok(self)
     }
 
-    /// For how long a URL is valid whose [`Terms`] do not say, in whole seconds. Default: 1 hour.
-    pub fn default_lifetime(self, lifetime: Duration) -> Self {
-        self.with(|config| config.default_lifetime = lifetime)
+    /// The lifetime of a URL whose [`Terms`](crate::Terms) set none, in whole seconds.
+    /// Default: 1 hour.
+    pub fn default_lifetime(mut self, lifetime: Duration) -> Self {
+        let presigner = self.operation.presigner;
+        self.operation.presigner = presigner.default_lifetime(lifetime);
+        self
     }
 
     /// Rounds expiries up to multiples of this many whole seconds, so that within each a URL
     /// minted twice is the same text, by which browsers can cache. Default: none.
     ///
-    /// This lengthens every lifetime, also those that [`Terms`] set, by up to as much; never
-    /// beyond the maximum lifetime.
-    pub fn expiry_granularity(self, granularity: Duration) -> Self {
-        self.with(|config| config.expiry_granularity = granularity)
+    /// This lengthens every lifetime, also those that [`Terms`](crate::Terms) set, by up to as
+    /// much; never beyond the maximum lifetime.
+    pub fn expiry_granularity(mut self, granularity: Duration) -> Self {
+        let presigner = self.operation.presigner;
+        self.operation.presigner = presigner.expiry_granularity(granularity);
+        self
     }
 
-    /// The longest upload, in bytes, whatever a URL grants. Default: 5 GiB.
-    pub fn max_upload(self, bytes: u64) -> Self {
-        self.with(|config| config.max_upload = bytes)
-    }
-
-    /// Whether content may be empty. Default: no, since an empty upload is nearly always the
-    /// mistake of a client that lost its content.
-    pub fn allow_empty_uploads(self, allow: bool) -> Self {
-        self.with(|config| config.allows_empty_uploads = allow)
-    }
-
-    /// Whether browsers may keep downloads, privately and for as long as the URL is valid.
-    /// Default: no.
-    pub fn cache_downloads(self, cache: bool) -> Self {
-        self.with(|config| config.caches_downloads = cache)
-    }
-
-    /// Whether the operation tells more than the `url`: the `method` (`valueCode`), when it
+    /// Whether the operation says more than the `url`: the `method` (`valueCode`), when it
     /// `expires` (`valueInstant`), and each `header` to send (parts `name` and `value`).
     /// Default: no.
-    pub fn describe_urls(self, describe: bool) -> Self {
-        self.with(|config| config.describes_urls = describe)
+    pub fn describe_urls(mut self, describe: bool) -> Self {
+        self.operation.describes_urls = describe;
+        self
     }
 
-    /// Whether a request that may be served is redirected (307) to a URL of the repository's
-    /// storage that is valid for a minute, if the repository offers one
-    /// ([`BinaryRepository::presign`]). URLs that are handed out then point here in any case, so
-    /// that the policy is asked at each use. Default: no, and the repository's URLs are handed
-    /// out themselves.
-    ///
-    /// Content is still served from here if the answer depends on what is there: to `HEAD`, and
-    /// to a request with a condition. The two sources have entity tags of their own, so a client
-    /// that resumes a redirected download gets it from the beginning; and what is redirected has
-    /// the storage's headers and errors, not this layer's.
-    ///
-    /// An upload is redirected only if its client waits for an answer (`Expect: 100-continue`),
-    /// says its length, has no digest, and sends the headers that the storage wants: with the
-    /// repository for object stores, `If-None-Match: *` on S3. What the storage cannot bind it
-    /// does not hold: on S3, who has been redirected may send up to 5 GiB in that minute.
-    ///
-    /// A page of another origin comes to the storage with the origin `null`: the storage's CORS
-    /// rules must allow any.
-    pub fn redirect_to_storage(self, redirect: bool) -> Self {
-        self.with(|config| config.redirects_to_storage = redirect)
-    }
-
-    /// Where the time comes from. Default: [`SystemTime::now`].
-    pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.with(|config| config.clock = Arc::new(clock))
-    }
-
-    /// Tells that an error of this type in a request body means that the client stalled, so that
-    /// the answer is 408 rather than 400. I/O errors of the kind `TimedOut` do so in any case.
-    ///
-    /// With tower-http's `RequestBodyTimeoutLayer` in front, the type is
-    /// `tower_http::timeout::TimeoutError`.
-    pub fn timeout_error<E: Error + 'static>(self) -> Self {
-        self.with(|config| config.is_timeout.push(<dyn Error>::is::<E>))
-    }
-
-    /// Mints a URL without HTTP and without asking the policy: for batches, and for hosts that
-    /// put URLs into resources of their own.
-    ///
-    /// # Errors
-    ///
-    /// What the repository says, [`RepositoryError::NotFound`] for instance.
-    pub async fn presign(
-        &self,
-        id: BinaryId,
-        access: Access,
-        terms: Terms,
-    ) -> Result<PresignedUrl, RepositoryError> {
-        let mut event = RequestEvent::new();
-        event.subject(id, None);
-        event.access(access);
-        let target = Target::new(id, access);
-        match operation::issue(&self.config, target, terms, &mut event).await {
-            Ok(presigned) => {
-                event.complete();
-                Ok(presigned)
-            }
-            Err(error) => {
-                event.failed(&error);
-                Err(error)
-            }
-        }
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(Arc::make_mut(&mut self.config));
+    fn set(mut self, change: impl FnOnce(&mut Serving)) -> Self {
+        change(&mut self.serving);
+        self.operation.presigner = self.operation.presigner.as_served(&self.serving);
+        self.operation
+            .is_timeout
+            .clone_from(&self.serving.is_timeout);
         self
     }
 }
+
+impl ServeLayer {
+    /// A layer that serves every URL that `verifier` finds genuine, with defaults for everything
+    /// else.
+    pub fn new(verifier: impl Into<UrlVerifier>, repository: impl BinaryRepository) -> Self {
+        let verifier = verifier.into();
+        Self {
+            serving: Serving {
+                path: BasePath::of(&verifier),
+                verifier,
+                repository: BoxRepository::new(repository),
+                // It is asked at the use of a URL alone.
+                policy: Arc::new(AllowAll),
+                max_upload: DEFAULT_MAX_UPLOAD,
+                allows_empty_uploads: false,
+                caches_downloads: false,
+                redirects_to_storage: false,
+                clock: Arc::new(SystemTime::now),
+                is_timeout: Vec::new(),
+            },
+        }
+    }
+
+    /// Asks a policy at each use of a URL ([`AccessPolicy::redeem`]). Its `mint` is never asked.
+    /// Default: every genuine URL may be used.
+    pub fn policy(mut self, policy: impl AccessPolicy) -> Self {
+        self.serving.policy = Arc::new(policy);
+        self
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Serving)) -> Self {
+        change(&mut self.serving);
+        self
+    }
+}
+
+/// The settings that both layers have.
+macro_rules! serving_settings {
+    ($($layer:ident)*) => {$(
+        impl $layer {
+            /// The path under which requests for content arrive, where a proxy or a nested router
+            /// has changed it. Default: the path of the storage base URL.
+            ///
+            /// A nested axum router needs a fallback of its own for the layer to see these
+            /// requests.
+            ///
+            /// # Errors
+            ///
+            /// [`InvalidPath`] when no request can be below the path.
+            pub fn storage_path(self, path: impl AsRef<str>) -> Result<Self, InvalidPath> {
+                let path = BasePath::new(path.as_ref())?;
+                Ok(self.set(|serving| serving.path = path))
+            }
+
+            /// The longest upload, in bytes, whatever a URL grants. Default: 5 GiB.
+            pub fn max_upload(self, bytes: u64) -> Self {
+                self.set(|serving| serving.max_upload = bytes)
+            }
+
+            /// Whether content may be empty. Default: no, since an empty upload is nearly always
+            /// the mistake of a client that lost its content.
+            pub fn allow_empty_uploads(self, allow: bool) -> Self {
+                self.set(|serving| serving.allows_empty_uploads = allow)
+            }
+
+            /// Whether browsers may keep downloads, privately and for as long as the URL is valid.
+            /// Default: no.
+            pub fn cache_downloads(self, cache: bool) -> Self {
+                self.set(|serving| serving.caches_downloads = cache)
+            }
+
+            /// Whether a request that may be served is redirected (307) to a URL of the
+            /// repository's storage that is valid for a minute, if the repository offers one
+            /// ([`BinaryRepository::presign`]). URLs that are handed out then point here in any
+            /// case, so that the policy is asked at each use. Default: no, and the repository's
+            /// URLs are handed out themselves.
+            ///
+            /// Content is still served from here if the answer depends on what is there: to
+            /// `HEAD`, and to a request with a condition. The two sources have entity tags of
+            /// their own, so a client that resumes a redirected download gets it from the
+            /// beginning; and what is redirected has the storage's headers and errors, not this
+            /// layer's.
+            ///
+            /// An upload is redirected only if its client waits for an answer
+            /// (`Expect: 100-continue`), says its length, has no digest, and sends the headers
+            /// that the storage wants: with the repository for object stores, `If-None-Match: *`
+            /// on S3. What the storage cannot bind it does not hold: on S3, who has been
+            /// redirected may send up to 5 GiB in that minute.
+            ///
+            /// A page of another origin comes to the storage with the origin `null`: the storage's
+            /// CORS rules must allow any.
+            pub fn redirect_to_storage(self, redirect: bool) -> Self {
+                self.set(|serving| serving.redirects_to_storage = redirect)
+            }
+
+            /// The source of the time. Default: [`SystemTime::now`].
+            pub fn clock(
+                self,
+                clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+            ) -> Self {
+                self.set(|serving| serving.clock = Arc::new(clock))
+            }
+
+            /// Takes an error of this type in a request body for a sign that the client stalled,
+            /// so that the answer is 408 rather than 400. I/O errors of the kind `TimedOut` are
+            /// taken so in any case.
+            ///
+            /// With tower-http's `RequestBodyTimeoutLayer` in front, the type is
+            /// `tower_http::timeout::TimeoutError`.
+            pub fn timeout_error<E: Error + 'static>(self) -> Self {
+                self.set(|serving| serving.is_timeout.push(<dyn Error>::is::<E>))
+            }
+        }
+    )*};
+}
+
+serving_settings!(PresignLayer ServeLayer);
 
 impl<S> Layer<S> for PresignLayer {
     type Service = Presign<S>;
 
     fn layer(&self, inner: S) -> Presign<S> {
-        Presign::new(inner, Arc::clone(&self.config))
+        let config = Config {
+            operation: Some(Arc::new(self.operation.clone())),
+            serving: self.is_serving.then(|| Arc::new(self.serving.clone())),
+        };
+        Presign::new(inner, config)
+    }
+}
+
+impl<S> Layer<S> for ServeLayer {
+    type Service = Presign<S>;
+
+    fn layer(&self, inner: S) -> Presign<S> {
+        let config = Config {
+            operation: None,
+            serving: Some(Arc::new(self.serving.clone())),
+        };
+        Presign::new(inner, config)
     }
 }
 
 impl fmt::Debug for PresignLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PresignLayer")
-            .field("signer", &self.config.signer)
-            .field("storage_path", &self.config.storage_path)
-            .field("fhir_base", &self.config.fhir_base)
+            .field("verifier", &self.serving.verifier)
+            .field("storage_path", &self.serving.path.as_str())
+            .field("fhir_base", &self.operation.fhir_base)
             .finish_non_exhaustive()
     }
 }
 
-/// With a slash at its beginning, and none at its end.
-fn normal_path(path: &str) -> String {
-    match path.trim_matches('/') {
-        "" => String::new(),
-        path => format!("/{path}"),
+impl fmt::Debug for ServeLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServeLayer")
+            .field("verifier", &self.serving.verifier)
+            .field("storage_path", &self.serving.path.as_str())
+            .finish_non_exhaustive()
     }
 }

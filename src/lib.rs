@@ -61,7 +61,7 @@
 //! | request | way |
 //! |---|---|
 //! | `[base]/Binary/[id]/$presigned-url` | **mint**: [`AccessPolicy::mint`], [`BinaryRepository::locate`], [`UrlSigner::sign`], FHIR `Parameters` |
-//! | the storage path: the path of the storage base URL, and everything below it | **serve**: [`UrlSigner::verify`], [`AccessPolicy::redeem`], [`BinaryRepository::read`] or [`write`](BinaryRepository::write) |
+//! | the storage path: the path of the storage base URL, and everything below it | **serve**: [`UrlVerifier::verify`], [`AccessPolicy::redeem`], [`BinaryRepository::read`] or [`write`](BinaryRepository::write) |
 //! | anything else | the inner service, untouched |
 //!
 //! 1. Nothing below the storage path reaches the inner service.
@@ -73,11 +73,11 @@
 //!    exists.
 //! 5. A URL names one version of one Binary. It serves that version or nothing, and writes it
 //!    once.
-//! 6. Every refusal is a FHIR `OperationOutcome` with a stable code in
+//! 6. Every refusal is a FHIR `OperationOutcome` with a stable [`RefusalCode`] in
 //!    `issue[0].details.coding[0].code`.
 //!
-//! [`PresignLayer::presign`] makes a URL without a request, for batches, for RPCs, and for
-//! resources that contain URLs. [`fhir`] describes the operation for a `CapabilityStatement`.
+//! [`Presigner`] makes a URL without a request, for batches, for RPCs, and for resources that
+//! contain URLs. [`ServeLayer`] serves what another server has minted. [`fhir`] describes the operation for a `CapabilityStatement`.
 //!
 //! # Who may have a URL
 //!
@@ -173,7 +173,7 @@
 //!         let session = request.grant().key.context().ok_or_else(Denial::forbidden)?;
 //!         match self.ended.lock().map(|ended| ended.contains(session)) {
 //!             Ok(false) => Ok(()),
-//!             Ok(true) => Err(Denial::forbidden_because("The session has ended.")),
+//!             Ok(true) => Err(Denial::forbidden().because("The session has ended.")),
 //!             Err(error) => Err(Denial::unavailable(error.to_string())),
 //!         }
 //!     }
@@ -251,7 +251,7 @@
 //! - **Key rotation.** [`Keyring`] tells the three steps; [`UrlSigner::set_keyring`] takes each while
 //!   serving, so keep a clone of the signer.
 //! - **Replicas** need the same keys and base URL, and a repository that they share; clocks within
-//!   seconds of each other ([`UrlSigner::with_max_lifetime`]).
+//!   seconds of each other: one that mints may be a minute ahead of one that verifies.
 //! - **A folder** belongs to one process: a second one's [`FsRepository::open`] fails with
 //!   `WouldBlock`. The lock ends with the process, however it ends, so a crash leaves nothing to
 //!   clean up; but stop the old server before the new one starts.
@@ -283,10 +283,10 @@
 
 #![forbid(unsafe_code)]
 // Not in Cargo.toml: tests, benches and examples may.
-#![warn(clippy::expect_used, clippy::unwrap_used, unreachable_pub)]
+#![cfg_attr(not(test), warn(clippy::expect_used, clippy::unwrap_used))]
+#![warn(unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod binary;
 mod config;
 mod content_disposition;
 mod content_type;
@@ -297,11 +297,14 @@ pub mod events;
 pub mod fhir;
 mod filename;
 mod future;
+mod id;
+mod key;
 mod layer;
+mod mint;
 mod operation;
-mod outcome;
 mod place;
 mod policy;
+mod refusal;
 mod request_body;
 mod response_body;
 mod route;
@@ -309,6 +312,10 @@ mod service;
 mod serving;
 pub mod store;
 pub mod url;
+
+#[cfg(feature = "test-util")]
+#[doc(hidden)]
+pub use serving::plan;
 
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/comparison.md")]
@@ -319,12 +326,16 @@ pub mod comparison {}
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use binary::{BinaryId, BinaryKey, InvalidId, VersionId};
+pub use config::InvalidPath;
 pub use content_type::{ContentType, InvalidContentType};
 pub use filename::Filename;
 pub use future::ResponseFuture;
-pub use layer::PresignLayer;
+pub use id::{BinaryId, InvalidId, UploadId, UrlId, VersionId};
+pub use key::BinaryKey;
+pub use layer::{PresignLayer, ServeLayer};
+pub use mint::{MintError, Presigner};
 pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Terms};
+pub use refusal::RefusalCode;
 pub use response_body::ResponseBody;
 pub use service::Presign;
 #[cfg(feature = "fs")]
@@ -334,4 +345,5 @@ pub use store::ObjectStoreRepository;
 pub use store::{BinaryRepository, MemoryRepository, Target};
 pub use url::{
     Access, Grant, Keyring, Permission, PresignedUrl, RedactedUri, SigningKey, UrlSigner,
+    UrlVerifier,
 };

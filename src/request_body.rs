@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -21,19 +22,37 @@ use crate::store::UploadError;
 /// How much of a refused request's body is read and thrown away, in bytes.
 const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;
 
-/// A request body of any type. The default is an empty one, which is what whoever takes the body
-/// leaves behind.
-#[derive(Default)]
+/// A request body of any type. Its clones are handles of the one body: an upload's stream reads
+/// from one, while the service keeps another, to read on after a refusal.
+#[derive(Clone)]
 pub(crate) struct RequestBody {
+    /// `None`: there is none.
+    shared: Option<Arc<Mutex<Shared>>>,
+}
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
+struct Shared {
     body: UnsyncBoxBody<Bytes, BoxError>,
     /// From the header, in bytes.
     announced: Option<u64>,
     /// In bytes.
     received: u64,
-    /// Whether the client sends nothing until the body is polled.
-    awaits_go_ahead: bool,
+    /// The client sends nothing until the body is polled.
+    expects_continue: bool,
     is_http_1: bool,
+    /// It is an upload's, which is completed if it is whole.
+    is_upload: bool,
+    /// Nobody waits for an answer any more.
+    has_client_left: bool,
 }
+
+/// The client left before its upload was whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the client left before its upload was whole")]
+struct ClientLeft;
 
 impl RequestBody {
     pub(crate) fn new<B>(body: B, request: &Parts) -> Self
@@ -41,30 +60,53 @@ impl RequestBody {
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        if body.is_end_stream() {
-            return Self::default();
-        }
-        Self {
-            body: UnsyncBoxBody::new(Erased { body }),
-            announced: announced_length(&request.headers),
-            received: 0,
-            awaits_go_ahead: request.headers.contains_key(EXPECT),
-            is_http_1: request.version < Version::HTTP_2,
-        }
+        let shared = (!body.is_end_stream()).then(|| {
+            Arc::new(Mutex::new(Shared {
+                body: UnsyncBoxBody::new(Erased { body }),
+                announced: announced_length(&request.headers),
+                received: 0,
+                expects_continue: request.headers.contains_key(EXPECT),
+                is_http_1: request.version < Version::HTTP_2,
+                is_upload: false,
+                has_client_left: false,
+            }))
+        });
+        Self { shared }
+    }
+
+    /// Nothing panics while it holds the lock but a body of the host's, which is then of no use.
+    fn lock(&self) -> Option<MutexGuard<'_, Shared>> {
+        let shared = self.shared.as_ref()?;
+        Some(shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the client waits for an answer before it sends anything.
-    pub(crate) fn awaits_go_ahead(&self) -> bool {
-        self.awaits_go_ahead
+    pub(crate) fn expects_continue(&self) -> bool {
+        self.lock().is_some_and(|shared| shared.expects_continue)
     }
 
-    /// How many bytes are still to come, if that is known. What the server makes of the body's
-    /// framing counts, and the header where a layer in front has hidden that.
+    /// How many bytes are still to come, if that is known.
     pub(crate) fn remaining(&self) -> Option<u64> {
-        let announced = self
-            .announced
-            .map(|length| length.saturating_sub(self.received));
-        self.size_hint().exact().or(announced)
+        self.lock().map_or(Some(0), |shared| shared.remaining())
+    }
+
+    /// Marks the body as an upload's: see [`client_leaves`](Self::client_leaves).
+    pub(crate) fn begin_upload(&self) {
+        if let Some(mut shared) = self.lock() {
+            shared.is_upload = true;
+        }
+    }
+
+    /// Ends the body with what has arrived so far, and returns whether an upload reads it.
+    pub(crate) fn client_leaves(&self) -> bool {
+        self.lock().is_some_and(|mut shared| {
+            shared.has_client_left = true;
+            shared.is_upload
+        })
+    }
+
+    pub(crate) fn has_client_left(&self) -> bool {
+        self.lock().is_some_and(|shared| shared.has_client_left)
     }
 
     /// Reads on after a refusal, so that it reaches the client.
@@ -75,18 +117,35 @@ impl RequestBody {
     /// has announced that more than that is to come, when it waits to be told to go on, and over
     /// HTTP/2, which can end one direction of a stream.
     pub(crate) async fn drain(mut self) {
-        let is_too_long = self
-            .remaining()
-            .is_some_and(|remaining| remaining > DRAIN_LIMIT);
-        if self.awaits_go_ahead || !self.is_http_1 || is_too_long {
+        let Some(limit) = self.lock().and_then(|shared| shared.drain_limit()) else {
             return;
-        }
-        let limit = self.received.saturating_add(DRAIN_LIMIT);
+        };
         while let Some(Ok(_)) = self.frame().await {
-            if self.received > limit {
+            if self.lock().is_none_or(|shared| shared.received > limit) {
                 return;
             }
         }
+    }
+}
+
+impl Shared {
+    /// What the server makes of the body's framing counts, and the header where a layer in front
+    /// has hidden that.
+    fn remaining(&self) -> Option<u64> {
+        let announced = self
+            .announced
+            .map(|length| length.saturating_sub(self.received));
+        self.body.size_hint().exact().or(announced)
+    }
+
+    /// The length up to which the body is read and thrown away; `None` if it is not.
+    fn drain_limit(&self) -> Option<u64> {
+        let is_too_long = self
+            .remaining()
+            .is_some_and(|remaining| remaining > DRAIN_LIMIT);
+        let is_awaited = !self.expects_continue && !self.has_client_left;
+        let is_read = self.is_http_1 && is_awaited && !is_too_long;
+        is_read.then(|| self.received.saturating_add(DRAIN_LIMIT))
     }
 }
 
@@ -95,23 +154,32 @@ impl Body for RequestBody {
     type Error = BoxError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.awaits_go_ahead = false;
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let Some(mut shared) = self.lock() else {
+            return Poll::Ready(None);
+        };
+        shared.expects_continue = false;
+        let Poll::Ready(frame) = Pin::new(&mut shared.body).poll_frame(cx) else {
+            if shared.has_client_left {
+                return Poll::Ready(Some(Err(ClientLeft.into())));
+            }
+            return Poll::Pending;
+        };
         if let Some(Ok(frame)) = &frame {
-            self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+            shared.received += frame.data_ref().map_or(0, |data| data.len() as u64);
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.lock().is_none_or(|shared| shared.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.lock()
+            .map_or(SizeHint::with_exact(0), |shared| shared.body.size_hint())
     }
 }
 

@@ -123,7 +123,7 @@ impl OwnBody {
         Self::Content {
             left: content.range.end.saturating_sub(content.range.start),
             stream: content.stream,
-            event: RequestEvent::default(),
+            event: RequestEvent::silent(),
         }
     }
 

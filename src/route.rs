@@ -1,9 +1,11 @@
 //! Paths, and which of the three ways a request to them takes.
 
+use std::sync::Arc;
+
 use http::{Method, Uri};
 
-use crate::binary::{BinaryId, InvalidId, VersionId};
-use crate::config::{Config, Halves};
+use crate::config::{BasePath, Config, Operation, Serving};
+use crate::id::{BinaryId, InvalidId, VersionId};
 
 /// What the operation is called on: `Binary/[id]` or `Binary/[id]/_history/[vid]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,36 +14,33 @@ pub(crate) struct Subject {
     pub(crate) version: Option<VersionId>,
 }
 
-/// The way that a request takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The way of a request that the inner service does not get.
 pub(crate) enum Route {
-    /// The operation; on an error if what stands for an id is no FHIR id.
-    Mint(Result<Subject, InvalidId>),
-    Serve,
-    Inner,
+    /// The operation; on an error if what stands for an id is none.
+    Operation(Arc<Operation>, Result<Subject, InvalidId>),
+    /// The storage path.
+    Storage(Arc<Serving>),
 }
 
 impl Route {
-    /// Decides without allocating.
+    /// Decides, without allocating. `None`: the inner service's.
     #[inline]
-    pub(crate) fn of(config: &Config, method: &Method, uri: &Uri) -> Self {
+    pub(crate) fn of(config: &Config, method: &Method, uri: &Uri) -> Option<Self> {
         let path = uri.path();
-        let is_stored =
-            config.halves != Halves::OperationOnly && is_below(path, &config.storage_path);
+        let serving = config.serving.as_ref();
+        let serving = serving.filter(|serving| is_below(path, serving.path.as_str()));
         // With a storage base URL that is a bare host every path is a storage path: then the
         // operation comes first.
-        if is_stored && !config.storage_path.is_empty() {
-            return Self::Serve;
-        }
-        // `OPTIONS` is left to the host: its answer may be that to a CORS preflight.
-        if config.halves != Halves::StorageOnly
+        if serving.is_none_or(|serving| serving.path.as_str().is_empty())
+            && let Some(operation) = &config.operation
+            // `OPTIONS` is left to the host: its answer may be that to a CORS preflight.
             && method != Method::OPTIONS
             && let Some(owner) = strip_operation(path)
-            && let Some(subject) = subject(owner, config.fhir_base.as_deref())
+            && let Some(subject) = subject(owner, operation.fhir_base.as_ref())
         {
-            return Self::Mint(subject);
+            return Some(Self::Operation(Arc::clone(operation), subject));
         }
-        if is_stored { Self::Serve } else { Self::Inner }
+        serving.map(|serving| Self::Storage(Arc::clone(serving)))
     }
 }
 
@@ -55,7 +54,7 @@ fn strip_operation(path: &str) -> Option<&str> {
 }
 
 /// `None` if this is not about a Binary.
-fn subject(owner: &str, base: Option<&str>) -> Option<Result<Subject, InvalidId>> {
+fn subject(owner: &str, base: Option<&BasePath>) -> Option<Result<Subject, InvalidId>> {
     let (rest, last) = owner.rsplit_once('/')?;
     let (before, id, version) = match rest.strip_suffix("/_history") {
         Some(instance) => {
@@ -65,7 +64,7 @@ fn subject(owner: &str, base: Option<&str>) -> Option<Result<Subject, InvalidId>
         None => (rest, last, None),
     };
     let actual_base = before.strip_suffix("/Binary")?;
-    if base.is_some_and(|base| base != actual_base) {
+    if base.is_some_and(|base| base.as_str() != actual_base) {
         return None;
     }
     let subject = || {

@@ -8,14 +8,14 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::binary::InvalidId;
 use crate::config::Config;
 use crate::events::RequestEvent;
-use crate::future::ResponseFuture;
+use crate::future::{OwnFuture, ResponseFuture};
 use crate::operation;
+use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::{BoxError, OwnBody, ResponseBody};
-use crate::route::{Route, Subject};
+use crate::route::Route;
 use crate::serving;
 
 /// The service that [`PresignLayer`](crate::PresignLayer) makes: it answers the operation and the
@@ -27,7 +27,8 @@ pub struct Presign<S> {
 }
 
 impl<S> Presign<S> {
-    pub(crate) fn new(inner: S, config: Arc<Config>) -> Self {
+    pub(crate) fn new(inner: S, config: Config) -> Self {
+        let config = Arc::new(config);
         Self { inner, config }
     }
 
@@ -63,40 +64,28 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let half = match Route::of(&self.config, request.method(), request.uri()) {
-            Route::Inner => return ResponseFuture::inner(self.inner.call(request)),
-            Route::Mint(subject) => Half::Operation(subject),
-            Route::Serve => Half::Storage,
+        let Some(route) = Route::of(&self.config, request.method(), request.uri()) else {
+            return ResponseFuture::inner(self.inner.call(request));
         };
-        let config = Arc::clone(&self.config);
         let (parts, body) = request.into_parts();
         let body = RequestBody::new(body, &parts);
-        ResponseFuture::own(Box::pin(
-            async move { answer(&config, half, parts, body).await },
-        ))
+        if parts.method == Method::PUT && matches!(route, Route::Storage(_)) {
+            body.begin_upload();
+        }
+        ResponseFuture::own(OwnFuture::new(body.clone(), answer(route, parts, body)))
     }
 }
 
-/// The two ways that are ours.
-#[derive(Clone, Copy)]
-enum Half {
-    Operation(Result<Subject, InvalidId>),
-    Storage,
-}
-
-async fn answer(
-    config: &Config,
-    half: Half,
-    parts: Parts,
-    mut body: RequestBody,
-) -> Response<OwnBody> {
+async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<OwnBody> {
     let is_head = parts.method == Method::HEAD;
     let mut event = RequestEvent::new();
-    let answer = match half {
-        Half::Operation(subject) => operation::mint(config, subject, parts, &mut body, &mut event)
-            .await
-            .map(|response| response.map(OwnBody::full)),
-        Half::Storage => serving::serve(config, &parts, &mut body, &mut event).await,
+    let answer = match route {
+        Route::Operation(operation, subject) => {
+            operation::answer(&operation, subject, parts, &mut body, &mut event)
+                .await
+                .map(|response| response.map(OwnBody::full))
+        }
+        Route::Storage(serving) => serving::serve(&serving, &parts, &body, &mut event).await,
     };
     let mut response = match answer {
         Ok(response) => {
@@ -105,7 +94,11 @@ async fn answer(
         }
         Err(refusal) => {
             // Before the rest of the body is awaited, which may take long.
-            event.refused(&refusal);
+            if refusal.code == RefusalCode::IncompleteBody && body.has_client_left() {
+                event.aborted();
+            } else {
+                event.refused(&refusal);
+            }
             body.drain().await;
             refusal.into_response().map(OwnBody::full)
         }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use tower_http::services::ServeDir;
 use tower_presign::store::Upload;
+use tower_presign::url::{Expires, ReadTerms, WriteTerms};
 use tower_presign::{
     Access, AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository, Grant,
     MemoryRepository, PresignLayer, SigningKey, Target, UrlSigner, VersionId,
@@ -95,12 +96,11 @@ impl Site {
     }
 
     fn target(access: Access, id: &str) -> String {
-        let expires = SystemTime::now() + Duration::from_secs(3600);
-        let expires = expires.duration_since(SystemTime::UNIX_EPOCH).expect("now");
+        let expires = Expires::at(SystemTime::now() + Duration::from_secs(3600));
         let key = BinaryKey::new(BinaryId::new(id).expect("an id"), VersionId::from(1));
         let grant = match access {
-            Access::Read => Grant::read(key, expires.as_secs()),
-            Access::Write => Grant::write(key, png(), expires.as_secs()),
+            Access::Write => Grant::new(key, WriteTerms::new(png()), expires),
+            _ => Grant::new(key, ReadTerms::new(), expires),
         };
         let url = signer().sign(&grant);
         url.as_str().replacen("http://storage.example", "", 1)

@@ -71,7 +71,7 @@ pub(crate) async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
     match (request.extensions().get(), request.access()) {
         (None, _) => Err(Denial::login_required()),
         (Some(Caller::Reader), Access::Write) => {
-            Err(Denial::forbidden_because("This token may only read."))
+            Err(Denial::forbidden().because("This token may only read."))
         }
         (Some(Caller::Reader | Caller::Writer), _) => Ok(Terms::new()),
     }

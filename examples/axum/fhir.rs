@@ -42,7 +42,9 @@ impl Outcome {
     }
 
     pub(crate) fn forbidden() -> Self {
-        Denial::forbidden_because("This token may only read.").into()
+        Denial::forbidden()
+            .because("This token may only read.")
+            .into()
     }
 
     pub(crate) fn not_found() -> Self {

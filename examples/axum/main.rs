@@ -15,6 +15,7 @@
 mod access;
 mod binary;
 mod conformance;
+mod connections;
 mod fhir;
 mod page;
 mod server;

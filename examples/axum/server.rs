@@ -18,7 +18,7 @@ use tower_presign::{PresignLayer, UrlSigner};
 use crate::access::{self, Tokens};
 use crate::binary::{self, Binaries, Repository};
 use crate::settings::Settings;
-use crate::{conformance, fhir, page};
+use crate::{conformance, connections, fhir, page};
 
 /// For how long an upload may send nothing.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
@@ -51,9 +51,7 @@ pub(crate) async fn run(
 
     let app = app(settings, &origin, repository, layer);
     println!("{}", introduction(settings, &origin, place));
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop_signal())
-        .await?;
+    connections::serve(listener, app, stop_signal(), settings.shutdown).await;
     Ok(())
 }
 
@@ -99,13 +97,13 @@ fn presign(
     let storage_url = settings.storage_url(origin);
     let signer = UrlSigner::new(settings.keyring()?, &storage_url)
         .map_err(|error| format!("PRESIGN_STORAGE_URL={storage_url}: {error}"))?;
-    if signer.base_path().is_empty() {
+    if signer.verifier().base_path().is_empty() {
         // The layer would take every path for itself.
         let problem = "it needs a path of its own, such as /storage";
         return Err(format!("PRESIGN_STORAGE_URL={storage_url}: {problem}").into());
     }
     Ok(PresignLayer::new(signer, repository, access::authorize)
-        .fhir_base("/fhir/R4")
+        .fhir_base("/fhir/R4")?
         .default_lifetime(settings.ttl)
         .max_upload(settings.max_upload)
         .timeout_error::<TimeoutError>())

@@ -11,6 +11,7 @@
 //! | `PRESIGN_KEYS` | | `id:secret,id:secret`: sign with the first, accept all; in place of the secret |
 //! | `PRESIGN_TTL` | `3600` | for how long a URL is valid, in seconds |
 //! | `PRESIGN_MAX_UPLOAD` | 5 GiB | the longest content, in bytes |
+//! | `PRESIGN_SHUTDOWN` | `30` | after SIGTERM, the seconds that running requests still have |
 
 use std::error::Error;
 use std::io::{ErrorKind, Write as _};
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) read_token: String,
     pub(crate) ttl: Duration,
     pub(crate) max_upload: u64,
+    pub(crate) shutdown: Duration,
     storage_url: Option<String>,
     secret: Option<Zeroizing<Vec<u8>>>,
     keys: Option<Zeroizing<String>>,
@@ -53,6 +55,7 @@ impl Settings {
             read_token: token("PRESIGN_READ_TOKEN", "reader")?,
             ttl,
             max_upload: number("PRESIGN_MAX_UPLOAD")?.unwrap_or(5 * 1024 * 1024 * 1024),
+            shutdown: Duration::from_secs(number("PRESIGN_SHUTDOWN")?.unwrap_or(30)),
             storage_url: text("PRESIGN_STORAGE_URL")?,
             secret,
             keys: text::<String>("PRESIGN_KEYS")?.map(Zeroizing::new),

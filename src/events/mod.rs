@@ -1,7 +1,7 @@
 //! What happens, as `tracing` events: for logs, metrics and audit trails (feature `tracing`).
 //!
 //! Each request that the layer answers is told as one event, at its end; each call of
-//! [`PresignLayer::presign`](crate::PresignLayer::presign) too. A CORS preflight is not told, and
+//! [`Presigner`](crate::Presigner) too. A CORS preflight is not told, and
 //! neither is what goes to the inner service.
 //!
 //! | message | target | when |
@@ -17,7 +17,7 @@
 //! | `access` | text | `read` or `write` |
 //! | `key_id` | text | the key that signed the URL |
 //! | `code` | text | how it ended: `ok`, `aborted`, or the code that the `OperationOutcome` has |
-//! | `status` | integer | what the client got; none from `presign`, nor if it left before the answer |
+//! | `status` | integer | what the client got; none from a `Presigner`, nor if it left before the answer |
 //! | `bytes` | integer | content of a `download` or `upload` that moved |
 //! | `duration` | float | in seconds, from the request's arrival to the event |
 //! | `error` | error | with WARN and ERROR: the source of the [`RepositoryError`] or [`Denial`](crate::Denial) |
@@ -141,7 +141,7 @@
 //!             "system": "http://terminology.hl7.org/CodeSystem/audit-event-type",
 //!             "code": "rest",
 //!         },
-//!         "action": match access { Access::Read => "R", Access::Write => "U" },
+//!         "action": if access == Access::Read { "R" } else { "U" },
 //!         "recorded": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
 //!         "outcome": "0",
 //!         "outcomeDesc": what,
@@ -260,7 +260,7 @@
 //!     }
 //! }
 //! # use tower::ServiceExt as _;
-//! # use tower_presign::{Access, AllowAll, BinaryId, ContentType, MemoryRepository, PresignLayer, SigningKey, Terms, UrlSigner};
+//! # use tower_presign::{Access, AllowAll, BinaryId, ContentType, MemoryRepository, PresignLayer, SigningKey, Target, Terms, UrlSigner};
 //! # use tracing_subscriber::layer::SubscriberExt as _;
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -272,7 +272,7 @@
 //! # let id = BinaryId::new("scan")?;
 //! # repository.create(id, ContentType::new("image/png")?)?;
 //! # let layer = PresignLayer::new(signer, repository, AllowAll);
-//! # let url = layer.presign(id, Access::Write, Terms::new()).await?;
+//! # let url = layer.presigner().presign(Target::new(id, Access::Write), Terms::new()).await?;
 //! # let inner = tower::service_fn(async |_| Ok::<_, std::io::Error>(http::Response::<String>::default()));
 //! # let request = http::Request::put(url.as_str()).header("content-type", "image/png");
 //! # tower::Layer::layer(&layer, inner).oneshot(request.body("content".to_owned())?).await?;
@@ -301,7 +301,7 @@ use tracing::Span;
 pub(crate) use request_event::{Counter, RequestEvent};
 
 #[cfg(feature = "tracing")]
-use crate::RedactedUri;
+use crate::url::RedactedUri;
 
 /// The span of a request, for tower-http's `TraceLayer`: at INFO, with the fields `method`, `uri`
 /// (a [`RedactedUri`]) and `version` (of HTTP).

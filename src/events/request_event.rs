@@ -1,5 +1,5 @@
-//! What is learnt of a request on its way, to be told as one event at its end. Without the feature
-//! `tracing` nothing is kept and nothing told.
+//! The facts of a request, gathered on its way and emitted as one event at its end. Without the
+//! feature `tracing` nothing is kept and nothing emitted.
 
 use std::error::Error;
 #[cfg(feature = "tracing")]
@@ -13,20 +13,21 @@ use http::StatusCode;
 #[cfg(feature = "tracing")]
 use tracing::Level;
 
-use crate::binary::{BinaryId, VersionId};
-use crate::outcome::{Code, Refusal};
+use crate::fhir::Refusal;
+use crate::id::{BinaryId, VersionId};
+use crate::refusal::RefusalCode;
 use crate::store::RepositoryError;
-use crate::url::{Access, Grant, PresignedUrl, key_id};
+use crate::url::{Access, Grant, PresignedUrl};
 
 /// One request's event. It is told once: when something ends the request, or else, as that of
 /// a client who went away, when it is dropped. The default is one that has been told.
 #[derive(Default)]
 pub(crate) struct RequestEvent {
     #[cfg(feature = "tracing")]
-    untold: Option<Box<Facts>>,
+    facts: Option<Box<Facts>>,
 }
 
-/// What there is to tell. None of it lets anyone in, or names a patient.
+/// The facts of an event. None of it lets anyone in, or names a patient.
 #[cfg_attr(not(feature = "tracing"), expect(dead_code))]
 struct Facts {
     started: Instant,
@@ -54,14 +55,14 @@ enum Event {
 enum End<'a> {
     Complete,
     Aborted,
-    Failed(Code, Option<&'a (dyn Error + 'static)>),
+    Failed(RefusalCode, Option<&'a (dyn Error + 'static)>),
 }
 
 impl RequestEvent {
     pub(crate) fn new() -> Self {
         Self {
             #[cfg(feature = "tracing")]
-            untold: Some(Box::new(Facts {
+            facts: Some(Box::new(Facts {
                 started: Instant::now(),
                 event: None,
                 id: None,
@@ -71,6 +72,14 @@ impl RequestEvent {
                 status: None,
                 content: Counter::default(),
             })),
+        }
+    }
+
+    /// An event that is not emitted.
+    pub(crate) fn silent() -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            facts: None,
         }
     }
 
@@ -91,12 +100,12 @@ impl RequestEvent {
         self.note(|facts| {
             facts.event = Some(Event::Mint);
             facts.version = Some(grant.key.version());
-            facts.key_id = key_id(presigned.as_str()).map(Into::into);
+            facts.key_id = presigned.key_id().map(Into::into);
         });
     }
 
     /// What a genuine URL is for, whether it still holds or not.
-    pub(crate) fn granted(&mut self, grant: &Grant, url: &str) {
+    pub(crate) fn granted(&mut self, grant: &Grant, key_id: &str) {
         self.note(|facts| {
             facts.event = Some(match grant.access() {
                 Access::Read => Event::Download,
@@ -105,7 +114,7 @@ impl RequestEvent {
             facts.id = Some(grant.key.id());
             facts.version = Some(grant.key.version());
             facts.access = Some(grant.access());
-            facts.key_id = key_id(url).map(Into::into);
+            facts.key_id = Some(key_id.into());
         });
     }
 
@@ -127,21 +136,26 @@ impl RequestEvent {
     }
 
     pub(crate) fn complete(&mut self) {
-        self.tell(End::Complete);
+        self.end(End::Complete);
+    }
+
+    /// The client has left before the end.
+    pub(crate) fn aborted(&mut self) {
+        self.end(End::Aborted);
     }
 
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
         self.note(|facts| {
-            facts.status = Some(refusal.code.row().status);
+            facts.status = Some(refusal.code.status());
             // An upload of which something had arrived has failed, rather than been refused.
             if facts.content.bytes() == 0 {
                 facts.event = Some(Event::Refusal);
             }
         });
-        self.tell(End::Failed(refusal.code, refusal.source()));
+        self.end(End::Failed(refusal.code, refusal.source()));
     }
 
-    /// Something went wrong that no answer can tell of.
+    /// Something went wrong that no answer can report.
     pub(crate) fn failed(&mut self, error: &RepositoryError) {
         let source = match error {
             RepositoryError::Unavailable(source) | RepositoryError::Internal(source) => {
@@ -149,20 +163,20 @@ impl RequestEvent {
             }
             _ => None,
         };
-        self.tell(End::Failed(error.into(), source));
+        self.end(End::Failed(error.code(), source));
     }
 }
 
 #[cfg(feature = "tracing")]
 impl RequestEvent {
     fn note(&mut self, note: impl FnOnce(&mut Facts)) {
-        if let Some(facts) = &mut self.untold {
+        if let Some(facts) = &mut self.facts {
             note(facts);
         }
     }
 
-    fn tell(&mut self, end: End<'_>) {
-        if let Some(facts) = self.untold.take() {
+    fn end(&mut self, end: End<'_>) {
+        if let Some(facts) = self.facts.take() {
             emit(&facts, end);
         }
     }
@@ -173,12 +187,12 @@ impl RequestEvent {
 impl RequestEvent {
     fn note(&mut self, _: impl FnOnce(&mut Facts)) {}
 
-    fn tell(&mut self, _: End<'_>) {}
+    fn end(&mut self, _: End<'_>) {}
 }
 
 impl Drop for RequestEvent {
     fn drop(&mut self) {
-        self.tell(End::Aborted);
+        self.aborted();
     }
 }
 
@@ -215,7 +229,7 @@ fn emit(facts: &Facts, end: End<'_>) {
     let (code, level, error) = match end {
         End::Complete => ("ok", Level::INFO, None),
         End::Aborted => ("aborted", Level::INFO, None),
-        End::Failed(code, error) => (code.row().code, level(code), error),
+        End::Failed(code, error) => (code.as_str(), level(code), error),
     };
     let bytes = facts.content.bytes();
     macro_rules! event {
@@ -265,10 +279,10 @@ fn access(access: Access) -> &'static str {
 }
 
 #[cfg(feature = "tracing")]
-fn level(code: Code) -> Level {
+fn level(code: RefusalCode) -> Level {
     match code {
-        Code::Internal => Level::ERROR,
-        Code::Unavailable | Code::StorageFull => Level::WARN,
+        RefusalCode::Internal => Level::ERROR,
+        RefusalCode::Unavailable | RefusalCode::StorageFull => Level::WARN,
         _ => Level::INFO,
     }
 }

@@ -30,73 +30,35 @@
 //! # assert_eq!(definition["url"], statement["rest"][0]["resource"][0]["operation"][0]["definition"]);
 //! ```
 
-use serde_json::{Value, json};
+mod operation_definition;
+mod operation_outcome;
+mod parameters;
 
-/// The `OperationDefinition` of `$presigned-url`
-/// (<https://hl7.org/fhir/R4/operationdefinition.html>), whose `id` is `Binary-presigned-url`.
-///
-/// `url` is its canonical URL: an absolute one, below the host's own base, where the host should
-/// serve it. The parameters besides `upload` and `url` are those of
-/// [`PresignLayer::describe_urls`](crate::PresignLayer::describe_urls).
-#[must_use]
-pub fn operation_definition(url: &str) -> Value {
-    let parameter = |usage: &str, name: &str, min: u8, kind: &str, documentation: &str| {
-        json!({
-            "name": name,
-            "use": usage,
-            "min": min,
-            "max": "1",
-            "documentation": documentation,
-            "type": kind,
-        })
-    };
-    json!({
-        "resourceType": "OperationDefinition",
-        "id": "Binary-presigned-url",
-        "url": url,
-        "name": "BinaryPresignedUrl",
-        "title": "Presigned URL of a Binary",
-        "status": "active",
-        "kind": "operation",
-        "description": "Gives a URL that reads or writes the content of a Binary without further \
-            credentials, for a limited time. It can also be called on Binary/[id]/_history/[vid], \
-            for a URL that reads that version.",
-        // A URL that writes changes nothing until it is used.
-        "affectsState": false,
-        "code": "presigned-url",
-        "resource": ["Binary"],
-        "system": false,
-        "type": false,
-        "instance": true,
-        "parameter": [
-            parameter("in", "upload", 0, "boolean",
-                "Whether the URL is to write, rather than to read. Default: false."),
-            parameter("out", "url", 1, "uri",
-                "The presigned URL: for GET and HEAD, or with upload for one PUT with the \
-                Content-Type that Binary.contentType names."),
-            parameter("out", "method", 0, "code", "The method to use the URL with: GET or PUT."),
-            parameter("out", "expires", 0, "instant", "When the URL stops working."),
-            {
-                "name": "header",
-                "use": "out",
-                "min": 0,
-                "max": "*",
-                "documentation": "A header that a request to the URL must have.",
-                "part": [
-                    parameter("out", "name", 1, "string", "The header's name."),
-                    parameter("out", "value", 1, "string", "The header's value."),
-                ],
-            },
-        ],
-    })
-}
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
 
-/// The entry of `CapabilityStatement.rest.resource.operation`, for the resource `Binary`, that
-/// says that this server has the operation
-/// (<https://hl7.org/fhir/R4/capabilitystatement.html>).
-///
-/// `definition` is the canonical URL of the [`operation_definition`].
-#[must_use]
-pub fn supported_operation(definition: &str) -> Value {
-    json!({ "name": "presigned-url", "definition": definition })
+pub use operation_definition::{operation_definition, supported_operation};
+pub(crate) use operation_outcome::Refusal;
+pub(crate) use parameters::{describe_url, upload_values};
+
+/// The media type of all that the layer itself has to say.
+const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// A FHIR resource as a response that no cache keeps.
+pub(crate) fn json_response(status: StatusCode, resource: &impl Serialize) -> Response<Bytes> {
+    // Serializing structs of strings to memory cannot fail.
+    let json = Bytes::from(serde_json::to_vec(resource).unwrap_or_default());
+    let length = HeaderValue::from(json.len());
+    let mut response = Response::new(json);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, FHIR_JSON);
+    headers.insert(CONTENT_LENGTH, length);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    response
 }

@@ -5,7 +5,8 @@ use http::header::ACCEPT;
 use mime::Mime;
 
 use crate::content_type::parse_media_type;
-use crate::outcome::{Code, Refusal};
+use crate::fhir::Refusal;
+use crate::refusal::RefusalCode;
 
 /// What is produced, and the other names of JSON that FHIR clients use, the last two since before
 /// FHIR R3.
@@ -30,7 +31,7 @@ pub(super) fn check(headers: &HeaderMap, query: &str) -> Result<(), Refusal> {
     if is_acceptable {
         Ok(())
     } else {
-        Err(Code::NotAcceptable.into())
+        Err(RefusalCode::NotAcceptable.into())
     }
 }
 

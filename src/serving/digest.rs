@@ -6,7 +6,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::outcome::{Code, Refusal};
+use crate::fhir::Refusal;
+use crate::refusal::RefusalCode;
 
 /// The two headers. An upload has no content coding, so they say the same.
 const HEADERS: [HeaderName; 2] = [
@@ -95,7 +96,7 @@ fn byte_sequence(value: &str, length: usize) -> Result<Vec<u8>, Refusal> {
         .filter(|digest| digest.len() == length)
         .ok_or_else(|| {
             Refusal::because(
-                Code::InvalidParameter,
+                RefusalCode::InvalidParameter,
                 "A digest must be written as in sha-256=:base64:, with the algorithm's length.",
             )
         })

@@ -4,19 +4,17 @@ use std::ops::Range;
 use std::time::SystemTime;
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, LAST_MODIFIED, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::conditional::Validators;
-use crate::config::Config;
+use super::plan::Validators;
 use crate::content_disposition::content_disposition;
 use crate::content_type::complete_media_type;
-use crate::outcome::NOSNIFF;
+use crate::fhir::NOSNIFF;
 use crate::store::Metadata;
-use crate::url::{Grant, Permission};
+use crate::url::{Grant, ReadTerms};
 
 /// Content comes from strangers and is served from a trusted origin: whatever it is, it may show
 /// itself, and neither run nor load anything.
@@ -27,55 +25,68 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
-/// Adds all that is true of the content, whichever part of it is sent.
-pub(super) fn add(
-    headers: &mut HeaderMap,
-    config: &Config,
-    grant: &Grant,
-    metadata: &Metadata,
-    now: SystemTime,
-) {
-    headers.reserve(16);
-    let validators = Validators::new(&grant.key.version(), metadata.last_modified, now);
-    let content_type = complete_media_type(&metadata.content_type);
-    let text = match &content_type {
-        Some(_) => &metadata.content_type,
-        None => mime::APPLICATION_OCTET_STREAM.as_ref(),
-    };
-    if let Ok(text) = HeaderValue::from_str(text) {
-        headers.insert(CONTENT_TYPE, text);
-    }
-    let (filename, attachment) = match &grant.permission {
-        Permission::Read {
-            filename,
-            attachment,
-        } => (filename.as_ref(), *attachment),
-        Permission::Write { .. } => (None, true),
-    };
-    headers.insert(
-        CONTENT_DISPOSITION,
-        content_disposition(content_type.as_ref(), filename, attachment),
-    );
-    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(validators.last_modified)) {
-        headers.insert(LAST_MODIFIED, date);
-    }
-    headers.insert(ETAG, validators.entity_tag);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CACHE_CONTROL, cache_control(config, grant, now));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(
-        CROSS_ORIGIN_RESOURCE_POLICY,
-        HeaderValue::from_static("cross-origin"),
-    );
-    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("none"));
+/// What the headers of a download follow from, besides the content's metadata.
+pub(super) struct DownloadHeaders<'a> {
+    pub(super) grant: &'a Grant,
+    pub(super) terms: &'a ReadTerms,
+    /// Browsers may keep the download.
+    pub(super) is_cached: bool,
+    pub(super) now: SystemTime,
 }
 
-/// Leaves out what a 304 should not repeat (RFC 9110 §15.4.5).
-pub(super) fn retain_for_not_modified(headers: &mut HeaderMap) {
-    for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_DISPOSITION] {
-        headers.remove(name);
+impl DownloadHeaders<'_> {
+    /// Adds all that is true of the content, whichever part of it is sent.
+    pub(super) fn add(&self, headers: &mut HeaderMap, metadata: &Metadata) {
+        headers.reserve(16);
+        let version = self.grant.key.version();
+        let validators = Validators::new(&version, metadata.last_modified, self.now);
+        let content_type = complete_media_type(&metadata.content_type);
+        let text = match &content_type {
+            Some(_) => &metadata.content_type,
+            None => mime::APPLICATION_OCTET_STREAM.as_ref(),
+        };
+        if let Ok(text) = HeaderValue::from_str(text) {
+            headers.insert(CONTENT_TYPE, text);
+        }
+        headers.insert(
+            CONTENT_DISPOSITION,
+            content_disposition(
+                content_type.as_ref(),
+                self.terms.filename.as_ref(),
+                self.terms.attachment,
+            ),
+        );
+        if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(validators.last_modified)) {
+            headers.insert(LAST_MODIFIED, date);
+        }
+        headers.insert(ETAG, validators.entity_tag);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(CACHE_CONTROL, self.cache_control());
+        headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        headers.insert(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(
+            CROSS_ORIGIN_RESOURCE_POLICY,
+            HeaderValue::from_static("cross-origin"),
+        );
+        headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("none"));
+    }
+
+    /// Leaves out what a 304 should not repeat (RFC 9110 §15.4.5).
+    pub(super) fn add_for_not_modified(&self, headers: &mut HeaderMap, metadata: &Metadata) {
+        self.add(headers, metadata);
+        for name in [CONTENT_TYPE, CONTENT_DISPOSITION] {
+            headers.remove(name);
+        }
+    }
+
+    /// A browser may keep the content as long as the URL is good, and no longer.
+    fn cache_control(&self) -> HeaderValue {
+        let seconds = self.grant.expires.remaining(self.now).as_secs();
+        self.is_cached
+            .then(|| HeaderValue::try_from(format!("private, max-age={seconds}")).ok())
+            .flatten()
+            .unwrap_or(HeaderValue::from_static("private, no-store"))
     }
 }
 
@@ -85,14 +96,4 @@ pub(super) fn add_content_range(headers: &mut HeaderMap, range: &Range<u64>, len
     if let Ok(value) = HeaderValue::try_from(value) {
         headers.insert(CONTENT_RANGE, value);
     }
-}
-
-/// How long a browser may keep the content: no longer than the URL itself is good for.
-fn cache_control(config: &Config, grant: &Grant, now: SystemTime) -> HeaderValue {
-    let seconds = grant.remaining(now).as_secs();
-    config
-        .caches_downloads
-        .then(|| HeaderValue::try_from(format!("private, max-age={seconds}")).ok())
-        .flatten()
-        .unwrap_or(HeaderValue::from_static("private, no-store"))
 }

@@ -1,31 +1,32 @@
 //! The storage path: a presigned URL in, content out or in.
 
-mod conditional;
 mod digest;
 mod headers;
-mod range;
+pub mod plan;
 mod read;
 mod redirect;
 mod upload_stream;
+mod verify;
 mod write;
 
 use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use crate::config::Config;
+use crate::config::Serving;
 use crate::events::RequestEvent;
-use crate::outcome::{Code, Refusal};
+use crate::fhir::Refusal;
 use crate::policy::RedeemRequest;
+use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
-use crate::url::{Access, Permission, VerifyError};
+use crate::url::{Authentic, Permission};
 
 /// Answers a request to the storage path.
 pub(crate) async fn serve(
-    config: &Config,
+    serving: &Serving,
     parts: &Parts,
-    body: &mut RequestBody,
+    body: &RequestBody,
     event: &mut RequestEvent,
 ) -> Result<Response<OwnBody>, Refusal> {
     if parts.method == Method::OPTIONS {
@@ -34,25 +35,26 @@ pub(crate) async fn serve(
     let target = parts
         .uri
         .path_and_query()
-        .and_then(|target| target.as_str().strip_prefix(&*config.storage_path))
+        .map_or("", |target| target.as_str());
+    // The route is the storage path's: it is there.
+    let target = target
+        .get(serving.path.as_str().len()..)
         .unwrap_or_default();
-    let now = config.now();
-    let grant = config.signer.authenticate(target)?;
-    event.granted(&grant, target);
-    config.signer.check(&grant, &parts.method, now)?;
-    config
-        .policy
-        .redeem(RedeemRequest::new(parts, &grant))
-        .await?;
+    let now = (serving.clock)();
+    let Authentic { grant, key_id } = serving.verifier.authenticate(target)?;
+    event.granted(&grant, key_id);
+    verify::check_method(&grant, &parts.method)?;
+    serving.verifier.check_time(&grant, now)?;
+    let request = RedeemRequest::new(parts, &grant);
+    serving.policy.redeem(request).await?;
     match &grant.permission {
-        Permission::Read { .. } => read::read(config, &grant, parts, now).await,
-        Permission::Write {
-            content_type,
-            max_length,
-        } => {
-            let limit = max_length.unwrap_or(u64::MAX).min(config.max_upload);
-            write::write(config, &grant, content_type, limit, parts, body, event).await
+        // Nobody would remember that it has been used.
+        Permission::Read(terms) if terms.once => Err(RefusalCode::Forbidden.into()),
+        Permission::Read(terms) => read::read(serving, &grant, terms, parts, now).await,
+        Permission::Write(terms) => {
+            write::write(serving, &grant, terms, parts, body, now, event).await
         }
+        Permission::Resume(_) => Err(Refusal::method_not_allowed("OPTIONS")),
     }
 }
 
@@ -64,19 +66,4 @@ fn options() -> Response<OwnBody> {
     let allow = HeaderValue::from_static("GET, HEAD, PUT, OPTIONS");
     response.headers_mut().insert(ALLOW, allow);
     response
-}
-
-impl From<VerifyError> for Refusal {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::MissingSignature => Code::MissingSignature.into(),
-            VerifyError::InvalidSignature => Code::InvalidSignature.into(),
-            VerifyError::Expired => Code::Expired.into(),
-            VerifyError::LifetimeTooLong => Code::LifetimeTooLong.into(),
-            VerifyError::MethodNotAllowed { granted } => Self::method_not_allowed(match granted {
-                Access::Read => "GET, HEAD, OPTIONS",
-                Access::Write => "PUT, OPTIONS",
-            }),
-        }
-    }
 }

@@ -2,96 +2,98 @@
 
 use std::time::SystemTime;
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, ETAG};
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 
-use super::conditional::{self, Validators, Verdict};
+use super::headers::DownloadHeaders;
+use super::plan::{Decision, Opening, ReadRequest, Validators, entity_tag};
 use super::redirect::redirect;
-use super::{headers, range};
-use crate::config::Config;
-use crate::outcome::{Code, Refusal};
+use crate::config::Serving;
+use crate::fhir::Refusal;
+use crate::key::BinaryKey;
+use crate::refusal::RefusalCode;
 use crate::response_body::OwnBody;
-use crate::store::{BinaryRepository as _, ByteRange};
-use crate::url::Grant;
+use crate::store::{BinaryRepository as _, ByteRange, Metadata};
+use crate::url::{Grant, ReadTerms};
 
 pub(super) async fn read(
-    config: &Config,
+    serving: &Serving,
     grant: &Grant,
+    terms: &ReadTerms,
     parts: &Parts,
     now: SystemTime,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let request = &parts.headers;
-    let is_get = parts.method == Method::GET;
-    // Ranges are defined for GET alone, and on HEAD must be ignored (RFC 9110 §14.2).
-    let mut ranges = if is_get {
-        range::requested(request)
-    } else {
-        Vec::new()
+    let key = match &terms.place {
+        Some(place) => grant.key.clone().with_place(place.clone()),
+        None => grant.key.clone(),
     };
-    let repository = &config.repository;
-    let version = grant.key.version();
-
-    // One call of the repository is enough, unless the answer depends on what is there.
-    let depends = !is_get
-        || conditional::has_preconditions(request)
-        || ranges.len() > 1
-        || (!ranges.is_empty() && request.contains_key(http::header::IF_RANGE));
-    let mut wanted = ranges.first().copied();
-    if depends {
-        let metadata = repository.head(&grant.key).await?;
-        let validators = Validators::new(&version, metadata.last_modified, now);
-        match conditional::evaluate(request, true, Some(&validators)) {
-            Verdict::Proceed => {}
-            Verdict::NotModified => {
-                let mut response = Response::new(OwnBody::empty());
-                *response.status_mut() = StatusCode::NOT_MODIFIED;
-                headers::add(response.headers_mut(), config, grant, &metadata, now);
-                headers::retain_for_not_modified(response.headers_mut());
+    let headers = DownloadHeaders {
+        grant,
+        terms,
+        is_cached: serving.caches_downloads,
+        now,
+    };
+    let request = ReadRequest::new(&parts.method, &parts.headers);
+    let range = match request.opening() {
+        Opening::Content(range) => {
+            if let Some(response) = redirect(serving, grant, &parts.headers, now).await? {
                 return Ok(response);
             }
-            Verdict::Failed => {
-                return Err(Refusal::from(Code::PreconditionFailed).with_entity_tag(&version));
+            range
+        }
+        Opening::Metadata => {
+            let metadata = serving.repository.head(&key).await?;
+            let version = key.version();
+            let current = Validators::new(&version, metadata.last_modified, now);
+            match request.decide(&current, metadata.length) {
+                Decision::Content(range) => range,
+                Decision::Head => return Ok(head(&headers, &metadata)),
+                Decision::NotModified => return Ok(not_modified(&headers, &metadata)),
+                Decision::PreconditionFailed => {
+                    let refusal = Refusal::from(RefusalCode::PreconditionFailed);
+                    return Err(refusal.with_header(ETAG, entity_tag(&version)));
+                }
+                Decision::RangeNotSatisfiable => {
+                    return Err(Refusal::range_not_satisfiable(metadata.length));
+                }
             }
         }
-        if !is_get {
-            let mut response = Response::new(OwnBody::empty());
-            headers::add(response.headers_mut(), config, grant, &metadata, now);
-            let length = HeaderValue::from(metadata.length);
-            response.headers_mut().insert(CONTENT_LENGTH, length);
-            return Ok(response);
-        }
-        if !conditional::range_applies(request, &validators) {
-            ranges.clear();
-        }
-        wanted = match ranges.as_slice() {
-            [] => None,
-            [one] => Some(*one),
-            several => range::coalesce(several, metadata.length)?,
-        };
-    }
-    if !depends && let Some(response) = redirect(config, grant, request).await? {
-        return Ok(response);
-    }
-    content(config, grant, wanted, now).await
+    };
+    content(serving, &headers, &key, range).await
+}
+
+fn head(headers: &DownloadHeaders<'_>, metadata: &Metadata) -> Response<OwnBody> {
+    let mut response = Response::new(OwnBody::empty());
+    headers.add(response.headers_mut(), metadata);
+    let length = HeaderValue::from(metadata.length);
+    response.headers_mut().insert(CONTENT_LENGTH, length);
+    response
+}
+
+fn not_modified(headers: &DownloadHeaders<'_>, metadata: &Metadata) -> Response<OwnBody> {
+    let mut response = Response::new(OwnBody::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    headers.add_for_not_modified(response.headers_mut(), metadata);
+    response
 }
 
 async fn content(
-    config: &Config,
-    grant: &Grant,
-    wanted: Option<ByteRange>,
-    now: SystemTime,
+    serving: &Serving,
+    headers: &DownloadHeaders<'_>,
+    key: &BinaryKey,
+    range: Option<ByteRange>,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let content = config.repository.read(&grant.key, wanted).await?;
+    let content = serving.repository.read(key, range).await?;
     let served = content.range();
     let mut response = Response::new(OwnBody::empty());
-    let response_headers = response.headers_mut();
-    headers::add(response_headers, config, grant, content.metadata(), now);
+    headers.add(response.headers_mut(), content.metadata());
     let length = HeaderValue::from(served.end.saturating_sub(served.start));
-    response_headers.insert(CONTENT_LENGTH, length);
+    response.headers_mut().insert(CONTENT_LENGTH, length);
     // Of empty content there is no part that `Content-Range` could name.
-    if wanted.is_some() && !served.is_empty() {
-        headers::add_content_range(response_headers, &served, content.metadata().length);
+    if range.is_some() && !served.is_empty() {
+        let length = content.metadata().length;
+        super::headers::add_content_range(response.headers_mut(), &served, length);
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     *response.body_mut() = OwnBody::content(content);

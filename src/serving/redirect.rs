@@ -1,31 +1,34 @@
 //! Sending a client on to the repository's storage.
 
+use std::time::{Duration, SystemTime};
+
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use crate::config::Config;
-use crate::outcome::{NO_STORE, Refusal};
+use crate::config::Serving;
+use crate::fhir::{NO_STORE, Refusal};
 use crate::response_body::OwnBody;
 use crate::store::{BinaryRepository as _, RepositoryError};
-use crate::url::{Grant, unix_seconds};
+use crate::url::{Expires, Grant};
 
-/// For how long the storage's URL is valid, in seconds: it is used at once.
-const LIFETIME: u64 = 60;
+/// The lifetime of the storage's URL: it is used at once.
+const LIFETIME: Duration = Duration::from_secs(60);
 
 /// The answer that sends a client to the storage, if that can answer a request with these headers.
 pub(super) async fn redirect(
-    config: &Config,
+    serving: &Serving,
     grant: &Grant,
     headers: &HeaderMap,
+    now: SystemTime,
 ) -> Result<Option<Response<OwnBody>>, Refusal> {
-    if !config.redirects_to_storage {
+    if !serving.redirects_to_storage {
         return Ok(None);
     }
     let grant = Grant {
-        expires: unix_seconds(config.now()).saturating_add(LIFETIME),
+        expires: Expires::at(now + LIFETIME),
         ..grant.clone()
     };
-    let Some(presigned) = config.repository.presign(&grant).await? else {
+    let Some(presigned) = serving.repository.presign(&grant).await? else {
         return Ok(None);
     };
     let is_sent = |(name, value)| headers.get(name) == Some(value);

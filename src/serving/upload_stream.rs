@@ -1,7 +1,6 @@
 //! The body of an upload, held to everything that was promised about it.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -16,10 +15,8 @@ use crate::store::UploadError;
 
 /// Ends with `None` if the content is whole and within all limits, else with an error.
 pub(super) struct UploadStream {
-    /// `None` once the stream has failed.
-    pub(super) body: Option<RequestBody>,
-    /// Where the rest of the body goes if the upload does not need it.
-    pub(super) leftover: Arc<Mutex<RequestBody>>,
+    pub(super) body: RequestBody,
+    pub(super) has_failed: bool,
     /// Bytes so far.
     pub(super) received: u64,
     pub(super) counter: Counter,
@@ -57,12 +54,6 @@ impl UploadStream {
             None
         }
     }
-
-    fn give_back(&mut self) {
-        if let Some(body) = self.body.take() {
-            *self.leftover.lock().unwrap_or_else(PoisonError::into_inner) = body;
-        }
-    }
 }
 
 impl Stream for UploadStream {
@@ -70,11 +61,11 @@ impl Stream for UploadStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let Some(body) = &mut self.body else {
+            if self.has_failed {
                 // Not `None`: whoever overlooked the error must not take the end for a success.
                 return Poll::Ready(Some(Err(UploadError::Incomplete(None))));
-            };
-            let outcome = match ready!(Pin::new(body).poll_frame(cx)) {
+            }
+            let outcome = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => self.accept(chunk).map(Some),
                     // Trailers, or nothing.
@@ -83,20 +74,8 @@ impl Stream for UploadStream {
                 Some(Err(error)) => Err(classify(error, &self.is_timeout)),
                 None => self.end().map_or(Ok(None), Err),
             };
-            return Poll::Ready(match outcome {
-                Ok(Some(chunk)) => Some(Ok(chunk)),
-                Ok(None) => None,
-                Err(error) => {
-                    self.give_back();
-                    Some(Err(error))
-                }
-            });
+            self.has_failed = outcome.is_err();
+            return Poll::Ready(outcome.transpose());
         }
-    }
-}
-
-impl Drop for UploadStream {
-    fn drop(&mut self) {
-        self.give_back();
     }
 }

@@ -1,90 +1,78 @@
 //! `PUT` on a write URL.
 
-use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response};
-use http_body::Body as _;
+use http::{HeaderValue, Response};
 
-use super::conditional::{self, Validators, Verdict};
 use super::digest::Digests;
+use super::plan::{Validators, WriteRequest, entity_tag};
 use super::redirect::redirect;
 use super::upload_stream::UploadStream;
-use crate::binary::BinaryKey;
-use crate::config::Config;
-use crate::content_type::ContentType;
+use crate::config::Serving;
 use crate::events::RequestEvent;
-use crate::outcome::{Code, NO_STORE, NOSNIFF, Refusal, entity_tag};
+use crate::fhir::{NO_STORE, NOSNIFF, Refusal};
+use crate::key::BinaryKey;
+use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
 use crate::store::{BinaryRepository as _, RepositoryError, Upload};
-use crate::url::Grant;
+use crate::url::{Grant, WriteTerms};
 
 /// Stores the body, if it is what was granted. What can be refused is refused before the body is
 /// polled: a client that sent `Expect: 100-continue` is then not told to go on.
 pub(super) async fn write(
-    config: &Config,
+    serving: &Serving,
     grant: &Grant,
-    content_type: &ContentType,
-    limit: u64,
+    terms: &WriteTerms,
     parts: &Parts,
-    body: &mut RequestBody,
+    body: &RequestBody,
+    now: SystemTime,
     event: &mut RequestEvent,
 ) -> Result<Response<OwnBody>, Refusal> {
     let (key, headers) = (&grant.key, &parts.headers);
-    check_content_headers(headers, content_type)?;
-    let digests = Digests::announced(headers)?;
     let length = body.remaining();
-    if length.is_some_and(|length| length > limit) {
-        return Err(Refusal::too_large(Some(limit)));
+    let limit = terms.max_length.unwrap_or(u64::MAX).min(serving.max_upload);
+    let request = WriteRequest::new(headers, length);
+    request.check(&terms.content_type, limit, serving.allows_empty_uploads)?;
+    let digests = Digests::announced(headers)?;
+    if request.has_preconditions() {
+        check_preconditions(serving, key, &request, now).await?;
     }
-    if !config.allows_empty_uploads && (length == Some(0) || body.is_end_stream()) {
-        return Err(Code::EmptyBody.into());
-    }
-    if conditional::has_preconditions(headers) {
-        check_preconditions(config, key, headers).await?;
-    }
+    let expects_continue = body.expects_continue();
     // Content that is on its way is taken, and what the storage cannot check is not left to it.
-    if body.awaits_go_ahead()
-        && length.is_some()
-        && digests.is_empty()
-        && let Some(response) =
-            redirect(config, &grant.clone().with_max_length(limit), headers).await?
-    {
-        return Ok(response);
+    if expects_continue && length.is_some() && digests.is_empty() {
+        let terms = terms.clone().with_max_length(limit);
+        let grant = Grant::new(key.clone(), terms, grant.expires);
+        if let Some(response) = redirect(serving, &grant, headers, now).await? {
+            return Ok(response);
+        }
     }
 
-    let expects_continue = body.awaits_go_ahead();
-    let leftover = Arc::new(Mutex::new(RequestBody::default()));
     let stream = UploadStream {
-        body: Some(mem::take(body)),
-        leftover: Arc::clone(&leftover),
+        body: body.clone(),
+        has_failed: false,
         received: 0,
         counter: event.counter(),
         announced: length,
         limit,
-        allows_empty: config.allows_empty_uploads,
+        allows_empty: serving.allows_empty_uploads,
         digests,
-        is_timeout: config.is_timeout.clone(),
+        is_timeout: serving.is_timeout.clone(),
     };
     let mut upload =
-        Upload::new(content_type.clone(), stream).with_expects_continue(expects_continue);
+        Upload::new(terms.content_type.clone(), stream).with_expects_continue(expects_continue);
     if let Some(length) = length {
         upload = upload.with_length(length);
     }
-    if let Err(error) = config.repository.write(key, upload).await {
-        *body = mem::take(&mut *leftover.lock().unwrap_or_else(PoisonError::into_inner));
-        return Err(match error {
-            RepositoryError::AlreadyWritten => Refusal::from(error).with_entity_tag(&key.version()),
-            error => error.into(),
-        });
+    match serving.repository.write(key, upload).await {
+        Ok(_) => Ok(stored(key)),
+        Err(error @ RepositoryError::AlreadyWritten) => {
+            Err(Refusal::from(error).with_header(ETAG, entity_tag(&key.version())))
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(stored(key))
 }
 
 fn stored(key: &BinaryKey) -> Response<OwnBody> {
@@ -97,60 +85,25 @@ fn stored(key: &BinaryKey) -> Response<OwnBody> {
     response
 }
 
-fn check_content_headers(headers: &HeaderMap, granted: &ContentType) -> Result<(), Refusal> {
-    // A part of some content must not be stored as the whole (RFC 9110 §14.5).
-    if headers.contains_key(CONTENT_RANGE) {
-        return Err(Refusal::because(
-            Code::InvalidParameter,
-            "Content-Range is not supported: send the whole content in one request.",
-        ));
-    }
-    let is_identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
-        return Err(Refusal::because(
-            Code::ContentTypeMismatch,
-            "Content-Encoding is not supported: send the content as it is.",
-        ));
-    }
-    let mut content_types = headers.get_all(CONTENT_TYPE).iter();
-    let is_granted = match (content_types.next(), content_types.next()) {
-        (Some(content_type), None) => content_type
-            .to_str()
-            .is_ok_and(|content_type| granted.accepts(content_type)),
-        _ => false,
-    };
-    if is_granted {
-        Ok(())
-    } else {
-        Err(Refusal::because(
-            Code::ContentTypeMismatch,
-            format!("Send the request with the Content-Type {granted}."),
-        ))
-    }
-}
-
 async fn check_preconditions(
-    config: &Config,
+    serving: &Serving,
     key: &BinaryKey,
-    headers: &HeaderMap,
+    request: &WriteRequest<'_>,
+    now: SystemTime,
 ) -> Result<(), Refusal> {
-    let current = match config.repository.head(key).await {
-        Ok(metadata) => Some(Validators::new(
-            &key.version(),
-            metadata.last_modified,
-            config.now(),
-        )),
+    let version = key.version();
+    let current = match serving.repository.head(key).await {
+        Ok(metadata) => Some(Validators::new(&version, metadata.last_modified, now)),
         Err(RepositoryError::NotFound) => None,
         Err(error) => return Err(error.into()),
     };
-    match conditional::evaluate(headers, false, current.as_ref()) {
-        Verdict::Failed => {
-            let refusal = Refusal::from(Code::PreconditionFailed);
-            Err(match current {
-                Some(_) => refusal.with_entity_tag(&key.version()),
-                None => refusal,
-            })
-        }
-        Verdict::Proceed | Verdict::NotModified => Ok(()),
+    if request.preconditions_hold(current.as_ref()) {
+        return Ok(());
     }
+    let refusal = Refusal::from(RefusalCode::PreconditionFailed);
+    Err(match current {
+        // RFC 9110 §15.5.13
+        Some(_) => refusal.with_header(ETAG, entity_tag(&version)),
+        None => refusal,
+    })
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
-use crate::binary::BinaryKey;
+use crate::key::BinaryKey;
 use crate::url::{Grant, PresignedUrl};
 
 /// Any repository, without a type parameter: for hosts that choose one at run time, and for their

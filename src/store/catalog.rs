@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::{Located, Metadata, Place, RepositoryError, Stored, Target};
-use crate::binary::BinaryKey;
+use crate::key::BinaryKey;
 
 /// Where a version's bytes are, and the facts known of them.
 #[derive(Debug, Clone, PartialEq, Eq)]

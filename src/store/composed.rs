@@ -12,8 +12,8 @@ use super::{
     BinaryRepository, ByteRange, Catalog, Content, ContentStore, Day, Entry, Located, Metadata,
     Place, RepositoryError, Stored, Target, Upload,
 };
-use crate::binary::BinaryKey;
-use crate::url::{Access, Grant, PresignedUrl};
+use crate::key::BinaryKey;
+use crate::url::{Grant, Permission, PresignedUrl, ReadTerms};
 
 /// What the sweep leaves alone: an upload may be between its bytes and its record.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -260,9 +260,12 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
     }
 
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
-        match (grant.access(), grant.key.place()) {
-            (Access::Read, Some(place)) => self.store.presign(place, grant).await,
-            // The catalog is not asked a second time. A store's own URL could not publish.
+        // Without a place the catalog would be asked a second time, and a URL of the store's own to
+        // write could not publish.
+        match &grant.permission {
+            Permission::Read(ReadTerms {
+                place: Some(place), ..
+            }) => self.store.presign(place, grant).await,
             _ => Ok(None),
         }
     }

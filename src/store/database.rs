@@ -74,9 +74,9 @@
 //!     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
 //!         let binary = self.binary(target.id()).await?;
 //!         let number = match (target.access(), target.version()) {
-//!             (Access::Write, _) => binary.newest.unwrap_or(0) + 1,
 //!             (Access::Read, Some(version)) => number(version)?,
 //!             (Access::Read, None) => binary.newest.unwrap_or(1), // what the first upload will create
+//!             _ => binary.newest.unwrap_or(0) + 1,
 //!         };
 //!         let content_type = ContentType::new(binary.content_type).map_err(RepositoryError::internal)?;
 //!         Ok(Located::new(target.key(VersionId::from(number)), content_type))
@@ -137,18 +137,14 @@
 //!     }
 //! }
 //!
-//! /// `01` is another id than `1`, though the same number.
 //! fn number(version: VersionId) -> Result<u64, RepositoryError> {
-//!     let number = version.as_str().parse().ok();
-//!     number
-//!         .filter(|number: &u64| number.to_string() == version.as_str())
-//!         .ok_or(RepositoryError::NotFound)
+//!     version.number().ok_or(RepositoryError::NotFound)
 //! }
 //! # #[cfg(feature = "test-util")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! #     tower_presign::store::contract::check(async || {
-//! #         let id = BinaryId::unique();
+//! #         let id = BinaryId::random();
 //! #         (Table { database: Database(id, Mutex::default()) }, id)
 //! #     })
 //! #     .await;

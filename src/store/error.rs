@@ -3,11 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use bytes::Bytes;
-use http::header::CONTENT_RANGE;
-use http::{HeaderValue, Response};
-
-use crate::outcome::{Code, Refusal};
+use crate::refusal::RefusalCode;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -72,24 +68,20 @@ impl RepositoryError {
         Self::Internal(source.into())
     }
 
-    /// The `OperationOutcome` that the layer itself would answer with, for what a host does with
-    /// the repository in handlers of its own.
-    ///
-    /// It has the status, the stable code and the headers of the layer's refusals. It does not have
-    /// the source: log it before. The body is of any type that bytes can become, axum's `Body` and
-    /// http-body-util's `Full` among them.
-    ///
-    /// ```
-    /// use axum::body::Body;
-    /// use tower_presign::store::RepositoryError;
-    ///
-    /// let response: http::Response<Body> = RepositoryError::NotFound.into_response();
-    /// assert_eq!(response.status(), 404);
-    /// assert_eq!(response.headers()["content-type"], "application/fhir+json");
-    /// ```
+    /// The stable code that clients get, with which a host can say the same.
     #[must_use]
-    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
-        Refusal::from(self).into_response()
+    pub fn code(&self) -> RefusalCode {
+        match self {
+            Self::NotFound => RefusalCode::NotFound,
+            Self::Deleted => RefusalCode::Deleted,
+            Self::AlreadyWritten => RefusalCode::AlreadyWritten,
+            Self::NotReady => RefusalCode::NotReady,
+            Self::RangeNotSatisfiable { .. } => RefusalCode::RangeNotSatisfiable,
+            Self::StorageFull => RefusalCode::StorageFull,
+            Self::Unavailable(_) => RefusalCode::Unavailable,
+            Self::Upload(error) => error.code(),
+            Self::Internal(_) => RefusalCode::Internal,
+        }
     }
 }
 
@@ -150,6 +142,18 @@ impl UploadError {
     pub fn too_large(limit: Option<u64>) -> Self {
         Self::TooLarge { limit }
     }
+
+    /// The stable code that clients get.
+    #[must_use]
+    pub fn code(&self) -> RefusalCode {
+        match self {
+            Self::TooLarge { .. } => RefusalCode::TooLarge,
+            Self::Empty => RefusalCode::EmptyBody,
+            Self::Incomplete(_) => RefusalCode::IncompleteBody,
+            Self::Timeout(_) => RefusalCode::UploadTimeout,
+            Self::DigestMismatch => RefusalCode::DigestMismatch,
+        }
+    }
 }
 
 /// As it follows an error's own text.
@@ -157,58 +161,4 @@ fn cause(source: Option<&(dyn Error + Send + Sync)>) -> String {
     source
         .map(|source| format!(": {source}"))
         .unwrap_or_default()
-}
-
-impl From<&RepositoryError> for Code {
-    fn from(error: &RepositoryError) -> Self {
-        match error {
-            RepositoryError::NotFound => Self::NotFound,
-            RepositoryError::Deleted => Self::Deleted,
-            RepositoryError::AlreadyWritten => Self::AlreadyWritten,
-            RepositoryError::RangeNotSatisfiable { .. } => Self::RangeNotSatisfiable,
-            RepositoryError::StorageFull => Self::StorageFull,
-            RepositoryError::NotReady | RepositoryError::Unavailable(_) => Self::Unavailable,
-            RepositoryError::Upload(error) => error.into(),
-            RepositoryError::Internal(_) => Self::Internal,
-        }
-    }
-}
-
-impl From<&UploadError> for Code {
-    fn from(error: &UploadError) -> Self {
-        match error {
-            UploadError::TooLarge { .. } => Self::TooLarge,
-            UploadError::Empty => Self::EmptyBody,
-            UploadError::Incomplete(_) => Self::IncompleteBody,
-            UploadError::Timeout(_) => Self::UploadTimeout,
-            UploadError::DigestMismatch => Self::DigestMismatch,
-        }
-    }
-}
-
-impl From<RepositoryError> for Refusal {
-    fn from(error: RepositoryError) -> Self {
-        let refusal = Self::from(Code::from(&error));
-        match error {
-            RepositoryError::RangeNotSatisfiable { length } => {
-                let complete_length = HeaderValue::try_from(format!("bytes */{length}"))
-                    .unwrap_or_else(|_| HeaderValue::from_static("bytes */0"));
-                refusal.with_header(CONTENT_RANGE, complete_length)
-            }
-            RepositoryError::Unavailable(source) | RepositoryError::Internal(source) => {
-                refusal.with_source(source)
-            }
-            RepositoryError::Upload(error) => error.into(),
-            _ => refusal,
-        }
-    }
-}
-
-impl From<UploadError> for Refusal {
-    fn from(error: UploadError) -> Self {
-        match error {
-            UploadError::TooLarge { limit } => Self::too_large(limit),
-            error => Code::from(&error).into(),
-        }
-    }
 }

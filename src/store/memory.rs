@@ -11,8 +11,9 @@ use super::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
     numbered,
 };
-use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::url::Access;
 
 /// Content in memory: for tests, demonstrations, and what need not survive the process.
@@ -173,7 +174,7 @@ fn next_version<'a>(
 
 /// The position of a version among those of its Binary.
 fn index(key: &BinaryKey) -> Option<usize> {
-    let number = numbered::number(key.version().as_str())?;
+    let number = key.version().number()?;
     usize::try_from(number).ok()?.checked_sub(1)
 }
 

@@ -124,7 +124,7 @@ pub use memory::MemoryRepository;
 pub use target::{Located, Target};
 pub use upload::Upload;
 
-use crate::binary::BinaryKey;
+use crate::key::BinaryKey;
 pub use crate::place::{InvalidPlace, Place};
 use crate::url::{Grant, PresignedUrl};
 

@@ -4,7 +4,7 @@
 //! is refused: nobody overwrites what they have not seen.
 
 use super::{RepositoryError, Target};
-use crate::binary::VersionId;
+use crate::id::VersionId;
 use crate::url::Access;
 
 /// The version that a URL for `target` points to, when `current` versions have been written.
@@ -17,7 +17,7 @@ pub(super) fn locate(target: &Target, current: u64) -> Result<VersionId, Reposit
             Ok(next.into())
         }
         (Access::Read, None) => Ok(readable.into()),
-        (Access::Read, Some(named)) => match number(named.as_str()) {
+        (Access::Read, Some(named)) => match named.number() {
             Some(number) if (1..=readable).contains(&number) => Ok(named),
             _ => Err(RepositoryError::NotFound),
         },
@@ -47,11 +47,4 @@ pub(super) fn newest<E>(mut exists: impl FnMut(u64) -> Result<bool, E>) -> Resul
         }
     }
     Ok(newest)
-}
-
-/// The number of a version; `None` for ids of another kind.
-pub(super) fn number(version: &str) -> Option<u64> {
-    let number = version.parse::<u64>().ok()?;
-    // `+1` and `01` are other ids than `1`.
-    (number.to_string() == version).then_some(number)
 }

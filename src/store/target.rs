@@ -1,8 +1,9 @@
 //! What a URL is asked for, and what it is found to be.
 
 use super::Place;
-use crate::binary::{BinaryId, BinaryKey, VersionId};
 use crate::content_type::ContentType;
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 use crate::url::Access;
 
 /// What a URL is asked for: the Binary, one of its versions or the current one, and the access.

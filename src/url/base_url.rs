@@ -3,22 +3,35 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Why a text cannot be a storage base URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
     /// It does not start with `http://` or `https://`.
     #[error("the storage base URL must start with http:// or https://")]
     Scheme,
-    /// Its host or port is missing, wrong, or not in normal form.
+    /// It has a user name or a password.
+    #[error("the storage base URL must have no user name and no password")]
+    UserInfo,
+    /// Its host is missing, or not in the form that URL libraries leave unchanged.
     #[error(
-        "the storage base URL needs a host in lower case, without user name, and no port that its scheme implies"
+        "the host {0:?} of the storage base URL is not as URL libraries write it: \
+        a-z 0-9 - _ and dots; an international name in punycode (xn--…); \
+        an IPv4 address as four numbers, an IPv6 address in brackets and in its shortest form"
     )]
-    Authority,
-    /// Its path has characters other than `A-Z a-z 0-9 - _ . ~ /`, or empty or dot segments.
+    Host(Box<str>),
+    /// Its port is no number up to 65535, or the one that its scheme implies.
     #[error(
-        "the path of the storage base URL may consist of segments of A-Z a-z 0-9 - _ . ~ only, none of them empty, `.` or `..`"
+        "the port {0:?} of the storage base URL must be a number from 1 to 65535, and be left out \
+        where the scheme implies it"
     )]
-    Path,
+    Port(Box<str>),
+    /// A segment of its path is empty, `.` or `..`, or has other characters than
+    /// `A-Z a-z 0-9 - _ . ~`.
+    #[error(
+        "the segment {0:?} in the path of the storage base URL must be A-Z a-z 0-9 - _ . ~, \
+        and neither empty nor `.` nor `..`"
+    )]
+    Segment(Box<str>),
 }
 
 /// A base URL in the one form that every URL library leaves unchanged, without a slash at its end.
@@ -45,11 +58,10 @@ impl BaseUrl {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
         };
-        if !is_normal_authority(authority, default_port) {
-            return Err(InvalidBaseUrl::Authority);
-        }
-        if !path.split('/').skip(1).all(is_normal_segment) {
-            return Err(InvalidBaseUrl::Path);
+        check_authority(authority, default_port)?;
+        let mut segments = path.split('/').skip(1);
+        if let Some(segment) = segments.find(|segment| !is_normal_segment(segment)) {
+            return Err(InvalidBaseUrl::Segment(segment.into()));
         }
         Ok(Self {
             text: text.to_owned(),
@@ -67,7 +79,10 @@ impl BaseUrl {
     }
 }
 
-fn is_normal_authority(authority: &str, default_port: u16) -> bool {
+fn check_authority(authority: &str, default_port: u16) -> Result<(), InvalidBaseUrl> {
+    if authority.contains('@') {
+        return Err(InvalidBaseUrl::UserInfo);
+    }
     let (host, port) = match authority.rfind(':') {
         // A colon in brackets belongs to an IPv6 address.
         Some(colon) if !authority.ends_with(']') => {
@@ -80,7 +95,13 @@ fn is_normal_authority(authority: &str, default_port: u16) -> bool {
             && !port.starts_with('0')
             && port.parse::<u16>().is_ok_and(|port| port != default_port)
     };
-    is_normal_host(host) && port.is_none_or(is_normal_port)
+    if !is_normal_host(host) {
+        return Err(InvalidBaseUrl::Host(host.into()));
+    }
+    match port {
+        Some(port) if !is_normal_port(port) => Err(InvalidBaseUrl::Port(port.into())),
+        _ => Ok(()),
+    }
 }
 
 fn is_normal_host(host: &str) -> bool {
@@ -98,7 +119,7 @@ fn is_normal_host(host: &str) -> bool {
         // URL libraries take this for an IPv4 address, and know more spellings of one.
         return host.parse::<Ipv4Addr>().is_ok();
     }
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     host.split('.')
         .all(|label| !label.is_empty() && label.bytes().all(allowed))
 }

@@ -1,167 +1,214 @@
-//! A [`Grant`] as the signed part of a request target, and back.
-//!
-//! Parsing is strict: it accepts what [`write`] writes, and nothing else, but for file names, which
-//! are made safe, whoever signed them. It is only ever given bytes whose signature is right.
+//! The claims of a presigned URL: one table, from which writing, parsing, redaction and the
+//! format's documentation follow.
 
-use std::fmt::Write as _;
+use super::grant::Permission;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+/// A claim: one row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Claim {
+    ContentType,
+    Context,
+    Disposition,
+    Expires,
+    Filename,
+    Id,
+    KeyPairId,
+    MaxLength,
+    Method,
+    Once,
+    Place,
+    Resume,
+}
 
-use super::grant::{Grant, Permission};
-use crate::binary::{BinaryId, BinaryKey, VersionId};
-use crate::content_type::ContentType;
-use crate::filename::Filename;
+/// How a claim's value is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// Characters that need no encoding.
+    Plain,
+    /// Base64url of UTF-8 text, without padding.
+    Base64url,
+    /// Decimal, without sign or leading zero.
+    Number,
+}
 
-/// Appends `/{id}/{versionId}?{claims}`, without the signature.
-pub(super) fn write(grant: &Grant, key_id: &str, out: &mut String) {
-    let (id, version) = (grant.key.id(), grant.key.version());
-    for part in ["/", id.as_str(), "/", version.as_str()] {
-        out.push_str(part);
+/// The kinds of grants that have a claim.
+#[derive(Clone, Copy)]
+pub(super) struct Grants {
+    kinds: &'static [Kind],
+    /// Each of them has it.
+    always: bool,
+}
+
+pub(super) struct Row {
+    pub(super) claim: Claim,
+    pub(super) name: &'static str,
+    pub(super) grants: Grants,
+    pub(super) encoding: Encoding,
+    /// It names no patient and leads nowhere.
+    pub(super) is_logged: bool,
+}
+
+/// In the order of the claims in a URL, which is alphabetical.
+#[rustfmt::skip]
+pub(super) const TABLE: [Row; 12] = {
+    use Claim as C;
+    use Encoding::{Base64url, Number, Plain};
+    const LOGGED: bool = true;
+    const HIDDEN: bool = false;
+    [
+        row(C::ContentType, "Content-Type", UPLOADS.always(), Base64url, HIDDEN),
+        row(C::Context,     "Context",      ALL,              Base64url, HIDDEN),
+        row(C::Disposition, "Disposition",  READS,            Plain,     LOGGED),
+        row(C::Expires,     "Expires",      ALL.always(),     Number,    LOGGED),
+        row(C::Filename,    "Filename",     READS,            Base64url, HIDDEN),
+        row(C::Id,          "Id",           ALL,              Plain,     LOGGED),
+        row(C::KeyPairId,   "Key-Pair-Id",  ALL.always(),     Plain,     LOGGED),
+        row(C::MaxLength,   "Max-Length",   UPLOADS,          Number,    LOGGED),
+        row(C::Method,      "Method",       UPLOADS.always(), Plain,     LOGGED),
+        row(C::Once,        "Once",         READS,            Plain,     LOGGED),
+        row(C::Place,       "Place",        READS,            Base64url, HIDDEN),
+        row(C::Resume,      "Resume",       RESUMES.always(), Plain,     LOGGED),
+    ]
+};
+
+const ALL: Grants = grants(&[Kind::Read, Kind::Write, Kind::Resume]);
+const READS: Grants = grants(&[Kind::Read]);
+const UPLOADS: Grants = grants(&[Kind::Write, Kind::Resume]);
+const RESUMES: Grants = grants(&[Kind::Resume]);
+
+const fn grants(kinds: &'static [Kind]) -> Grants {
+    Grants {
+        kinds,
+        always: false,
     }
-    let mut separator = '?';
-    let mut claim = |name: &str, value: Value<'_>| {
-        out.push(std::mem::replace(&mut separator, '&'));
-        out.push_str(name);
-        out.push('=');
-        match value {
-            Value::Plain(text) => out.push_str(text),
-            Value::Encoded(text) => URL_SAFE_NO_PAD.encode_string(text, out),
-            // Writing to a `String` cannot fail.
-            Value::Number(number) => drop(write!(out, "{number}")),
+}
+
+const fn row(
+    claim: Claim,
+    name: &'static str,
+    grants: Grants,
+    encoding: Encoding,
+    is_logged: bool,
+) -> Row {
+    Row {
+        claim,
+        name,
+        grants,
+        encoding,
+        is_logged,
+    }
+}
+
+impl Grants {
+    const fn always(self) -> Self {
+        Self {
+            always: true,
+            ..self
         }
-    };
+    }
+}
 
-    if let Permission::Write { content_type, .. } = &grant.permission {
-        claim("Content-Type", Value::Encoded(content_type.as_str()));
-    }
-    if let Some(context) = grant.key.context() {
-        claim("Context", Value::Encoded(context));
-    }
-    if let Permission::Read {
-        attachment: true, ..
-    } = grant.permission
-    {
-        claim("Disposition", Value::Plain("attachment"));
-    }
-    claim("Expires", Value::Number(grant.expires));
-    if let Permission::Read {
-        filename: Some(filename),
-        ..
-    } = &grant.permission
-    {
-        claim("Filename", Value::Encoded(filename.as_str()));
-    }
-    claim("Key-Pair-Id", Value::Plain(key_id));
-    if let Permission::Write { max_length, .. } = grant.permission {
-        if let Some(max_length) = max_length {
-            claim("Max-Length", Value::Number(max_length));
+/// The kind of a grant, as the claim `Method` says it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Read,
+    Write,
+    Resume,
+}
+
+impl Kind {
+    pub(super) fn of(permission: &Permission) -> Self {
+        match permission {
+            Permission::Read(_) => Self::Read,
+            Permission::Write(_) => Self::Write,
+            Permission::Resume(_) => Self::Resume,
         }
-        claim("Method", Value::Plain("PUT"));
+    }
+
+    /// The value of `Method`.
+    pub(super) fn method(self) -> Option<&'static str> {
+        match self {
+            Self::Read => None,
+            Self::Write => Some("PUT"),
+            Self::Resume => Some("PATCH"),
+        }
+    }
+
+    fn with_method(method: Option<&str>) -> Option<Self> {
+        [Self::Read, Self::Write, Self::Resume]
+            .into_iter()
+            .find(|kind| kind.method() == method)
     }
 }
 
-/// The value of the last `Key-Pair-Id` of a URL, whoever wrote it.
-pub(crate) fn key_id(url: &str) -> Option<&str> {
-    url.rsplit('&')
-        .find_map(|claim| claim.strip_prefix("Key-Pair-Id="))
-}
+/// The values of a URL's claims, as they stand there.
+pub(super) struct Values<'a>([Option<&'a str>; TABLE.len()]);
 
-enum Value<'a> {
-    Plain(&'a str),
-    Encoded(&'a str),
-    Number(u64),
-}
-
-/// Reads what [`write`] wrote; `None` if anything about it is not as `write` would have it.
-#[inline]
-pub(super) fn parse(target: &str) -> Option<Grant> {
-    let (path, claims) = target.split_once('?')?;
-    let (id, version) = path.strip_prefix('/')?.split_once('/')?;
-    let mut key = BinaryKey::new(BinaryId::new(id).ok()?, VersionId::new(version).ok()?);
-
-    let mut claims = Claims::new(claims);
-    let content_type = claims.take("Content-Type");
-    let context = claims.take("Context");
-    let disposition = claims.take("Disposition");
-    let expires = number(claims.take("Expires")?)?;
-    let filename = claims.take("Filename");
-    // That of a key in the ring, or the signature could not be right.
-    claims.take("Key-Pair-Id")?;
-    let max_length = claims.take("Max-Length");
-    let method = claims.take("Method");
-    claims.end()?;
-
-    if let Some(context) = context {
-        key = key.with_context(text(context)?);
-    }
-    let permission = match (method, content_type, disposition, filename, max_length) {
-        (None, None, disposition, filename, None) => Permission::Read {
-            filename: match filename {
-                Some(filename) => Some(Filename::new(text(filename)?)?),
-                None => None,
-            },
-            attachment: match disposition {
-                Some("attachment") => true,
-                Some(_) => return None,
-                None => false,
-            },
-        },
-        (Some("PUT"), Some(content_type), None, None, max_length) => Permission::Write {
-            content_type: ContentType::new(text(content_type)?).ok()?,
-            max_length: match max_length {
-                Some(max_length) => Some(number(max_length)?),
-                None => None,
-            },
-        },
-        _ => return None,
-    };
-    Some(Grant {
-        key,
-        permission,
-        expires,
-    })
-}
-
-/// The claims in the order of the text. Taken in alphabetical order, none can hide: one that is
-/// repeated, unknown or out of order is still there at the [`end`](Self::end).
-struct Claims<'a> {
-    rest: Option<&'a str>,
-}
-
-impl<'a> Claims<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { rest: Some(text) }
-    }
-
-    /// The value of the claim `name`, if it comes next.
-    #[expect(
-        clippy::inline_always,
-        reason = "each name's comparison is then a few instructions"
-    )]
-    #[inline(always)]
-    fn take(&mut self, name: &str) -> Option<&'a str> {
-        let rest = self.rest?;
-        let value = rest.strip_prefix(name)?.strip_prefix('=')?;
-        let (value, rest) = match value.split_once('&') {
-            Some((value, rest)) => (value, Some(rest)),
-            None => (value, None),
+impl<'a> Values<'a> {
+    /// Splits `{name}={value}&…`. `None` if a claim is unknown, repeated or out of order, or if the
+    /// kind of grant that `Method` names lacks one, or cannot have one.
+    #[inline]
+    pub(super) fn parse(text: &'a str) -> Option<(Kind, Self)> {
+        let mut values = [None; TABLE.len()];
+        let mut rest = TABLE.iter();
+        for claim in text.split('&') {
+            let (name, value) = claim.split_once('=')?;
+            // Only later rows can follow.
+            let row = rest.find(|row| row.name == name)?;
+            values[row.claim as usize] = Some(value);
+        }
+        let kind = Kind::with_method(values[Claim::Method as usize])?;
+        let is_allowed = |row: &Row| match values[row.claim as usize] {
+            Some(_) => row.grants.kinds.contains(&kind),
+            None => !(row.grants.always && row.grants.kinds.contains(&kind)),
         };
-        self.rest = rest;
-        Some(value)
+        TABLE.iter().all(is_allowed).then_some((kind, Self(values)))
     }
 
-    fn end(self) -> Option<()> {
-        self.rest.is_none().then_some(())
+    pub(super) fn get(&self, claim: Claim) -> Option<&'a str> {
+        self.0[claim as usize]
     }
 }
 
-/// Decimal, without the sign and the leading zeros that `parse` would also take.
-fn number(text: &str) -> Option<u64> {
-    let is_plain = text == "0" || !text.starts_with(['+', '0']);
-    is_plain.then(|| text.parse().ok()).flatten()
-}
+#[cfg(test)]
+mod tests {
+    use super::{Encoding, Kind, TABLE};
 
-fn text(base64url: &str) -> Option<String> {
-    String::from_utf8(URL_SAFE_NO_PAD.decode(base64url).ok()?).ok()
+    #[test]
+    fn the_rows_are_in_the_order_of_their_names_and_of_the_enum() {
+        assert!(TABLE.is_sorted_by(|a, b| a.name < b.name && a.claim < b.claim));
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.claim as usize, index, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn the_documentation_of_the_format_has_the_table() {
+        let rows: Vec<String> = include_str!("mod.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//!    | `"))
+            .map(|row| row.split(" | ").take(4).collect::<Vec<_>>().join(" | "))
+            .collect();
+        let expected: Vec<String> = TABLE
+            .iter()
+            .map(|row| {
+                let grants = match row.grants.kinds {
+                    [Kind::Read, Kind::Write, Kind::Resume] => "all",
+                    [Kind::Read] => "reads",
+                    [Kind::Write, Kind::Resume] => "writes, resumes",
+                    [Kind::Resume] => "resumes",
+                    _ => "unnamed",
+                };
+                let always = if row.grants.always { ", always" } else { "" };
+                let encoding = match row.encoding {
+                    Encoding::Plain => "plain",
+                    Encoding::Base64url => "base64url",
+                    Encoding::Number => "number",
+                };
+                let logs = if row.is_logged { "shown" } else { "hidden" };
+                format!("{}` | {grants}{always} | {encoding} | {logs}", row.name)
+            })
+            .collect();
+        assert_eq!(rows, expected);
+    }
 }

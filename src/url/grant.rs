@@ -1,13 +1,15 @@
 //! What a presigned URL allows.
 
-use std::time::{Duration, SystemTime};
-
-use crate::binary::BinaryKey;
+use super::expires::Expires;
 use crate::content_type::ContentType;
 use crate::filename::Filename;
+use crate::id::{UploadId, UrlId};
+use crate::key::BinaryKey;
+use crate::place::Place;
 
-/// Whether a URL is for reading or for writing.
+/// The kind of access that a URL gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Access {
     /// `GET` and `HEAD` of content that exists, or will.
     Read,
@@ -20,88 +22,78 @@ pub enum Access {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grant {
-    /// Which content.
+    /// The content.
     pub key: BinaryKey,
-    /// What may be done with it.
+    /// The access to it, and its terms.
     pub permission: Permission,
-    /// When the permission ends, in Unix seconds: it holds while the time is before this.
-    pub expires: u64,
+    /// The end of the permission.
+    pub expires: Expires,
+    /// What identifies this very URL, if anything does.
+    pub id: Option<UrlId>,
 }
 
-/// What a [`Grant`]'s holder may do, and on which terms.
+/// The access that a [`Grant`] gives, and its terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Permission {
     /// Read the content.
-    #[non_exhaustive]
-    Read {
-        /// The name under which a browser should save it.
-        filename: Option<Filename>,
-        /// Save it in any case; otherwise a browser may show images, PDF and the like.
-        attachment: bool,
-    },
-    /// Write the content.
-    #[non_exhaustive]
-    Write {
-        /// What the upload's `Content-Type` must be.
-        content_type: ContentType,
-        /// The longest upload, in bytes. `None`: the server's own limit alone.
-        max_length: Option<u64>,
-    },
+    Read(ReadTerms),
+    /// Write the content, in one request.
+    Write(WriteTerms),
+    /// Go on with a resumable upload of the content.
+    Resume(ResumeTerms),
+}
+
+/// The terms of reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadTerms {
+    /// The name under which a browser should save the content.
+    pub filename: Option<Filename>,
+    /// Save it in any case; otherwise a browser may show images, PDF and the like.
+    pub attachment: bool,
+    /// One download alone. Needs [`Grant::id`].
+    pub once: bool,
+    /// For the repository, and for nobody else who is given a grant.
+    pub(crate) place: Option<Place>,
+}
+
+/// The terms of writing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WriteTerms {
+    /// The `Content-Type` that the upload must have.
+    pub content_type: ContentType,
+    /// The longest upload, in bytes. `None`: the server's own limit alone.
+    pub max_length: Option<u64>,
+}
+
+/// The terms of going on with a resumable upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResumeTerms {
+    /// The upload.
+    pub upload: UploadId,
+    /// The terms of the write URL with which it was begun.
+    pub write: WriteTerms,
 }
 
 impl Grant {
-    /// Lets its holder read, until `expires` (Unix seconds).
+    /// Lets its holder do what `permission` says ([`ReadTerms`], [`WriteTerms`], [`ResumeTerms`]).
     #[must_use]
-    pub fn read(key: BinaryKey, expires: u64) -> Self {
-        let permission = Permission::Read {
-            filename: None,
-            attachment: false,
-        };
+    pub fn new(key: BinaryKey, permission: impl Into<Permission>, expires: Expires) -> Self {
         Self {
             key,
-            permission,
+            permission: permission.into(),
             expires,
+            id: None,
         }
     }
 
-    /// Lets its holder write content of this type, once, until `expires` (Unix seconds).
+    /// Adds what identifies this very URL.
     #[must_use]
-    pub fn write(key: BinaryKey, content_type: ContentType, expires: u64) -> Self {
-        let permission = Permission::Write {
-            content_type,
-            max_length: None,
-        };
-        Self {
-            key,
-            permission,
-            expires,
-        }
-    }
-
-    /// Sets the name under which a browser should save what it reads. Changes no grant to write.
-    #[must_use]
-    pub fn with_filename(mut self, name: Filename) -> Self {
-        if let Permission::Read { filename, .. } = &mut self.permission {
-            *filename = Some(name);
-        }
-        self
-    }
-
-    /// Has browsers save what they read in any case. Changes no grant to write.
-    #[must_use]
-    pub fn with_attachment(mut self) -> Self {
-        if let Permission::Read { attachment, .. } = &mut self.permission {
-            *attachment = true;
-        }
-        self
-    }
-
-    /// Sets the longest upload, in bytes. Changes no grant to read.
-    #[must_use]
-    pub fn with_max_length(mut self, bytes: u64) -> Self {
-        if let Permission::Write { max_length, .. } = &mut self.permission {
-            *max_length = Some(bytes);
-        }
+    pub fn with_id(mut self, id: UrlId) -> Self {
+        self.id = Some(id);
         self
     }
 
@@ -109,20 +101,90 @@ impl Grant {
     #[must_use]
     pub fn access(&self) -> Access {
         match self.permission {
-            Permission::Read { .. } => Access::Read,
-            Permission::Write { .. } => Access::Write,
+            Permission::Read(_) => Access::Read,
+            Permission::Write(_) | Permission::Resume(_) => Access::Write,
         }
-    }
-
-    /// For how long the grant holds from `now` on; zero once it has expired.
-    #[must_use]
-    pub fn remaining(&self, now: SystemTime) -> Duration {
-        Duration::from_secs(self.expires.saturating_sub(unix_seconds(now)))
     }
 }
 
-/// Whole seconds since 1970; zero for times before.
-pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs())
+impl ReadTerms {
+    /// A browser may show the content, under no particular name.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the name under which a browser should save the content.
+    #[must_use]
+    pub fn with_filename(mut self, filename: Filename) -> Self {
+        self.filename = Some(filename);
+        self
+    }
+
+    /// Has browsers save the content in any case.
+    #[must_use]
+    pub fn with_attachment(mut self) -> Self {
+        self.attachment = true;
+        self
+    }
+
+    /// Allows one download alone. The grant needs an [`id`](Grant::with_id), by which the server
+    /// remembers that the URL has been used.
+    #[must_use]
+    pub fn with_once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// Adds where the repository has the content; as
+    /// [`Located::with_place`](crate::store::Located::with_place).
+    #[must_use]
+    pub fn with_place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+}
+
+impl WriteTerms {
+    /// An upload of this type, of any length that the server allows.
+    #[must_use]
+    pub fn new(content_type: ContentType) -> Self {
+        Self {
+            content_type,
+            max_length: None,
+        }
+    }
+
+    /// Sets the longest upload, in bytes.
+    #[must_use]
+    pub fn with_max_length(mut self, bytes: u64) -> Self {
+        self.max_length = Some(bytes);
+        self
+    }
+}
+
+impl ResumeTerms {
+    /// The upload that was begun on the terms of `write`.
+    #[must_use]
+    pub fn new(upload: UploadId, write: WriteTerms) -> Self {
+        Self { upload, write }
+    }
+}
+
+impl From<ReadTerms> for Permission {
+    fn from(terms: ReadTerms) -> Self {
+        Self::Read(terms)
+    }
+}
+
+impl From<WriteTerms> for Permission {
+    fn from(terms: WriteTerms) -> Self {
+        Self::Write(terms)
+    }
+}
+
+impl From<ResumeTerms> for Permission {
+    fn from(terms: ResumeTerms) -> Self {
+        Self::Resume(terms)
+    }
 }

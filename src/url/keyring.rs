@@ -1,6 +1,7 @@
 //! Signing keys, and the ring of those in use.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -12,15 +13,32 @@ pub(super) const FORMAT: &str = "tower-presign/v1";
 /// The shortest secret, in bytes: the length of the MAC, as RFC 2104 §3 advises.
 const MIN_SECRET_LENGTH: usize = 32;
 
-/// A secret with a name, ready to sign.
+/// A secret with a name, as a host configures it.
 ///
 /// Its memory is cleared when it is dropped, and `Debug` prints its id alone.
 #[derive(Clone)]
 pub struct SigningKey {
     id: Box<str>,
-    /// Keyed with the derived key. In a `UrlSigner` it has also absorbed the lines that all
-    /// strings to sign begin with.
+    /// Keyed with the derived key.
     mac: Hmac<Sha256>,
+}
+
+/// A [`SigningKey`] prepared for one base URL: its MAC has absorbed the lines with which every
+/// string to sign begins there.
+pub(super) struct PreparedKey {
+    id: Arc<str>,
+    mac: Hmac<Sha256>,
+}
+
+impl PreparedKey {
+    pub(super) fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// The MAC over the string to sign whose last line is `target`.
+    pub(super) fn mac(&self, target: &str) -> Hmac<Sha256> {
+        self.mac.clone().chain_update(target)
+    }
 }
 
 /// Why a key or a keyring is refused.
@@ -28,8 +46,8 @@ pub struct SigningKey {
 #[non_exhaustive]
 pub enum KeyError {
     /// The id is not 1 to 64 of `A-Z a-z 0-9 - _`.
-    #[error("a key id is 1 to 64 of A-Z a-z 0-9 - _")]
-    InvalidId,
+    #[error("a key id is 1 to 64 of A-Z a-z 0-9 - _, and not {0:?}")]
+    InvalidId(Box<str>),
     /// The secret is shorter than 32 bytes.
     #[error("the secret has {0} bytes; it needs 32 or more, such as `openssl rand 32` makes")]
     ShortSecret(usize),
@@ -54,7 +72,7 @@ impl SigningKey {
     pub fn new(id: impl Into<Box<str>>, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let (id, secret) = (id.into(), secret.as_ref());
         if !is_key_id(&id) {
-            return Err(KeyError::InvalidId);
+            return Err(KeyError::InvalidId(id));
         }
         if secret.len() < MIN_SECRET_LENGTH {
             return Err(KeyError::ShortSecret(secret.len()));
@@ -75,11 +93,6 @@ impl SigningKey {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
-    }
-
-    /// The MAC over what was absorbed so far and `text`.
-    pub(super) fn mac(&self, text: &str) -> Hmac<Sha256> {
-        self.mac.clone().chain_update(text)
     }
 }
 
@@ -152,19 +165,44 @@ impl Keyring {
         Ok(self)
     }
 
-    pub(super) fn signing(&self) -> &SigningKey {
-        &self.keys[0]
-    }
-
-    pub(super) fn find(&self, id: &str) -> Option<&SigningKey> {
+    fn find(&self, id: &str) -> Option<&SigningKey> {
         self.keys.iter().find(|key| &*key.id == id)
     }
 
-    /// Makes every key's MAC start with `prefix`.
-    pub(super) fn absorb(&mut self, prefix: &str) {
-        for key in &mut self.keys {
-            key.mac.update(prefix.as_bytes());
+    /// The ring for strings to sign that begin with `prefix`.
+    pub(super) fn prepare(&self, prefix: &str) -> PreparedKeyring {
+        let prepare = |key: &SigningKey| PreparedKey {
+            id: Arc::from(&*key.id),
+            mac: key.mac.clone().chain_update(prefix),
+        };
+        PreparedKeyring {
+            keys: self.keys.iter().map(prepare).collect(),
         }
+    }
+}
+
+/// A [`Keyring`] prepared for one base URL.
+pub(super) struct PreparedKeyring {
+    /// The signing key first.
+    keys: Vec<PreparedKey>,
+}
+
+impl PreparedKeyring {
+    pub(super) fn signing(&self) -> &PreparedKey {
+        &self.keys[0]
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<&PreparedKey> {
+        self.keys.iter().find(|key| &*key.id == id)
+    }
+}
+
+/// The ids of the keys.
+impl fmt::Debug for PreparedKeyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.keys.iter().map(PreparedKey::id))
+            .finish()
     }
 }
 

@@ -1,5 +1,5 @@
-//! Presigned URLs: what one grants ([`Grant`]), how it is signed and verified ([`UrlSigner`]),
-//! and the keys that do it ([`Keyring`]).
+//! Presigned URLs: what one grants ([`Grant`]), how it is signed ([`UrlSigner`]) and verified
+//! ([`UrlVerifier`]), and the keys that do it ([`Keyring`]).
 //!
 //! # Format
 //!
@@ -9,16 +9,20 @@
 //!
 //! 1. The claims stand in alphabetical order, each at most once:
 //!
-//!    | claim | on | value |
-//!    |---|---|---|
-//!    | `Content-Type` | writes, always | base64url of the media type that the upload must have |
-//!    | `Context` | both | base64url of what the repository wants handed back |
-//!    | `Disposition` | reads | `attachment` |
-//!    | `Expires` | both, always | Unix seconds |
-//!    | `Filename` | reads | base64url of a UTF-8 file name |
-//!    | `Key-Pair-Id` | both, always | the id of the signing key, `[A-Za-z0-9_-]{1,64}` |
-//!    | `Max-Length` | writes | bytes |
-//!    | `Method` | writes, always | `PUT` |
+//!    | claim | grants | encoding | logs | meaning |
+//!    |---|---|---|---|---|
+//!    | `Content-Type` | writes, resumes, always | base64url | hidden | the media type that the upload must have |
+//!    | `Context` | all | base64url | hidden | handed back to the host, a tenant for instance |
+//!    | `Disposition` | reads | plain | shown | `attachment`: to be saved, and not shown |
+//!    | `Expires` | all, always | number | shown | Unix seconds |
+//!    | `Filename` | reads | base64url | hidden | the name of a saved file |
+//!    | `Id` | all | plain | shown | identifies this very URL: `[A-Za-z0-9]{16,64}` |
+//!    | `Key-Pair-Id` | all, always | plain | shown | the id of the signing key: `[A-Za-z0-9_-]{1,64}` |
+//!    | `Max-Length` | writes, resumes | number | shown | bytes |
+//!    | `Method` | writes, resumes, always | plain | shown | `PUT` for a write, `PATCH` for a resumable upload |
+//!    | `Once` | reads | plain | shown | `1`: one download; needs `Id` |
+//!    | `Place` | reads | base64url | hidden | where the repository has the content |
+//!    | `Resume` | resumes, always | plain | shown | the id of the resumable upload: `[A-Za-z0-9]{16,64}` |
 //!
 //! 2. Base64url has no padding (RFC 4648 §5); numbers are decimal, without sign or leading zero.
 //!    Names and values thus consist of `A-Z a-z 0-9 - _ .` alone, and a URL that any library
@@ -28,6 +32,10 @@
 //!    up to and without `&Signature=`.
 //! 4. The signature is HMAC-SHA256 with the key `HMAC-SHA256(secret, "tower-presign/v1")`, in
 //!    base64url: 43 characters.
+//! 5. Ids and versions are `[A-Za-z0-9._-]{1,64}`, other than `.` and `..`.
+//!
+//! A verifier refuses claims that it does not know. So a new claim is deployed to the servers that
+//! verify before those that mint.
 //!
 //! `Expires`, `Key-Pair-Id` and `Signature` are CloudFront's names, by which existing clients
 //! cache a URL.
@@ -50,17 +58,22 @@
 
 mod base_url;
 mod claims;
+mod expires;
+mod format;
 mod grant;
 mod keyring;
 mod presigned_url;
 mod redacted_uri;
 mod signer;
+mod verifier;
 
 pub use base_url::InvalidBaseUrl;
-pub(crate) use claims::key_id;
-pub(crate) use grant::unix_seconds;
-pub use grant::{Access, Grant, Permission};
+pub use expires::Expires;
+pub(crate) use expires::unix_seconds;
+pub use grant::{Access, Grant, Permission, ReadTerms, ResumeTerms, WriteTerms};
 pub use keyring::{KeyError, Keyring, SigningKey};
 pub use presigned_url::PresignedUrl;
 pub use redacted_uri::RedactedUri;
-pub use signer::{DEFAULT_MAX_LIFETIME, UrlSigner, VerifyError};
+pub use signer::UrlSigner;
+pub(crate) use verifier::Authentic;
+pub use verifier::{DEFAULT_MAX_LIFETIME, UrlVerifier, VerifyError};

@@ -1,8 +1,13 @@
 //! A presigned URL and what its user must know.
 
 use std::fmt;
+use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
+
+use super::claims::Kind;
+use super::expires::Expires;
+use super::grant::{Access, Grant};
 
 /// A URL that grants access to whoever holds it, with what a client needs to use it.
 ///
@@ -11,21 +16,33 @@ use http::{HeaderName, HeaderValue, Method};
 #[derive(Clone, PartialEq, Eq)]
 pub struct PresignedUrl {
     url: String,
-    method: Method,
-    expires: u64,
+    method: &'static str,
+    expires: Expires,
     headers: Vec<(HeaderName, HeaderValue)>,
+    key_id: Option<Arc<str>>,
 }
 
 impl PresignedUrl {
-    /// Describes a URL to be used with `method` until `expires` (Unix seconds), as a repository
-    /// does whose storage can presign.
+    /// Describes a URL that a repository's storage has signed, to be used until `expires`.
     #[must_use]
-    pub fn new(url: impl Into<String>, method: Method, expires: u64) -> Self {
+    pub fn new(url: impl Into<String>, access: Access, expires: Expires) -> Self {
         Self {
             url: url.into(),
-            method,
+            method: match access {
+                Access::Read => "GET",
+                Access::Write => "PUT",
+            },
             expires,
             headers: Vec::new(),
+            key_id: None,
+        }
+    }
+
+    pub(super) fn signed(url: String, grant: &Grant, key_id: Arc<str>) -> Self {
+        Self {
+            method: Kind::of(&grant.permission).method().unwrap_or("GET"),
+            key_id: Some(key_id),
+            ..Self::new(url, grant.access(), grant.expires)
         }
     }
 
@@ -42,15 +59,15 @@ impl PresignedUrl {
         &self.url
     }
 
-    /// The method to use it with: `GET` or `PUT`.
+    /// The HTTP method to use it with: `GET`, `PUT`, or `PATCH` for a resumable upload.
     #[must_use]
-    pub fn method(&self) -> &Method {
-        &self.method
+    pub fn method(&self) -> &'static str {
+        self.method
     }
 
-    /// When it stops working, in Unix seconds.
+    /// The moment at which it stops working.
     #[must_use]
-    pub fn expires(&self) -> u64 {
+    pub fn expires(&self) -> Expires {
         self.expires
     }
 
@@ -58,6 +75,12 @@ impl PresignedUrl {
     #[must_use]
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
+    }
+
+    /// The id of the key that signed it; `None` for a URL of the repository's storage.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
     }
 }
 

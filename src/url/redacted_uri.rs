@@ -4,31 +4,14 @@ use std::fmt;
 
 use http::Uri;
 
-/// The query parameters whose values say nothing about a patient and grant nothing.
-const HARMLESS: [&str; 6] = [
-    "Disposition",
-    "Expires",
-    "Key-Pair-Id",
-    "Max-Length",
-    "Method",
-    "upload",
-];
-
-/// The claims whose values are hidden wherever they stand.
-const HIDDEN: [&str; 5] = [
-    "Context=",
-    "Context%3D",
-    "Filename=",
-    "Filename%3D",
-    "Signature",
-];
+use super::claims::TABLE;
 
 /// A request's URI as logs may hold it: what it shows grants no access.
 ///
 /// Its `Display` and `Debug` forms are the path and the query. Of the query they show the names of
-/// the parameters, and the values of those alone that are known to be harmless: not the `Signature`,
-/// not the `Filename` and the `Context`, which can name a patient, and not what other routes of the
-/// host are asked for. A presigned URL that a client has mangled, its query encoded into its path
+/// the parameters, and the values of those alone that are known to be harmless (the table of claims
+/// in [`url`](crate::url) marks them): not the `Signature`, not the `Filename` and the `Context`,
+/// which can name a patient, and not what other routes of the host are asked for. A presigned URL that a client has mangled, its query encoded into its path
 /// for instance, still shows none of them.
 ///
 /// ```
@@ -69,7 +52,7 @@ impl fmt::Display for RedactedUri<'_> {
         for (index, parameter) in parameters.enumerate() {
             f.write_str(if index == 0 { "?" } else { "&" })?;
             match parameter.split_once('=') {
-                Some((name, value)) if HARMLESS.contains(&name) && is_plain(value) => {
+                Some((name, value)) if is_harmless(name) && is_plain(value) => {
                     f.write_str(parameter)?;
                 }
                 Some((name, _)) if is_plain(name) => write!(f, "{name}=***")?,
@@ -86,13 +69,33 @@ impl fmt::Debug for RedactedUri<'_> {
     }
 }
 
+/// Whether the value of a query parameter says nothing about a patient and grants nothing.
+fn is_harmless(name: &str) -> bool {
+    // The operation's own parameter.
+    name == "upload" || TABLE.iter().any(|row| row.name == name && row.is_logged)
+}
+
 /// Where claims begin that are in the path by mistake: with the first that is to be hidden.
 fn claims(path: &str) -> Option<usize> {
-    let position = |hidden: &str| {
-        let mut names = path.as_bytes().windows(hidden.len());
-        names.position(|name| name.eq_ignore_ascii_case(hidden.as_bytes()))
-    };
-    HIDDEN.iter().filter_map(|hidden| position(hidden)).min()
+    let hidden = TABLE.iter().filter(|row| !row.is_logged);
+    hidden
+        .flat_map(|row| {
+            [
+                position(path, row.name, "="),
+                position(path, row.name, "%3D"),
+            ]
+        })
+        .chain([position(path, "Signature", "")])
+        .flatten()
+        .min()
+}
+
+/// Where a name stands in a path, in letters of either size.
+fn position(path: &str, name: &str, end: &str) -> Option<usize> {
+    let hidden = [name, end].concat();
+    path.as_bytes()
+        .windows(hidden.len())
+        .position(|part| part.eq_ignore_ascii_case(hidden.as_bytes()))
 }
 
 /// Whether there is nothing in it that could be more than one name or value, by whatever rules.

@@ -1,4 +1,4 @@
-// Holds the resources that `cargo test --test fhir` has written down against the definitions of
+// Holds the resources that `cargo test --test spec fhir` has written down against the definitions of
 // FHIR R4, R4B and R5, in the form of TypeScript's types: no element too many, none that is
 // required missing, and each of the right type; codes with a required binding among those allowed.
 

@@ -73,7 +73,7 @@ impl Engine {
             skip("PRESIGN_TEST_AZURITE does not tell where an Azurite is");
             return None;
         };
-        let container = format!("test-{}", BinaryId::unique());
+        let container = format!("test-{}", BinaryId::random());
         create_container(&endpoint, &container).await;
         let store = MicrosoftAzureBuilder::new()
             .with_endpoint(format!("{endpoint}/{AZURITE_ACCOUNT}"))

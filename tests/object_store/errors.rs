@@ -17,7 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 async fn server() -> (S3Server, PresignLayer, String) {
     let server = S3Server::start().await;
     let repository = server.repository().await;
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     repository.create(id, png).await.unwrap();
     let layer = layer(repository);
@@ -139,7 +139,7 @@ async fn a_store_that_replaces_objects_is_not_opened_by_mistake() {
     );
 
     let repository = ObjectStoreRepository::open_without_write_once(bucket);
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     repository.create(id, png.clone()).await.unwrap();
     let again = repository.create(id, png).await;
@@ -171,7 +171,7 @@ async fn an_aborted_upload_leaves_no_parts_in_the_store() {
 async fn a_dropped_upload_leaves_no_parts_in_the_store() {
     let server = S3Server::start().await;
     let repository = server.repository().await;
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     let key = repository.create(id, png.clone()).await.unwrap();
     let stalls = stream::iter([Ok(bytes(LARGE, 1))]).chain(stream::pending());

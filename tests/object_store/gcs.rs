@@ -12,6 +12,7 @@ use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::memory::InMemory;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use tower_presign::Target;
 use tower_presign::store::{ObjectStoreRepository, SigningProtocol};
 use tower_presign::{Access, PresignedUrl, Terms};
 use url::Url;
@@ -116,7 +117,7 @@ fn googles_own_urls_are_authentic() {
 #[tokio::test]
 async fn a_read_url_binds_how_the_content_is_shown() {
     let repository = repository().await;
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let content_type = ContentType::new("text/html").unwrap();
     let key = repository.create(id, content_type.clone()).await.unwrap();
     let html = stream::iter([Ok(Bytes::from("<script>"))]);
@@ -127,7 +128,11 @@ async fn a_read_url_binds_how_the_content_is_shown() {
 
     let layer = layer(repository).clock(std::time::SystemTime::now);
     let terms = Terms::new().filename("größe \"a\".html");
-    let url = layer.presign(id, Access::Read, terms).await.unwrap();
+    let url = layer
+        .presigner()
+        .presign(Target::new(id, Access::Read), terms)
+        .await
+        .unwrap();
     assert!(
         url.as_str()
             .starts_with("https://storage.googleapis.com/binaries/large/"),
@@ -156,12 +161,16 @@ async fn a_read_url_binds_how_the_content_is_shown() {
 #[tokio::test]
 async fn a_write_url_binds_the_type_the_length_and_that_there_is_nothing() {
     let repository = repository().await;
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let png = ContentType::new("image/png").unwrap();
     repository.create(id, png).await.unwrap();
     let layer = layer(repository).clock(std::time::SystemTime::now);
     let terms = Terms::new().max_length(5_000_000);
-    let url = layer.presign(id, Access::Write, terms).await.unwrap();
+    let url = layer
+        .presigner()
+        .presign(Target::new(id, Access::Write), terms)
+        .await
+        .unwrap();
     let headers = headers_of(&url);
     assert_eq!(headers["content-type"], "image/png");
     assert_eq!(headers["x-goog-if-generation-match"], "0");

@@ -7,6 +7,7 @@ use super::engines::{Engine, S3Server};
 use super::*;
 use serde_json::Value;
 use tokio::process::Command;
+use tower_presign::Target;
 use tower_presign::{Access, PresignedUrl, Terms};
 
 /// Runs curl, and returns the status with headers and body, as text.
@@ -30,7 +31,7 @@ pub async fn curl(arguments: &[&str]) -> (u16, String) {
 async fn server(reads: bool, writes: bool) -> (S3Server, PresignLayer, BinaryId) {
     let server = S3Server::start().await;
     let repository = server.repository().await;
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let content_type = ContentType::new("text/plain").unwrap();
     repository.create(id, content_type).await.unwrap();
     let repository = repository.offload_reads(reads).offload_writes(writes);
@@ -39,13 +40,18 @@ async fn server(reads: bool, writes: bool) -> (S3Server, PresignLayer, BinaryId)
 }
 
 async fn presign(layer: &PresignLayer, id: BinaryId, access: Access) -> PresignedUrl {
-    layer.presign(id, access, Terms::new()).await.unwrap()
+    layer
+        .presigner()
+        .presign(Target::new(id, access), Terms::new())
+        .await
+        .unwrap()
 }
 
 /// Uploads through the layer.
 async fn upload(layer: &PresignLayer, id: BinaryId, content: impl Into<Body>) {
     let url = layer
-        .presign(id, Access::Write, Terms::new())
+        .presigner()
+        .presign(Target::new(id, Access::Write), Terms::new())
         .await
         .unwrap();
     let text = [("content-type", "text/plain")];
@@ -62,7 +68,11 @@ async fn a_read_url_is_the_stores_own_and_says_how_to_show_the_content() {
     let (server, layer, id) = server(true, false).await;
     upload(&layer, id, "offloaded").await;
     let terms = Terms::new().filename("Befund März.txt");
-    let url = layer.presign(id, Access::Read, terms).await.unwrap();
+    let url = layer
+        .presigner()
+        .presign(Target::new(id, Access::Read), terms)
+        .await
+        .unwrap();
     let url = url.as_str();
     assert!(url.starts_with(&server.endpoint), "{url}");
 
@@ -123,7 +133,7 @@ async fn what_is_deleted_is_not_there_for_those_who_have_a_url() {
     for length in [100, LARGE] {
         let server = S3Server::start().await;
         let repository = server.repository().await.offload_reads(true);
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let text = ContentType::new("text/plain").unwrap();
         repository.create(id, text).await.unwrap();
         let layer = layer(repository.clone()).clock(std::time::SystemTime::now);
@@ -214,7 +224,7 @@ async fn the_operation_tells_the_headers_that_a_write_needs() {
 async fn an_offloaded_write_after_a_deletion_brings_nothing_back() {
     let server = S3Server::start().await;
     let repository = server.repository().await.offload_writes(true);
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let text = ContentType::new("text/plain").unwrap();
     repository.create(id, text).await.unwrap();
     let layer = layer(repository.clone()).clock(std::time::SystemTime::now);
@@ -249,7 +259,7 @@ async fn a_store_that_may_write_twice_is_not_offloaded_to() {
         tower_presign::store::ObjectStoreRepository::open_without_write_once(bucket.clone())
             .with_signer(bucket, protocol)
             .offload_writes(true);
-    let id = BinaryId::unique();
+    let id = BinaryId::random();
     let text = ContentType::new("text/plain").unwrap();
     repository.create(id, text).await.unwrap();
     let url = presign(&layer(repository), id, Access::Write).await;

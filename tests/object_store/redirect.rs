@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
+use tower_presign::Target;
 use tower_presign::{
     Access, AccessPolicy, Denial, MintRequest, RedeemRequest, SigningKey, Terms, UrlSigner,
 };
@@ -45,7 +46,7 @@ impl Redirecting {
     async fn start() -> Self {
         let store = S3Server::start().await;
         let repository = store.repository().await;
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let text = ContentType::new("text/plain").unwrap();
         repository.create(id, text).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -65,7 +66,11 @@ impl Redirecting {
     }
 
     async fn url(&self, access: Access) -> String {
-        let url = self.layer.presign(self.id, access, Terms::new()).await;
+        let url = self
+            .layer
+            .presigner()
+            .presign(Target::new(self.id, access), Terms::new())
+            .await;
         url.unwrap().as_str().to_owned()
     }
 

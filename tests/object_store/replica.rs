@@ -2,8 +2,8 @@
 
 use super::engines::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 use super::*;
-use crate::example::example_named;
-use crate::server::{URL_ORIGIN, start};
+use crate::support::example::example_named;
+use crate::support::server::{URL_ORIGIN, start};
 use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::BodyExt as _;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::mix::Kind;
-use crate::server::DEADLINE;
+use crate::support::PATIENCE;
 
 /// Requests by their kind.
 #[derive(Default)]
@@ -115,7 +115,7 @@ impl Usage {
         while self.descriptors() != expected {
             let open = self.descriptors();
             assert!(
-                start.elapsed() < DEADLINE,
+                start.elapsed() < PATIENCE,
                 "{open} are open, not {expected}"
             );
             sleep(Duration::from_millis(10)).await;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{Method, Request, StatusCode};
-use http_body_util::Full;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -14,8 +14,10 @@ use tokio::time::sleep;
 use tower_presign::BinaryId;
 
 use crate::figures::Figures;
-use crate::random::Random;
-use crate::wire::{Answer, Api, Client, HOUR, MAX_LENGTH, Scan, now, read, write};
+use crate::support::Answer;
+use crate::support::client::Client;
+use crate::support::random::Random;
+use crate::wire::{Api, HOUR, MAX_LENGTH, Scan, now, read, target, write, write_up_to};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -83,7 +85,7 @@ impl Worker {
         Self {
             api,
             random,
-            client: Client::new(),
+            client: Client::http1(),
             figures: Figures::default(),
         }
     }
@@ -131,7 +133,7 @@ impl Worker {
                 self.refused(kind, request, 403, "forbidden").await;
             }
             Kind::NotFound => {
-                let target = self.api.sign(read(BinaryId::unique()), HOUR);
+                let target = self.api.sign(read(BinaryId::random()), HOUR);
                 let request = self.api.get(&target);
                 self.refused(kind, request, 404, "not-found").await;
             }
@@ -149,7 +151,7 @@ impl Worker {
                 self.refused(kind, request, 405, "method-not-allowed").await;
             }
             Kind::WrongType => {
-                let target = self.api.sign(write(BinaryId::unique()), HOUR);
+                let target = self.api.sign(write(BinaryId::random()), HOUR);
                 let mut request = self.api.put(&target, scan.content);
                 let text = "text/plain".parse().unwrap();
                 request.headers_mut().insert(CONTENT_TYPE, text);
@@ -158,7 +160,7 @@ impl Worker {
             }
             Kind::TooLarge => {
                 let limit = scan.content.len() as u64 - 1;
-                let grant = write(BinaryId::unique()).with_max_length(limit);
+                let grant = write_up_to(BinaryId::random(), limit);
                 let request = self.api.put(&self.api.sign(grant, HOUR), scan.content);
                 self.refused(kind, request, 413, "too-large").await;
             }
@@ -167,30 +169,24 @@ impl Worker {
         }
     }
 
-    async fn send(&mut self, kind: Kind, request: Request<Full<Bytes>>, sent: usize) -> Answer {
+    async fn send(&mut self, kind: Kind, request: Request<Body>, sent: usize) -> Answer {
+        let start = Instant::now();
         let answer = self.client.send(request).await;
-        self.figures
-            .count(kind, sent + answer.body.len(), answer.took);
+        let bytes = sent + answer.body.len();
+        self.figures.count(kind, bytes, start.elapsed());
         answer
     }
 
-    async fn refused(
-        &mut self,
-        kind: Kind,
-        request: Request<Full<Bytes>>,
-        status: u16,
-        code: &str,
-    ) {
+    async fn refused(&mut self, kind: Kind, request: Request<Body>, status: u16, code: &str) {
         let answer = self.send(kind, request, 0).await;
-        assert_eq!((answer.status.as_u16(), &*answer.code()), (status, code));
+        answer.assert_refused(status, code);
     }
 
     /// The target of a new URL.
     async fn mint(&mut self, id: BinaryId, query: &str) -> String {
         let request = self.api.mint(id, query, "demo");
         let answer = self.send(Kind::Mint, request, 0).await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        answer.target()
+        target(&answer)
     }
 
     async fn get(&mut self, scan: &Scan) {

@@ -11,8 +11,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::server::DEADLINE;
-use crate::wire::{Api, Client, HOUR, read, write};
+use crate::support::client::Client;
+use crate::support::soon;
+use crate::wire::{Api, HOUR, read, write};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Slow {
@@ -49,7 +50,7 @@ impl Slow {
                 }
                 Self::Upload => {
                     let content = api.source.slice(..20_000);
-                    let target = api.sign(write(api.create(&Client::new()).await), HOUR);
+                    let target = api.sign(write(api.create(&Client::http1()).await), HOUR);
                     let length = content.len();
                     let head = format!(
                         "PUT {target} HTTP/1.1\r\nHost: {address}\r\nContent-Type: image/png\r\n\
@@ -84,9 +85,7 @@ impl Slow {
                 rest,
             }
         };
-        timeout(DEADLINE, begin)
-            .await
-            .expect("nobody waits for that long")
+        soon(begin).await
     }
 }
 
@@ -105,7 +104,7 @@ impl Held {
         self.move_on(rest).await;
         let mut answer = Vec::new();
         let end = self.stream.read_to_end(&mut answer);
-        timeout(DEADLINE, end).await.unwrap().unwrap();
+        soon(end).await.unwrap();
         match self.kind {
             Slow::Headers | Slow::Upload => assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n")),
             Slow::Download => assert_eq!(answer, b""),
@@ -125,8 +124,7 @@ impl Held {
             }
             io::Result::Ok(())
         };
-        let moved = timeout(DEADLINE, moving).await;
-        if let Err(error) = moved.expect("nobody waits for that long") {
+        if let Err(error) = soon(moving).await {
             panic!("{:?} was broken off: {error}", self.kind);
         }
     }

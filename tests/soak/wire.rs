@@ -1,21 +1,19 @@
 //! What the clients know of the server, and their requests as they go over the wire.
 
 use std::sync::{PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
-use tokio::time::timeout;
+use http::{Request, StatusCode};
+use tower_presign::url::{Expires, ReadTerms, WriteTerms};
 use tower_presign::{BinaryId, BinaryKey, ContentType, Grant, SigningKey, UrlSigner, VersionId};
 
-use crate::random::Random;
-use crate::server::{DEADLINE, Server, URL_ORIGIN, secret};
+use crate::support::Answer;
+use crate::support::client::Client;
+use crate::support::random::Random;
+use crate::support::server::{Server, URL_ORIGIN, secret};
 
 /// How many contents are kept in mind, to be read again.
 const REMEMBERED: usize = 2000;
@@ -54,12 +52,12 @@ impl Api {
             signer: UrlSigner::new(key, format!("{URL_ORIGIN}/storage")).unwrap(),
             scans: RwLock::default(),
             long: Scan {
-                id: BinaryId::unique(),
+                id: BinaryId::random(),
                 content: source.clone(),
             },
             source,
         };
-        let client = Client::new();
+        let client = Client::http1();
         api.long.id = api.create(&client).await;
         let short = Scan {
             id: api.create(&client).await,
@@ -93,7 +91,7 @@ impl Api {
     }
 
     pub fn sign_until(&self, mut grant: Grant, expires: u64) -> String {
-        grant.expires = expires;
+        grant.expires = Expires::at_unix_seconds(expires);
         let url = self.signer.sign(&grant);
         url.as_str().strip_prefix(URL_ORIGIN).unwrap().to_owned()
     }
@@ -109,20 +107,18 @@ impl Api {
         BinaryId::new(answer.json()["id"].as_str().unwrap()).unwrap()
     }
 
-    pub fn mint(&self, id: BinaryId, query: &str, token: &str) -> Request<Full<Bytes>> {
+    pub fn mint(&self, id: BinaryId, query: &str, token: &str) -> Request<Body> {
         let target = format!("/fhir/R4/Binary/{id}/$presigned-url{query}");
         let request = Request::get(self.url(&target));
         let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        request.body(Full::default()).unwrap()
+        request.body(Body::empty()).unwrap()
     }
 
-    pub fn get(&self, target: &str) -> Request<Full<Bytes>> {
-        Request::get(self.url(target))
-            .body(Full::default())
-            .unwrap()
+    pub fn get(&self, target: &str) -> Request<Body> {
+        Request::get(self.url(target)).body(Body::empty()).unwrap()
     }
 
-    pub fn put(&self, target: &str, content: Bytes) -> Request<Full<Bytes>> {
+    pub fn put(&self, target: &str, content: Bytes) -> Request<Body> {
         let request = Request::put(self.url(target)).header(CONTENT_TYPE, "image/png");
         request.body(content.into()).unwrap()
     }
@@ -134,13 +130,19 @@ impl Api {
 
 /// Reads the first version of a Binary. When is for [`Api::sign`] to say.
 pub fn read(id: BinaryId) -> Grant {
-    Grant::read(first(id), 0)
+    Grant::new(first(id), ReadTerms::new(), Expires::at_unix_seconds(0))
 }
 
 /// Writes the first version of a Binary.
 pub fn write(id: BinaryId) -> Grant {
+    write_up_to(id, u64::MAX)
+}
+
+/// As [`write`], of at most so many bytes.
+pub fn write_up_to(id: BinaryId, max_length: u64) -> Grant {
     let png = ContentType::new("image/png").unwrap();
-    Grant::write(first(id), png, 0)
+    let terms = WriteTerms::new(png).with_max_length(max_length);
+    Grant::new(first(id), terms, Expires::at_unix_seconds(0))
 }
 
 fn first(id: BinaryId) -> BinaryKey {
@@ -152,56 +154,7 @@ pub fn now() -> u64 {
     now.unwrap().as_secs()
 }
 
-/// A client with a connection of its own.
-pub struct Client(HttpClient<HttpConnector, Full<Bytes>>);
-
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-    pub took: Duration,
-}
-
-impl Client {
-    pub fn new() -> Self {
-        Self(
-            HttpClient::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(1)
-                .build_http(),
-        )
-    }
-
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
-        let start = std::time::Instant::now();
-        let answer = async {
-            let (parts, body) = self.0.request(request).await.unwrap().into_parts();
-            Answer {
-                status: parts.status,
-                headers: parts.headers,
-                body: body.collect().await.unwrap().to_bytes(),
-                took: start.elapsed(),
-            }
-        };
-        let answer = timeout(DEADLINE, answer).await;
-        answer.expect("nobody waits for that long")
-    }
-}
-
-impl Answer {
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    /// Of the URL that was minted.
-    pub fn target(&self) -> String {
-        let url = &self.json()["parameter"][0]["valueUri"];
-        let target = url.as_str().unwrap().strip_prefix(URL_ORIGIN);
-        target.unwrap().to_owned()
-    }
-
-    pub fn code(&self) -> String {
-        let code = &self.json()["issue"][0]["details"]["coding"][0]["code"];
-        code.as_str().unwrap().to_owned()
-    }
+/// The target of the URL that was minted.
+pub fn target(minted: &Answer) -> String {
+    minted.url().strip_prefix(URL_ORIGIN).unwrap().to_owned()
 }

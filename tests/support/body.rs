@@ -11,17 +11,15 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body::{Frame, SizeHint};
 
+use super::random::Random;
+
 /// So many bytes. Contents of different numbers differ, and none is like itself anywhere.
 ///
 /// # Panics
 ///
 /// If it would take more than there is, which is 4 MB.
 pub fn content(length: usize, number: usize) -> Bytes {
-    static SOURCE: LazyLock<Bytes> = LazyLock::new(|| {
-        let numbers = (0..1_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761));
-        let bytes: Vec<_> = numbers.map(u32::to_le_bytes).collect();
-        bytes.as_flattened().to_vec().into()
-    });
+    static SOURCE: LazyLock<Bytes> = LazyLock::new(|| Random(0).bytes(4_000_000));
     SOURCE.slice(number..number + length)
 }
 

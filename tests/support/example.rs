@@ -6,7 +6,6 @@ use tokio::process::Command;
 
 /// A command that starts the example `axum` on a free port, with its content in `data` and nothing
 /// of the environment's own settings.
-#[allow(dead_code, reason = "not every test keeps content there")]
 pub fn example(data: &Path) -> Command {
     let mut command = example_named("axum");
     command.env("PRESIGN_DATA", data);

@@ -4,46 +4,49 @@
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
 pub mod body;
+pub mod client;
+mod common;
+pub mod example;
+pub mod random;
 pub mod repository;
+pub mod server;
+pub mod setting;
 pub mod skip;
 
-use std::future::{Ready, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use serde_json::Value;
-use tower::util::{ServiceExt as _, service_fn};
-use tower::{BoxError, Layer as _};
+use http::{Method, Request};
+use tokio::time::timeout;
+use tower_presign::url::{Expires, ReadTerms};
 use tower_presign::{
-    Access, AccessPolicy, AllowAll, BinaryId, BinaryRepository, ContentType, Denial, Grant,
-    MemoryRepository, MintRequest, PresignLayer, ResponseBody, SigningKey, Terms, UrlSigner,
+    Access, AccessPolicy, AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, Denial,
+    Grant, Keyring, MemoryRepository, MintRequest, PresignLayer, SigningKey, Terms, VersionId,
 };
 
-/// Where the tests' URLs point.
-pub const BASE: &str = "https://storage.example.com/binary";
+pub use self::common::*;
 
 /// What the tests' clock shows, in Unix seconds: 2027-01-15T08:00:00Z.
 pub const NOW: u64 = 1_800_000_000;
 
-/// What the inner service answers with, and the layer never does.
-pub const INNER: StatusCode = StatusCode::IM_A_TEAPOT;
+/// For what takes no time at all on a machine that is not overloaded.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
-pub fn at(unix_seconds: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds)
+/// So that what never comes fails a test, rather than hanging it.
+pub async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(PATIENCE, future).await.expect("it takes too long")
 }
 
-pub const SECRET: &str = "thirty-two bytes of test secret!";
-
-pub fn key() -> SigningKey {
-    SigningKey::new("test", SECRET).unwrap()
+/// A key whose secret no key of another id has.
+pub fn key_with_id(id: &str) -> SigningKey {
+    SigningKey::new(id, format!("{id}: {SECRET}")).unwrap()
 }
 
-pub fn signer() -> UrlSigner {
-    UrlSigner::new(key(), BASE).unwrap()
+pub fn ring(signing: &str, verify_only: &str) -> Keyring {
+    Keyring::new(key_with_id(signing))
+        .with_verify_only(key_with_id(verify_only))
+        .unwrap()
 }
 
 pub fn id(text: &str) -> BinaryId {
@@ -77,30 +80,6 @@ impl AccessPolicy for Tokens {
     }
 }
 
-fn inner(_: Request<Body>) -> Ready<Result<Response<Full<Bytes>>, BoxError>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = INNER;
-    ready(Ok(response))
-}
-
-/// The response as it comes, its body not yet read.
-pub async fn respond(
-    layer: &PresignLayer,
-    request: Request<Body>,
-) -> Response<ResponseBody<Full<Bytes>>> {
-    let service = layer.layer(service_fn(inner));
-    service.oneshot(request).await.unwrap()
-}
-
-pub async fn call(layer: &PresignLayer, request: Request<Body>) -> Answer {
-    let (parts, body) = respond(layer, request).await.into_parts();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: body.collect().await.unwrap().to_bytes(),
-    }
-}
-
 pub fn request(
     method: Method,
     url: &str,
@@ -114,26 +93,26 @@ pub fn request(
     request.body(body.into()).unwrap()
 }
 
-pub async fn get(layer: &PresignLayer, url: &str) -> Answer {
+pub async fn get(layer: &impl AnyLayer<Body>, url: &str) -> Answer {
     get_with(layer, url, &[]).await
 }
 
-pub async fn get_with(layer: &PresignLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn get_with(layer: &impl AnyLayer<Body>, url: &str, headers: &[(&str, &str)]) -> Answer {
     call(layer, request(Method::GET, url, headers, Body::empty())).await
 }
 
-pub async fn head_with(layer: &PresignLayer, url: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn head_with(layer: &impl AnyLayer<Body>, url: &str, headers: &[(&str, &str)]) -> Answer {
     call(layer, request(Method::HEAD, url, headers, Body::empty())).await
 }
 
 /// Uploads as `image/png`.
-pub async fn put(layer: &PresignLayer, url: &str, body: impl Into<Body>) -> Answer {
+pub async fn put(layer: &impl AnyLayer<Body>, url: &str, body: impl Into<Body>) -> Answer {
     put_with(layer, url, &[], body).await
 }
 
 /// Uploads as `image/png`, with further headers.
 pub async fn put_with(
-    layer: &PresignLayer,
+    layer: &impl AnyLayer<Body>,
     url: &str,
     headers: &[(&str, &str)],
     body: impl Into<Body>,
@@ -145,68 +124,26 @@ pub async fn put_with(
 }
 
 /// A URL that reads the current version of `id`.
-pub async fn mint(layer: &PresignLayer, id: &str) -> String {
+pub async fn mint(layer: &impl AnyLayer<Body>, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url");
     get(layer, &operation).await.url()
 }
 
 /// A URL that writes the next version of `id`.
-pub async fn mint_upload(layer: &PresignLayer, id: &str) -> String {
+pub async fn mint_upload(layer: &impl AnyLayer<Body>, id: &str) -> String {
     let operation = format!("/fhir/R4/Binary/{id}/$presigned-url?upload=true");
     get(layer, &operation).await.url()
+}
+
+/// The URL that reads version 1 of `scan`, on the layer's own terms.
+pub fn read_url() -> String {
+    let key = BinaryKey::new(id("scan"), VersionId::from(1));
+    let grant = Grant::new(key, ReadTerms::new(), Expires::at_unix_seconds(NOW + 3600));
+    signer().sign(&grant).into()
 }
 
 /// What a URL says, if its signature is right.
 pub fn grant(url: &str) -> Grant {
     let target = url.strip_prefix(BASE).unwrap();
-    let is_upload = target.contains("&Method=PUT");
-    let method = if is_upload { Method::PUT } else { Method::GET };
-    signer().verify(target, &method, at(NOW)).unwrap()
-}
-
-/// A response, its body read to the end.
-#[derive(Debug, PartialEq)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// All headers, by name.
-    pub fn sorted_headers(&self) -> Vec<(&str, &str)> {
-        let names = self.headers.keys().map(http::HeaderName::as_str);
-        let mut headers: Vec<_> = names
-            .map(|name| (name, self.header(name).unwrap()))
-            .collect();
-        headers.sort_unstable();
-        headers
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
-    /// The URL that the operation answered with.
-    pub fn url(&self) -> String {
-        assert_eq!(self.status, StatusCode::OK, "{self:?}");
-        let url = &self.json()["parameter"][0]["valueUri"];
-        url.as_str().unwrap().to_owned()
-    }
-
-    /// The status, and the code of the `OperationOutcome`, which is empty if there is none.
-    pub fn outcome(&self) -> (u16, String) {
-        let code = &self.json()["issue"][0]["details"]["coding"][0]["code"];
-        let code = code.as_str().unwrap_or_default().to_owned();
-        (self.status.as_u16(), code)
-    }
-
-    #[track_caller]
-    pub fn assert_refused(&self, status: u16, code: &str) {
-        assert_eq!(self.outcome(), (status, code.to_owned()), "{self:?}");
-    }
+    signer().verifier().verify(target, at(NOW)).unwrap()
 }

@@ -1,19 +1,13 @@
 //! The example server, as a process that can be killed.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
-
 use std::process::Stdio;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::timeout;
 
-use crate::example::example;
-
-/// For what takes no time at all on a machine that is not overloaded.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+use super::example::example;
+use super::soon;
 
 /// Where URLs point. Their port must outlive the server's, which is another after each start.
 pub const URL_ORIGIN: &str = "http://storage.example.com";
@@ -35,8 +29,8 @@ pub async fn start(mut command: Command) -> (Child, BufReader<ChildStdout>, Stri
         .unwrap();
     let mut output = BufReader::new(process.stdout.take().unwrap());
     let mut line = String::new();
-    let length = timeout(DEADLINE, output.read_line(&mut line)).await;
-    assert_ne!(length.unwrap().unwrap(), 0, "the server has ended");
+    let length = soon(output.read_line(&mut line)).await;
+    assert_ne!(length.unwrap(), 0, "the server has ended");
     let origin = line.strip_prefix("Demo page: ").unwrap();
     let origin = origin.trim_end().trim_end_matches('/').to_owned();
     (process, output, origin)
@@ -80,8 +74,8 @@ impl Server {
         let kill = format!("kill -TERM {}", self.pid());
         let told = Command::new("sh").args(["-c", &kill]).status().await;
         assert!(told.unwrap().success());
-        let ended = timeout(DEADLINE, self.process.wait()).await;
-        assert!(ended.expect("it ends by itself").unwrap().success());
+        let ended = soon(self.process.wait()).await;
+        assert!(ended.unwrap().success());
     }
 
     pub fn pid(&self) -> u32 {

@@ -110,7 +110,7 @@ impl<R: Repository> Binaries<R> {
         content_type: ContentType,
         content: Option<ContentStream>,
     ) -> Result<Response, Outcome> {
-        let id = BinaryId::unique();
+        let id = BinaryId::random();
         let key = self.repository.create(id, content_type.clone()).await?;
         if let Some(content) = content {
             let content = checked(content, self.max_upload);

@@ -1,7 +1,7 @@
 //! The tests of a [`Catalog`].
 
 use super::cataloguing as promises;
-use crate::binary::BinaryId;
+use crate::id::BinaryId;
 use crate::store::Catalog;
 
 /// All promises are listed here, and here alone.

@@ -3,7 +3,8 @@
 use futures_util::future::join_all;
 
 use super::support::{Moment, assert_metadata, ok, sha256_of};
-use crate::binary::{BinaryId, BinaryKey, VersionId};
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 use crate::place::Place;
 use crate::store::{Catalog, Day, Located, RepositoryError, Stored, Target};
 use crate::url::Access;
@@ -184,7 +185,7 @@ pub(super) async fn places_that_no_version_refers_to_are_reported_and_no_others<
 
 pub(super) async fn a_version_that_never_was_is_not_found<C: Catalog>(catalog: &C, id: BinaryId) {
     publish(catalog, id, b"content").await;
-    let version = VersionId::unique();
+    let version = VersionId::random();
     let located = catalog.locate(&Target::version_of(id, version)).await;
     // Or else the URL that names it leads nowhere.
     if !matches!(located, Err(RepositoryError::NotFound)) {
@@ -196,7 +197,7 @@ pub(super) async fn a_version_that_never_was_is_not_found<C: Catalog>(catalog: &
 
 pub(super) async fn a_binary_that_never_was_is_not_found<C: Catalog>(catalog: &C, id: BinaryId) {
     let mut located = locate(catalog, id, Access::Write).await;
-    let stranger = BinaryId::unique();
+    let stranger = BinaryId::random();
     for access in [Access::Read, Access::Write] {
         let located = catalog.locate(&Target::new(stranger, access)).await;
         assert!(
@@ -263,7 +264,7 @@ async fn publish<C: Catalog>(catalog: &C, id: BinaryId, bytes: &[u8]) -> (Binary
 /// What a store would return, with a place of its own.
 fn stored(located: &Located, bytes: &[u8]) -> Stored {
     let day = Day::of(std::time::SystemTime::now());
-    let place = place(format!("{day}/{}", BinaryId::unique()));
+    let place = place(format!("{day}/{}", BinaryId::random()));
     let length = bytes.len() as u64;
     Stored::new(
         place,

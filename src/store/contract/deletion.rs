@@ -8,8 +8,9 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::repository::{locate, write};
 use super::support::{MUCH, Signal, chunks, until, upload};
-use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::store::{BinaryRepository, Located, RepositoryError, Target, Upload};
 use crate::url::Access;
 

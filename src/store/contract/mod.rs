@@ -18,7 +18,7 @@
 //!     /// A repository, and a Binary in it that has no content yet.
 //!     async fn make() -> (MemoryRepository, BinaryId) {
 //!         let repository = MemoryRepository::new();
-//!         let id = BinaryId::unique();
+//!         let id = BinaryId::random();
 //!         let content_type = ContentType::new("text/plain; charset=utf-8").unwrap();
 //!         repository.create(id, content_type).unwrap();
 //!         (repository, id)
@@ -67,7 +67,7 @@ mod storing;
 mod support;
 mod writing;
 
-use crate::binary::BinaryId;
+use crate::id::BinaryId;
 use crate::store::BinaryRepository;
 
 /// Makes the tests of a [`BinaryRepository`](super::BinaryRepository): see the

@@ -2,9 +2,10 @@
 
 use super::repository::{assert_content, assert_not_found, locate, write, write_to};
 use super::support::{assert_metadata, chunks, collect, large_content, ok};
-use crate::binary::{BinaryId, BinaryKey, VersionId};
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 use crate::store::{BinaryRepository, ByteRange, Located, RepositoryError, Target, Upload};
-use crate::url::{Access, Grant};
+use crate::url::{Access, Expires, Grant, ReadTerms, WriteTerms};
 
 pub(super) async fn before_the_first_upload_a_version_is_located_and_not_found<
     R: BinaryRepository,
@@ -28,12 +29,17 @@ pub(super) async fn a_store_is_asked_for_its_url_before_there_is_content<R: Bina
     repository: &R,
     id: BinaryId,
 ) {
+    let expires = Expires::at_unix_seconds(u64::MAX);
     for has_content in [false, true] {
         let to_read = locate(repository, id, Access::Read).await.key;
         let to_write = locate(repository, id, Access::Write).await;
         for grant in [
-            Grant::read(to_read.clone(), u64::MAX),
-            Grant::write(to_write.key, to_write.content_type, u64::MAX),
+            Grant::new(to_read.clone(), ReadTerms::new(), expires),
+            Grant::new(
+                to_write.key,
+                WriteTerms::new(to_write.content_type),
+                expires,
+            ),
         ] {
             let presigned = repository.presign(&grant).await;
             ok(presigned, "presign");
@@ -208,7 +214,7 @@ pub(super) async fn a_version_that_never_was_is_not_found<R: BinaryRepository>(
     id: BinaryId,
 ) {
     write(repository, id, b"content").await;
-    let version = VersionId::unique();
+    let version = VersionId::random();
     let located = repository.locate(&Target::version_of(id, version)).await;
     // Or else the URL that names it leads nowhere.
     if !matches!(located, Err(RepositoryError::NotFound)) {
@@ -223,7 +229,7 @@ pub(super) async fn a_binary_that_never_was_is_not_found<R: BinaryRepository>(
     id: BinaryId,
 ) {
     let content_type = locate(repository, id, Access::Write).await.content_type;
-    let stranger = BinaryId::unique();
+    let stranger = BinaryId::random();
     for access in [Access::Read, Access::Write] {
         let located = repository.locate(&Target::new(stranger, access)).await;
         assert!(

@@ -1,7 +1,8 @@
 //! The tests of a [`BinaryRepository`], and what they share.
 
 use super::support::{Promise, assert_whole, ok, upload};
-use crate::binary::{BinaryId, BinaryKey};
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::store::{BinaryRepository, Located, RepositoryError, Target};
 use crate::url::Access;
 

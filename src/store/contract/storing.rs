@@ -13,11 +13,12 @@ use super::support::{
     MUCH, Moment, Signal, assert_failed, assert_whole, collect, failing_upload, large_content, ok,
     sha256_of, stalling_upload, until, upload,
 };
-use crate::binary::{BinaryId, BinaryKey, VersionId};
 use crate::content_type::ContentType;
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 use crate::place::Place;
 use crate::store::{ByteRange, ContentStore, Day, RepositoryError, Stored};
-use crate::url::Grant;
+use crate::url::{Expires, Grant, ReadTerms, WriteTerms};
 
 pub(super) async fn what_was_put_is_read_back<S: ContentStore>(store: &S) {
     let bytes = b"every byte, as it came";
@@ -236,10 +237,11 @@ pub(super) async fn where_nothing_was_put_nothing_is_found<S: ContentStore>(stor
 
 /// Its error would refuse the layer's own URL.
 pub(super) async fn a_store_is_asked_for_its_url_of_anything<S: ContentStore>(store: &S) {
-    let key = BinaryKey::new(BinaryId::unique(), VersionId::from(1));
+    let key = BinaryKey::new(BinaryId::random(), VersionId::from(1));
+    let expires = Expires::at_unix_seconds(u64::MAX);
     let grants = [
-        Grant::read(key.clone(), u64::MAX),
-        Grant::write(key, content_type("image/png"), u64::MAX),
+        Grant::new(key.clone(), ReadTerms::new(), expires),
+        Grant::new(key, WriteTerms::new(content_type("image/png")), expires),
     ];
     let place = put(store, b"content").await.place;
     for grant in &grants {

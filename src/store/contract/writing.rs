@@ -11,7 +11,7 @@ use super::repository::{assert_content, assert_not_found, locate, write, write_t
 use super::support::{
     MUCH, Moment, Signal, assert_failed, chunks, failing_upload, ok, stalling_upload, until, upload,
 };
-use crate::binary::BinaryId;
+use crate::id::BinaryId;
 use crate::store::{BinaryRepository, Located, RepositoryError, Upload};
 use crate::url::Access;
 

@@ -9,8 +9,9 @@ use super::error::{At as _, FileError};
 use super::folder::{create_folder, remove};
 use super::paths::FileName;
 use super::repository::{Binary, FsRepository, binary_file, exists};
-use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::store::{RepositoryError, Target, numbered};
 use crate::url::Access;
 

@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::binary::BinaryId;
+use crate::id::BinaryId;
 
 /// A name that nothing else has.
 pub(super) fn unique_name() -> String {
-    BinaryId::unique().as_str().to_owned()
+    BinaryId::random().as_str().to_owned()
 }
 
 /// Whether a name may be one that [`unique_name`] has made.

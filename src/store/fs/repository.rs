@@ -24,8 +24,9 @@ use super::folder::{Folder, Layout, Received};
 use super::open_files::Name;
 use super::paths::FileName;
 use super::staged_file::StagedFile;
-use crate::binary::{BinaryId, BinaryKey, VersionId};
 use crate::content_type::ContentType;
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 use crate::store::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
     numbered,
@@ -78,7 +79,7 @@ const LAYOUT: Layout = Layout {
 /// use tower_presign::{BinaryId, ContentType, FsRepository};
 ///
 /// let repository = FsRepository::open("/var/lib/binaries").await?;
-/// let scan = repository.create(BinaryId::unique(), ContentType::new("image/png")?).await?;
+/// let scan = repository.create(BinaryId::random(), ContentType::new("image/png")?).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -185,7 +186,7 @@ impl FsRepository {
         if !exists(&self.binary_folder(id))? {
             return Err(self.absent(id));
         }
-        let number = numbered::number(key.version().as_str());
+        let number = key.version().number();
         let number = number.filter(|number| *number > 0);
         let number = number.ok_or(RepositoryError::NotFound)?;
         if exists(&self.content(id, number))? {

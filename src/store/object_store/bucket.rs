@@ -13,7 +13,8 @@ use object_store::{
 
 use super::error;
 use super::layout::{self, Marker};
-use crate::binary::{BinaryId, BinaryKey};
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::store::{ByteRange, RepositoryError};
 
 /// How many objects are worked on at once where there are many.

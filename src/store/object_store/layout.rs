@@ -6,8 +6,8 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Attribute, Attributes, GetResult};
 
-use crate::binary::{BinaryId, BinaryKey, VersionId};
-use crate::store::numbered;
+use crate::id::{BinaryId, VersionId};
+use crate::key::BinaryKey;
 
 /// The name of the attribute that holds a [`Marker`]: `x-amz-meta-presign` and the like. Azure
 /// allows no punctuation in it.
@@ -41,13 +41,16 @@ pub(super) fn large(key: &BinaryKey, name: &str) -> Path {
 }
 
 pub(super) fn trial() -> Path {
-    Path::from_iter(["trial", VersionId::unique().as_str()])
+    Path::from_iter(["trial", VersionId::random().as_str()])
 }
 
 /// The number of the version whose content this object is; 0 if it is none.
 pub(super) fn number(content: &Path) -> u64 {
     let version = content.filename().unwrap_or_default();
-    numbered::number(version).unwrap_or(0)
+    VersionId::new(version)
+        .ok()
+        .and_then(|version| version.number())
+        .unwrap_or(0)
 }
 
 /// What an object is. Those that clients have put into an offloaded URL have no marker.
@@ -108,7 +111,7 @@ impl fmt::Display for Marker {
 }
 
 pub(super) fn unique_name() -> String {
-    VersionId::unique().as_str().to_owned()
+    VersionId::random().as_str().to_owned()
 }
 
 /// An object's content type. A store may have lost it.

@@ -16,11 +16,12 @@ use object_store::{GetResult, ObjectStore};
 use tokio::sync::oneshot;
 
 use super::{
-    BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
-    numbered,
+    BinaryRepository, ByteRange, Content, Located, Metadata, Place, RepositoryError, Target,
+    Upload, numbered,
 };
-use crate::binary::{BinaryId, BinaryKey};
 use crate::content_type::ContentType;
+use crate::id::BinaryId;
+use crate::key::BinaryKey;
 use crate::url::{Access, Grant, PresignedUrl};
 use bucket::Bucket;
 use layout::Marker;
@@ -225,14 +226,15 @@ impl BinaryRepository for ObjectStoreRepository {
             return Err(RepositoryError::Deleted);
         }
         let key = target.key(numbered::locate(target, current)?);
+        let place = match target.access() {
+            Access::Read => self.place(&key).await?,
+            Access::Write => None,
+        };
         Ok(Located {
-            place: None,
-            key: match (target.access(), target.context()) {
-                (Access::Read, None) => self.with_place(key).await?,
-                _ => key,
-            },
+            key,
             content_type: ContentType::new(layout::content_type(&binary))
                 .map_err(RepositoryError::internal)?,
+            place,
         })
     }
 
@@ -245,7 +247,8 @@ impl BinaryRepository for ObjectStoreRepository {
         key: &BinaryKey,
         range: Option<ByteRange>,
     ) -> Result<Content, RepositoryError> {
-        if let Some(name) = key.context().and_then(Marker::large_name)
+        let place = key.place().map(Place::as_str);
+        if let Some(name) = place.and_then(Marker::large_name)
             && let Some(object) = self.bucket.get(&layout::large(key, name), range).await?
         {
             return Ok(content(object));
@@ -289,14 +292,17 @@ impl BinaryRepository for ObjectStoreRepository {
 }
 
 impl ObjectStoreRepository {
-    /// Adds where a large content is, so that reading it takes one request.
-    async fn with_place(&self, key: BinaryKey) -> Result<BinaryKey, RepositoryError> {
+    /// Where a large content is, so that reading it takes one request.
+    async fn place(&self, key: &BinaryKey) -> Result<Option<Place>, RepositoryError> {
         let path = layout::content(key.id(), key.version().as_str());
         let object = self.bucket.stat(&path).await?;
-        Ok(match object.as_ref().and_then(Marker::of) {
-            Some(marker @ Marker::Large(_)) => key.with_context(marker.to_string()),
-            _ => key,
-        })
+        match object.as_ref().and_then(Marker::of) {
+            Some(marker @ Marker::Large(_)) => {
+                let place = Place::new(marker.to_string());
+                place.map(Some).map_err(RepositoryError::internal)
+            }
+            _ => Ok(None),
+        }
     }
 }
 

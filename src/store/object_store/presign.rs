@@ -64,10 +64,7 @@ pub(super) async fn presign(
     grant: &Grant,
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
     match &grant.permission {
-        Permission::Read {
-            filename,
-            attachment,
-        } => {
+        Permission::Read(terms) => {
             let (path, object) = match bucket.find(&grant.key).await {
                 Ok(found) => found,
                 // Where the content will be is not known before it is there.
@@ -78,8 +75,11 @@ pub(super) async fn presign(
             let Some(served_type) = complete_media_type(&content_type) else {
                 return Ok(None);
             };
-            let disposition =
-                content_disposition(Some(&served_type), filename.as_ref(), *attachment);
+            let disposition = content_disposition(
+                Some(&served_type),
+                terms.filename.as_ref(),
+                terms.attachment,
+            );
             let Ok(disposition) = disposition.to_str().map(str::to_owned) else {
                 return Ok(None);
             };
@@ -92,11 +92,10 @@ pub(super) async fn presign(
             }
             sign(signer, Method::GET, &path, grant, options).await
         }
-        Permission::Write {
-            content_type,
-            max_length,
-        } => {
-            let Some(headers) = protocol.write_headers(content_type, *max_length) else {
+        Permission::Resume(_) => Ok(None),
+        Permission::Write(terms) => {
+            let Some(headers) = protocol.write_headers(&terms.content_type, terms.max_length)
+            else {
                 return Ok(None);
             };
             let path = layout::content(grant.key.id(), grant.key.version().as_str());
@@ -124,7 +123,7 @@ async fn sign(
     options: SignedUrlOptions,
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
     // Stores go by their own clock, whatever the layer's is.
-    let lifetime = grant.remaining(SystemTime::now());
+    let lifetime = grant.expires.remaining(SystemTime::now());
     if lifetime.is_zero() || lifetime > LONGEST {
         return Ok(None);
     }
@@ -132,7 +131,7 @@ async fn sign(
         .signed_url_opts(method.clone(), path, lifetime, &options)
         .await
     {
-        Ok(url) => Ok(Some(PresignedUrl::new(url, method, grant.expires))),
+        Ok(url) => Ok(Some(PresignedUrl::new(url, grant.access(), grant.expires))),
         Err(object_store::Error::NotSupported { .. }) => Ok(None),
         Err(error) => Err(error::from_store(error)),
     }

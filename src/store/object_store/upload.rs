@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::bucket::Bucket;
 use super::error::from_store;
 use super::layout::{self, Marker};
-use crate::binary::BinaryKey;
+use crate::key::BinaryKey;
 use crate::store::{Metadata, RepositoryError, Upload, UploadError};
 
 /// The size of a part, in bytes: the smallest that S3 allows. It allows 10,000 of them, so that an

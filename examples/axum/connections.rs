@@ -1,0 +1,76 @@
+//! Connections, and what the server does for slow, broken and hostile ones.
+
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+/// The time that a client has for the head of a request.
+const HEAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// The pause after a connection could not be accepted: with too many open files, some will be
+/// closed soon.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The requests that a client may have on one HTTP/2 connection at once.
+const MAX_STREAMS: u32 = 128;
+
+/// Serves until `stop` is done. What runs then may go on for `grace`, after which it is cut.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    stop: impl Future<Output = ()>,
+    grace: Duration,
+) {
+    let mut server = Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        // A client that closes right after its last byte has its upload stored, and one that
+        // closes its half of the connection gets its answer.
+        .half_close(true);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS);
+    let service = TowerToHyperService::new(app);
+    let connections = GracefulShutdown::new();
+
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let socket = tokio::select! {
+            socket = accept(&listener) => socket,
+            () = &mut stop => break,
+        };
+        match socket {
+            Ok(socket) => {
+                let connection = server.serve_connection(TokioIo::new(socket), service.clone());
+                let connection = connections.watch(connection.into_owned());
+                // A client that goes away is no fault of the server.
+                tokio::spawn(async move { drop(connection.await) });
+            }
+            Err(error) => {
+                eprintln!("A connection was not accepted: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if timeout(grace, connections.shutdown()).await.is_err() {
+        eprintln!("Requests that still ran after {grace:?} were cut.");
+    }
+}
+
+async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let (socket, _) = listener.accept().await?;
+    // Or else the end of a small answer waits until its head has been acknowledged: 40 ms.
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}

@@ -1,0 +1,236 @@
+//! Ids: of a Binary, of a version, of a URL, of an upload.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest id, in bytes, of every kind.
+const MAX_LENGTH: usize = 64;
+
+/// An id of any kind, kept inline so that verifying a URL allocates nothing.
+///
+/// Unused bytes stay zero, which makes the derived comparisons right.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Inline {
+    bytes: [u8; MAX_LENGTH],
+    length: u8,
+}
+
+/// What an id may consist of.
+struct Grammar {
+    characters: &'static str,
+    is_allowed: fn(u8) -> bool,
+    min_length: usize,
+}
+
+/// FHIR's ids (<https://hl7.org/fhir/R4/datatypes.html#id>), and `_`, which real servers use.
+const FHIR_ID: Grammar = Grammar {
+    characters: "A-Z a-z 0-9 - . _",
+    is_allowed: |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'),
+    min_length: 1,
+};
+
+const RANDOM_ID: Grammar = Grammar {
+    characters: "A-Z a-z 0-9",
+    is_allowed: |b| b.is_ascii_alphanumeric(),
+    min_length: 16,
+};
+
+/// Why a text is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidId {
+    /// It is too short or too long.
+    #[error("an id of this kind has {min} to 64 characters, not {length}")]
+    #[non_exhaustive]
+    Length {
+        /// The length of the text, in bytes.
+        length: usize,
+        /// The fewest characters that an id of this kind has.
+        min: usize,
+    },
+    /// A character is not among those of which ids consist.
+    #[error("an id of this kind consists of {allowed}, without {character:?}")]
+    #[non_exhaustive]
+    Character {
+        /// The first such character.
+        character: char,
+        /// The characters of which ids of this kind consist.
+        allowed: &'static str,
+    },
+    /// It is `.` or `..`, which no path may contain.
+    #[error("neither `.` nor `..` is an id, since no path may contain them")]
+    DotSegment,
+}
+
+impl Inline {
+    #[inline]
+    fn parse(text: &str, grammar: &Grammar) -> Result<Self, InvalidId> {
+        // Without an early end the check of all bytes takes a few vector instructions.
+        let are_allowed = text
+            .bytes()
+            .fold(true, |all, b| all & (grammar.is_allowed)(b));
+        let is_length = (grammar.min_length..=MAX_LENGTH).contains(&text.len());
+        if !are_allowed || !is_length || matches!(text, "." | "..") {
+            return Err(broken_rule(text, grammar));
+        }
+        let mut bytes = [0; MAX_LENGTH];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        #[expect(clippy::cast_possible_truncation, reason = "at most MAX_LENGTH")]
+        let length = text.len() as u8;
+        Ok(Self { bytes, length })
+    }
+
+    fn as_str(&self) -> &str {
+        // ASCII by construction: the default is never taken.
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+
+    fn number(number: u64) -> Self {
+        let text = number.to_string();
+        let mut bytes = [0; MAX_LENGTH];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        #[expect(clippy::cast_possible_truncation, reason = "at most 20 digits")]
+        let length = text.len() as u8;
+        Self { bytes, length }
+    }
+
+    /// 128 bits of the operating system's randomness, in hexadecimal digits.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system has no randomness to give: nothing made then could be trusted.
+    fn random() -> Self {
+        let mut random = [0; 16];
+        #[expect(clippy::expect_used, reason = "without randomness no id is unique")]
+        getrandom::fill(&mut random).expect("the operating system gives randomness");
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0') as u8;
+        let mut bytes = [0; MAX_LENGTH];
+        for (position, byte) in random.into_iter().enumerate() {
+            bytes[2 * position] = digit(byte >> 4);
+            bytes[2 * position + 1] = digit(byte & 15);
+        }
+        Self { bytes, length: 32 }
+    }
+}
+
+fn broken_rule(text: &str, grammar: &Grammar) -> InvalidId {
+    let is_foreign = |c: &char| !u8::try_from(*c).is_ok_and(grammar.is_allowed);
+    if let Some(character) = text.chars().find(is_foreign) {
+        let allowed = grammar.characters;
+        return InvalidId::Character { character, allowed };
+    }
+    let (length, min) = (text.len(), grammar.min_length);
+    if (min..=MAX_LENGTH).contains(&length) {
+        InvalidId::DotSegment
+    } else {
+        InvalidId::Length { length, min }
+    }
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident: $grammar:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Inline);
+
+        impl $name {
+            /// Parses an id.
+            ///
+            /// # Errors
+            ///
+            /// [`InvalidId`], which says which rule is broken by what.
+            #[inline]
+            pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
+                Inline::parse(text.as_ref(), &$grammar).map(Self)
+            }
+
+            /// Makes an id of 32 hexadecimal digits out of 128 random bits, which the operating
+            /// system gives: it is in use nowhere else.
+            ///
+            /// # Panics
+            ///
+            /// When the operating system has no randomness to give.
+            #[must_use]
+            pub fn random() -> Self {
+                Self(Inline::random())
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self.as_str(), f)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+id! {
+    /// The logical id of a FHIR Binary: `[id]` in `Binary/[id]`.
+    ///
+    /// It is 1 to 64 of `A-Z a-z 0-9 - . _`, and neither `.` nor `..`.
+    BinaryId: FHIR_ID
+}
+
+id! {
+    /// The version of a Binary's content: `Binary.meta.versionId`.
+    ///
+    /// It is 1 to 64 of `A-Z a-z 0-9 - . _`, and neither `.` nor `..`. A version is written once,
+    /// so it also serves as the content's strong entity tag.
+    VersionId: FHIR_ID
+}
+
+id! {
+    /// What identifies one very URL, in an audit trail and for a single use.
+    ///
+    /// It is 16 to 64 of `A-Z a-z 0-9`.
+    UrlId: RANDOM_ID
+}
+
+id! {
+    /// What identifies one resumable upload.
+    ///
+    /// It is 16 to 64 of `A-Z a-z 0-9`.
+    UploadId: RANDOM_ID
+}
+
+/// Versions that are counted: `1`, `2`, `3`.
+impl From<u64> for VersionId {
+    fn from(number: u64) -> Self {
+        Self(Inline::number(number))
+    }
+}
+
+impl VersionId {
+    /// The number of a version that is counted; `None` for an id of another kind, such as `01`.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let number = self.as_str().parse::<u64>().ok()?;
+        (Self::from(number) == *self).then_some(number)
+    }
+}

@@ -1,0 +1,92 @@
+//! [`BinaryKey`]: the name of one version's content.
+
+use std::hash::{Hash, Hasher};
+
+use crate::id::{BinaryId, VersionId};
+use crate::place::Place;
+
+/// Names one version of one Binary's content: what a presigned URL points to.
+///
+/// Keys are equal if they name the same, whatever place they carry.
+#[derive(Debug, Clone)]
+pub struct BinaryKey {
+    id: BinaryId,
+    version: VersionId,
+    context: Option<Box<str>>,
+    place: Option<Place>,
+}
+
+impl BinaryKey {
+    /// A key without a context.
+    #[must_use]
+    pub fn new(id: BinaryId, version: VersionId) -> Self {
+        Self {
+            id,
+            version,
+            context: None,
+            place: None,
+        }
+    }
+
+    /// Adds what the host wants handed back when the URL is used, a tenant for instance.
+    ///
+    /// The context is signed, but not encrypted: whoever holds the URL can read it. It is the
+    /// host's alone: a repository that wants something handed back has [`with_place`].
+    ///
+    /// [`with_place`]: Self::with_place
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<Box<str>>) -> Self {
+        self.context = Some(context.into());
+        self
+    }
+
+    /// Adds where the repository has the content.
+    #[must_use]
+    pub fn with_place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// The Binary.
+    #[must_use]
+    pub fn id(&self) -> BinaryId {
+        self.id
+    }
+
+    /// The version of its content.
+    #[must_use]
+    pub fn version(&self) -> VersionId {
+        self.version
+    }
+
+    /// What [`with_context`](Self::with_context) added.
+    #[must_use]
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
+    }
+
+    /// Where the repository said, when the URL was minted, that the content is
+    /// ([`Located::with_place`](crate::store::Located::with_place)).
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    fn name(&self) -> (BinaryId, VersionId, Option<&str>) {
+        (self.id, self.version, self.context())
+    }
+}
+
+impl PartialEq for BinaryKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for BinaryKey {}
+
+impl Hash for BinaryKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}

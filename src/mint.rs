@@ -1,0 +1,276 @@
+//! Minting, without HTTP.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+
+use crate::config::{Clock, DEFAULT_MAX_UPLOAD, Serving};
+use crate::events::RequestEvent;
+use crate::fhir::Refusal;
+use crate::policy::{AccessPolicy, Denial, ErasedPolicy, MintRequest, Terms};
+use crate::refusal::RefusalCode;
+use crate::store::{BinaryRepository, BoxRepository, RepositoryError, Target};
+use crate::url::{
+    Access, Expires, Grant, Permission, PresignedUrl, ReadTerms, UrlSigner, WriteTerms,
+    unix_seconds,
+};
+
+/// The lifetime of a URL unless configured otherwise: 1 hour.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// Mints presigned URLs without a request to the operation: for batches, for RPCs, and for hosts
+/// that put URLs into resources of their own.
+///
+/// It is cheap to clone. [`PresignLayer::presigner`](crate::PresignLayer::presigner) has that of a
+/// layer; a server that mints in other ways alone makes [one](Self::new).
+///
+/// Its methods take `&self`, so many URLs can be minted at once, with `join_all` of the crate
+/// `futures` for instance.
+///
+/// ```
+/// use tower_presign::{
+///     Access, AllowAll, BinaryId, ContentType, MemoryRepository, Presigner, SigningKey, Target,
+///     Terms, UrlSigner,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let repository = MemoryRepository::new();
+/// # repository.create(BinaryId::new("scan-7")?, ContentType::new("image/png")?)?;
+/// let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
+/// let signer = UrlSigner::new(key, "https://storage.example.com/binary")?;
+/// let presigner = Presigner::new(signer, repository, AllowAll);
+///
+/// let target = Target::new(BinaryId::new("scan-7")?, Access::Read);
+/// let url = presigner.presign(target, Terms::new()).await?;
+/// assert!(url.as_str().starts_with("https://storage.example.com/binary/scan-7/1?"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Presigner {
+    signer: UrlSigner,
+    repository: BoxRepository,
+    policy: Arc<dyn ErasedPolicy>,
+    default_lifetime: Duration,
+    expiry_granularity: Duration,
+    max_upload: u64,
+    redirects_to_storage: bool,
+    clock: Clock,
+}
+
+/// Why no URL was minted for a caller.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MintError {
+    /// The policy refuses.
+    #[error("the policy refuses the URL")]
+    Denied(#[from] Denial),
+    /// The repository knows no such content, or fails.
+    #[error("the repository cannot say what the URL is to point to")]
+    Repository(#[from] RepositoryError),
+}
+
+impl Presigner {
+    /// Mints with defaults for everything else.
+    pub fn new(
+        signer: UrlSigner,
+        repository: impl BinaryRepository,
+        policy: impl AccessPolicy,
+    ) -> Self {
+        Self {
+            signer,
+            repository: BoxRepository::new(repository),
+            policy: Arc::new(policy),
+            default_lifetime: DEFAULT_LIFETIME,
+            expiry_granularity: Duration::ZERO,
+            max_upload: DEFAULT_MAX_UPLOAD,
+            redirects_to_storage: false,
+            clock: Arc::new(SystemTime::now),
+        }
+    }
+
+    /// The lifetime of a URL whose [`Terms`] set none, in whole seconds. Default: 1 hour.
+    pub fn default_lifetime(mut self, lifetime: Duration) -> Self {
+        self.default_lifetime = lifetime;
+        self
+    }
+
+    /// Rounds expiries up to multiples of this many whole seconds; as
+    /// [`PresignLayer::expiry_granularity`](crate::PresignLayer::expiry_granularity).
+    pub fn expiry_granularity(mut self, granularity: Duration) -> Self {
+        self.expiry_granularity = granularity;
+        self
+    }
+
+    /// The longest upload that a URL grants, in bytes. Default: 5 GiB.
+    pub fn max_upload(mut self, bytes: u64) -> Self {
+        self.max_upload = bytes;
+        self
+    }
+
+    /// The source of the time. Default: [`SystemTime::now`].
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// With the settings that minting shares with serving.
+    pub(crate) fn as_served(&self, serving: &Serving) -> Self {
+        Self {
+            max_upload: serving.max_upload,
+            redirects_to_storage: serving.redirects_to_storage,
+            clock: Arc::clone(&serving.clock),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn parts(&self) -> (BoxRepository, Arc<dyn ErasedPolicy>) {
+        (self.repository.clone(), Arc::clone(&self.policy))
+    }
+
+    /// Mints a URL without asking the policy.
+    ///
+    /// # Errors
+    ///
+    /// What the repository reports, [`RepositoryError::NotFound`] for instance.
+    pub async fn presign(
+        &self,
+        target: Target,
+        terms: Terms,
+    ) -> Result<PresignedUrl, RepositoryError> {
+        let mut event = event_of(&target);
+        let presigned = self.issue(target, terms, &mut event).await;
+        match &presigned {
+            Ok(_) => event.complete(),
+            Err(error) => event.failed(error),
+        }
+        presigned
+    }
+
+    /// Mints a URL for the caller of a request, if the policy agrees.
+    ///
+    /// The policy gets a copy of the request's parts, as if the caller had asked for the URL.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`]: what the policy or the repository says.
+    pub async fn presign_for(
+        &self,
+        caller: &Parts,
+        target: Target,
+    ) -> Result<PresignedUrl, MintError> {
+        let mut event = event_of(&target);
+        let presigned = self.mint(caller.clone(), target, &mut event).await;
+        match &presigned {
+            Ok(_) => event.complete(),
+            Err(MintError::Denied(denial)) => event.refused(&denial.clone().into()),
+            Err(MintError::Repository(error)) => event.failed(error),
+        }
+        presigned
+    }
+
+    /// Mints a URL if the policy agrees.
+    pub(crate) async fn mint(
+        &self,
+        caller: Parts,
+        target: Target,
+        event: &mut RequestEvent,
+    ) -> Result<PresignedUrl, MintError> {
+        let request = MintRequest::new(caller, target.clone());
+        let terms = self.policy.mint(request).await?;
+        Ok(self.issue(target, terms, event).await?)
+    }
+
+    /// Makes the URL, when it is settled that the caller may have it.
+    async fn issue(
+        &self,
+        target: Target,
+        terms: Terms,
+        event: &mut RequestEvent,
+    ) -> Result<PresignedUrl, RepositoryError> {
+        let target = target.with_context(terms.context);
+        let located = self.repository.locate(&target).await?;
+        let permission: Permission = match target.access() {
+            Access::Read => ReadTerms {
+                filename: terms.filename,
+                attachment: terms.attachment,
+                once: false,
+                place: located.place,
+            }
+            .into(),
+            Access::Write => WriteTerms::new(located.content_type)
+                .with_max_length(terms.max_length.unwrap_or(u64::MAX).min(self.max_upload))
+                .into(),
+        };
+        let grant = Grant::new(located.key, permission, self.expiry(terms.lifetime));
+        // Redirected at each use, the URL is one of ours in any case.
+        let offloaded = if self.redirects_to_storage {
+            None
+        } else {
+            self.repository.presign(&grant).await?
+        };
+        let presigned = offloaded.unwrap_or_else(|| self.signer.sign(&grant));
+        event.minted(&grant, &presigned);
+        Ok(presigned)
+    }
+
+    fn expiry(&self, lifetime: Option<Duration>) -> Expires {
+        let now = unix_seconds((self.clock)());
+        let lifetime = lifetime.unwrap_or(self.default_lifetime).as_secs().max(1);
+        let latest = now.saturating_add(self.signer.max_lifetime().as_secs());
+        let expires = now.saturating_add(lifetime);
+        // Never beyond what a verifier accepts, even if that is no multiple.
+        let rounded = expires
+            .checked_next_multiple_of(self.expiry_granularity.as_secs().max(1))
+            .unwrap_or(expires);
+        Expires::at_unix_seconds(rounded.min(latest))
+    }
+}
+
+fn event_of(target: &Target) -> RequestEvent {
+    let mut event = RequestEvent::new();
+    event.subject(target.id(), target.version());
+    event.access(target.access());
+    event
+}
+
+impl MintError {
+    /// The stable code that the caller of the operation would get.
+    #[must_use]
+    pub fn code(&self) -> RefusalCode {
+        match self {
+            Self::Denied(denial) => denial.code(),
+            Self::Repository(error) => error.code(),
+        }
+    }
+
+    /// The `OperationOutcome` that the operation would answer with; as
+    /// [`RepositoryError::into_response`].
+    #[must_use]
+    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        Refusal::from(self).into_response()
+    }
+}
+
+impl From<MintError> for Refusal {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::Denied(denial) => denial.into(),
+            MintError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl fmt::Debug for Presigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presigner")
+            .field("signer", &self.signer)
+            .finish_non_exhaustive()
+    }
+}

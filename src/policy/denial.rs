@@ -1,0 +1,96 @@
+//! [`Denial`]: a policy's no.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response};
+
+use crate::fhir::Refusal;
+use crate::refusal::RefusalCode;
+
+/// Why a URL is not given, or may not be used.
+#[derive(Debug, Clone)]
+pub struct Denial(Refusal);
+
+impl Denial {
+    /// The caller is not known: 401 `login-required`, with `WWW-Authenticate: Bearer`.
+    #[must_use]
+    pub fn login_required() -> Self {
+        Self::login_required_by(HeaderValue::from_static("Bearer"))
+    }
+
+    /// As [`login_required`](Self::login_required), with another `WWW-Authenticate` value
+    /// (RFC 9110 §11.6.1).
+    #[must_use]
+    pub fn login_required_by(challenge: HeaderValue) -> Self {
+        Self(Refusal::login_required(challenge))
+    }
+
+    /// The caller is known, and may not: 403 `forbidden`.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self(RefusalCode::Forbidden.into())
+    }
+
+    /// The rights cannot be checked right now: 503 `unavailable`. The `source` is for the operator
+    /// alone: it is the `error` of an event (feature `tracing`), and clients are never told.
+    ///
+    /// ```
+    /// use std::io;
+    /// use tower_presign::Denial;
+    ///
+    /// fn check_rights() -> Result<(), Denial> {
+    ///     ask_the_rights_service().map_err(Denial::unavailable)
+    /// }
+    /// # fn ask_the_rights_service() -> io::Result<()> { Err(io::ErrorKind::ConnectionRefused.into()) }
+    /// # assert!(std::error::Error::source(&check_rights().unwrap_err()).is_some());
+    /// ```
+    #[must_use]
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Refusal::from(RefusalCode::Unavailable).with_source(source.into()))
+    }
+
+    /// Adds a sentence for the caller's developers. It is sent as it is: it should not say what
+    /// exists.
+    #[must_use]
+    pub fn because(self, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self(self.0.with_diagnostics(reason))
+    }
+
+    /// The stable code that the caller gets.
+    #[must_use]
+    pub fn code(&self) -> RefusalCode {
+        self.0.code
+    }
+
+    /// The `OperationOutcome` that the layer itself would answer with, for handlers of the host
+    /// that deny something too. As with
+    /// [`RepositoryError::into_response`](crate::store::RepositoryError::into_response), the
+    /// body is of any type that bytes can become, and the source is not in it.
+    #[must_use]
+    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        self.0.into_response()
+    }
+}
+
+/// The stable code, and the sentence for developers.
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code.as_str(), self.0.diagnostics())
+    }
+}
+
+impl Error for Denial {
+    /// What [`unavailable`](Self::unavailable) was given.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        denial.0
+    }
+}

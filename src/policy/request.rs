@@ -1,0 +1,121 @@
+//! The questions that a policy is asked.
+
+use std::fmt;
+
+use http::request::Parts;
+use http::{Extensions, HeaderMap};
+
+use crate::id::BinaryId;
+use crate::store::Target;
+use crate::url::{Access, Grant};
+
+/// A request for a presigned URL. It is owned, so that an `async fn` can be a policy.
+///
+/// Its `Debug` form leaves out the headers, where credentials are.
+pub struct MintRequest {
+    parts: Parts,
+    target: Target,
+}
+
+impl MintRequest {
+    /// A request as the layer makes it: to test a policy with.
+    #[must_use]
+    pub fn new(parts: Parts, target: Target) -> Self {
+        Self { parts, target }
+    }
+
+    /// What the URL is asked for.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The Binary: short for `target().id()`.
+    #[must_use]
+    pub fn id(&self) -> BinaryId {
+        self.target.id()
+    }
+
+    /// Whether to read or to write: short for `target().access()`.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.target.access()
+    }
+
+    /// The HTTP request without its body.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The request's headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The request's extensions, where layers in front leave what they found out about the caller.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.parts.extensions
+    }
+}
+
+impl fmt::Debug for MintRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MintRequest")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The use of a presigned URL that is genuine and has not expired.
+///
+/// Its `Debug` form leaves out the URI, where the signature is, and the headers.
+#[derive(Clone, Copy)]
+pub struct RedeemRequest<'a> {
+    parts: &'a Parts,
+    grant: &'a Grant,
+}
+
+impl<'a> RedeemRequest<'a> {
+    /// A request as the layer makes it: to test a policy with.
+    #[must_use]
+    pub fn new(parts: &'a Parts, grant: &'a Grant) -> Self {
+        Self { parts, grant }
+    }
+
+    /// What the URL allows.
+    #[must_use]
+    pub fn grant(&self) -> &'a Grant {
+        self.grant
+    }
+
+    /// The HTTP request without its body. Its URI holds the signature: keep it out of logs.
+    #[must_use]
+    pub fn parts(&self) -> &'a Parts {
+        self.parts
+    }
+
+    /// The request's headers. Nobody has verified any of them: the URL is enough.
+    #[must_use]
+    pub fn headers(&self) -> &'a HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The request's extensions, where layers in front leave what they found out, the client's
+    /// address for instance.
+    #[must_use]
+    pub fn extensions(&self) -> &'a Extensions {
+        &self.parts.extensions
+    }
+}
+
+impl fmt::Debug for RedeemRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedeemRequest")
+            .field("method", &self.parts.method)
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
+    }
+}

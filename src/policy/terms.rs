@@ -1,0 +1,63 @@
+//! The terms on which a URL is given.
+
+use std::time::Duration;
+
+use crate::filename::Filename;
+
+/// On which terms a URL is given. What is not set is as the layer is configured.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) max_length: Option<u64>,
+    pub(crate) filename: Option<Filename>,
+    pub(crate) attachment: bool,
+    pub(crate) context: Option<Box<str>>,
+}
+
+impl Terms {
+    /// The layer's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// For how long the URL is valid, in whole seconds: at least 1, and at most the signer's
+    /// maximum lifetime, to which longer ones are cut. The layer's
+    /// [`expiry_granularity`](crate::PresignLayer::expiry_granularity), if it has one, adds to it.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// The longest upload, in bytes. The layer's own limit holds in any case.
+    #[must_use]
+    pub fn max_length(mut self, bytes: u64) -> Self {
+        self.max_length = Some(bytes);
+        self
+    }
+
+    /// The name under which browsers save a download, made safe as [`Filename::new`] tells; none
+    /// when nothing remains.
+    #[must_use]
+    pub fn filename(mut self, name: impl AsRef<str>) -> Self {
+        self.filename = Filename::new(name);
+        self
+    }
+
+    /// Have browsers save the download, even if they could show it.
+    #[must_use]
+    pub fn attachment(mut self) -> Self {
+        self.attachment = true;
+        self
+    }
+
+    /// Tells the repository more about the caller than the Binary's id, a tenant for instance:
+    /// it arrives as [`Target::context`](crate::store::Target::context) in
+    /// [`locate`](crate::store::BinaryRepository::locate).
+    #[must_use]
+    pub fn context(mut self, context: impl Into<Box<str>>) -> Self {
+        self.context = Some(context.into());
+        self
+    }
+}

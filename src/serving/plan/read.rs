@@ -1,0 +1,95 @@
+//! `GET` and `HEAD`: conditions, ranges, and what they come to.
+
+use http::header::IF_RANGE;
+use http::{HeaderMap, Method};
+
+use super::conditions::{self, Validators, Verdict};
+use super::ranges;
+use crate::store::ByteRange;
+
+/// What a `GET` or `HEAD` asks for.
+#[derive(Debug)]
+pub struct ReadRequest<'a> {
+    headers: &'a HeaderMap,
+    is_get: bool,
+    /// None: the whole content.
+    ranges: Vec<ByteRange>,
+}
+
+/// The first question to the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// The content or a part of it: no more is needed, whatever is there.
+    Content(Option<ByteRange>),
+    /// The metadata, on which the answer depends: then [`ReadRequest::decide`].
+    Metadata,
+}
+
+/// The answer to a request, given what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The content, or a part of it.
+    Content(Option<ByteRange>),
+    /// 200 without the content, to `HEAD`.
+    Head,
+    /// 304
+    NotModified,
+    /// 412
+    PreconditionFailed,
+    /// 416
+    RangeNotSatisfiable,
+}
+
+impl<'a> ReadRequest<'a> {
+    /// Reads a request.
+    #[must_use]
+    pub fn new(method: &Method, headers: &'a HeaderMap) -> Self {
+        let is_get = method == Method::GET;
+        // Ranges are defined for GET alone, and on HEAD must be ignored (RFC 9110 §14.2).
+        let ranges = if is_get {
+            ranges::requested(headers)
+        } else {
+            Vec::new()
+        };
+        Self {
+            headers,
+            is_get,
+            ranges,
+        }
+    }
+
+    /// Finds out whether one question to the repository is enough.
+    #[must_use]
+    pub fn opening(&self) -> Opening {
+        if !self.is_get || conditions::has_preconditions(self.headers) {
+            return Opening::Metadata;
+        }
+        match *self.ranges {
+            [] => Opening::Content(None),
+            [one] if !self.headers.contains_key(IF_RANGE) => Opening::Content(Some(one)),
+            _ => Opening::Metadata,
+        }
+    }
+
+    /// Decides, by what is there: content of `length` bytes.
+    #[must_use]
+    pub fn decide(&self, current: &Validators, length: u64) -> Decision {
+        match conditions::evaluate(self.headers, true, Some(current)) {
+            Verdict::NotModified => return Decision::NotModified,
+            Verdict::Failed => return Decision::PreconditionFailed,
+            Verdict::Proceed if !self.is_get => return Decision::Head,
+            Verdict::Proceed => {}
+        }
+        if !conditions::range_applies(self.headers, current) {
+            return Decision::Content(None);
+        }
+        match *self.ranges {
+            [] => Decision::Content(None),
+            [one] => Decision::Content(Some(one)),
+            ref several => match ranges::coalesce(several, length) {
+                Ok(range) => Decision::Content(range),
+                Err(()) => Decision::RangeNotSatisfiable,
+            },
+        }
+    }
+}

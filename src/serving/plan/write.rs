@@ -1,0 +1,91 @@
+//! `PUT`: the promises of an upload's headers.
+
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+
+use super::conditions::{self, Validators, Verdict};
+use crate::content_type::ContentType;
+use crate::fhir::Refusal;
+use crate::refusal::RefusalCode;
+
+/// What a `PUT` announces.
+#[derive(Debug)]
+pub struct WriteRequest<'a> {
+    headers: &'a HeaderMap,
+    /// In bytes, if it is known.
+    length: Option<u64>,
+}
+
+impl<'a> WriteRequest<'a> {
+    /// Reads a request whose content has `length` bytes, if that is known.
+    #[must_use]
+    pub fn new(headers: &'a HeaderMap, length: Option<u64>) -> Self {
+        Self { headers, length }
+    }
+
+    /// Refuses what is known before the content arrives not to be what was granted. `limit` is in
+    /// bytes.
+    pub(crate) fn check(
+        &self,
+        granted: &ContentType,
+        limit: u64,
+        allows_empty: bool,
+    ) -> Result<(), Refusal> {
+        self.check_content_headers(granted)?;
+        match self.length {
+            Some(length) if length > limit => Err(Refusal::too_large(Some(limit))),
+            Some(0) if !allows_empty => Err(RefusalCode::EmptyBody.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the preconditions depend on what is there.
+    #[must_use]
+    pub fn has_preconditions(&self) -> bool {
+        conditions::has_preconditions(self.headers)
+    }
+
+    /// Whether the preconditions hold, given the content that is there, if any.
+    #[must_use]
+    pub fn preconditions_hold(&self, current: Option<&Validators>) -> bool {
+        conditions::evaluate(self.headers, false, current) != Verdict::Failed
+    }
+
+    fn check_content_headers(&self, granted: &ContentType) -> Result<(), Refusal> {
+        // A part of some content must not be stored as the whole (RFC 9110 §14.5).
+        if self.headers.contains_key(CONTENT_RANGE) {
+            return Err(Refusal::because(
+                RefusalCode::InvalidParameter,
+                "Content-Range is not supported: send the whole content in one request.",
+            ));
+        }
+        let is_identity =
+            |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+        if !self
+            .headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .all(is_identity)
+        {
+            return Err(Refusal::because(
+                RefusalCode::ContentTypeMismatch,
+                "Content-Encoding is not supported: send the content as it is.",
+            ));
+        }
+        let mut content_types = self.headers.get_all(CONTENT_TYPE).iter();
+        let is_granted = match (content_types.next(), content_types.next()) {
+            (Some(content_type), None) => content_type
+                .to_str()
+                .is_ok_and(|content_type| granted.accepts(content_type)),
+            _ => false,
+        };
+        if is_granted {
+            Ok(())
+        } else {
+            Err(Refusal::because(
+                RefusalCode::ContentTypeMismatch,
+                format!("Send the request with the Content-Type {granted}."),
+            ))
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Request targets into grants.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::Mac as _;
+
+use super::base_url::{BaseUrl, InvalidBaseUrl};
+use super::expires::unix_seconds;
+use super::format;
+use super::grant::{Access, Grant};
+use super::keyring::{FORMAT, Keyring, PreparedKeyring};
+
+/// The maximum lifetime of a URL unless configured otherwise: 7 days, as with S3.
+pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A clock that mints may be so far ahead of the one that verifies.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+pub(super) const SIGNATURE: &str = "&Signature=";
+
+/// 32 bytes in base64url without padding.
+const SIGNATURE_LENGTH: usize = 43;
+
+/// Verifies presigned URLs: what a server needs that only serves them.
+///
+/// It is cheap to clone, and clones share their keys: keep one beside the layer to
+/// [rotate keys](Self::set_keyring) while serving. A [`UrlSigner`](super::UrlSigner) has
+/// [one](super::UrlSigner::verifier) of its own.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use tower_presign::{
+///     BinaryId, BinaryKey, Grant, SigningKey, UrlSigner, UrlVerifier, VersionId,
+///     url::{Expires, ReadTerms},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
+/// let base = "https://storage.example.com/binary";
+/// let signer = UrlSigner::new(key.clone(), base)?; // in one server
+/// let verifier = UrlVerifier::new(key, base)?; // in another
+///
+/// let now = SystemTime::now();
+/// let scan = BinaryKey::new(BinaryId::new("scan-7")?, VersionId::from(1));
+/// let in_a_minute = Expires::at_unix_seconds(Expires::at(now).unix_seconds() + 60);
+/// let grant = Grant::new(scan, ReadTerms::new(), in_a_minute);
+/// let url = signer.sign(&grant);
+///
+/// let target = url.as_str().strip_prefix(base).unwrap_or_default();
+/// assert_eq!(verifier.verify(target, now)?, grant);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct UrlVerifier {
+    shared: Arc<Shared>,
+    max_lifetime: Duration,
+}
+
+struct Shared {
+    base_url: BaseUrl,
+    keyring: ArcSwap<PreparedKeyring>,
+}
+
+/// Why a URL is refused, in the order in which it is found out.
+///
+/// All but the first two say that the signature is right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// There is no `Signature` parameter.
+    #[error("the URL has no signature")]
+    MissingSignature,
+    /// The URL is not, byte for byte, one that a key of the ring signed for this base URL.
+    #[error("the URL's signature is wrong")]
+    InvalidSignature,
+    /// The URL is for the other kind of access. Only
+    /// [`verify_request`](UrlVerifier::verify_request) knows.
+    #[error("the URL is not for this method")]
+    #[non_exhaustive]
+    MethodNotAllowed {
+        /// The access that it gives.
+        granted: Access,
+    },
+    /// The URL's time is over.
+    #[error("the URL has expired")]
+    Expired,
+    /// The URL would be valid for longer than the maximum lifetime.
+    #[error("the URL's lifetime is longer than allowed")]
+    LifetimeTooLong,
+}
+
+impl UrlVerifier {
+    /// A verifier of URLs below `storage_base_url`, with all keys of a [`Keyring`] or a single
+    /// [`SigningKey`](super::SigningKey).
+    ///
+    /// The base URL is the signer's, to the byte: see [`UrlSigner::new`](super::UrlSigner::new).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBaseUrl`] when the URL is not of the form that a signer needs.
+    pub fn new(
+        keyring: impl Into<Keyring>,
+        storage_base_url: impl AsRef<str>,
+    ) -> Result<Self, InvalidBaseUrl> {
+        let base_url = BaseUrl::parse(storage_base_url.as_ref())?;
+        let keyring = prepare(&keyring.into(), &base_url);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                base_url,
+                keyring: ArcSwap::from_pointee(keyring),
+            }),
+            max_lifetime: DEFAULT_MAX_LIFETIME,
+        })
+    }
+
+    /// Sets the maximum lifetime, in whole seconds: URLs that would be valid for longer are
+    /// refused. Default: 7 days. Clones made before are not affected.
+    ///
+    /// A clock that mints may be a minute ahead of this one, also at the maximum lifetime.
+    #[must_use]
+    pub fn with_max_lifetime(mut self, max_lifetime: Duration) -> Self {
+        self.max_lifetime = max_lifetime;
+        self
+    }
+
+    /// Replaces the keys of this verifier, of all its clones and of the signer that it is of,
+    /// while serving.
+    pub fn set_keyring(&self, keyring: impl Into<Keyring>) {
+        let prepared = prepare(&keyring.into(), &self.shared.base_url);
+        self.shared.keyring.store(Arc::new(prepared));
+    }
+
+    /// The storage base URL, without a slash at its end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        self.shared.base_url.as_str()
+    }
+
+    /// The path of the storage base URL, without a slash at its end.
+    #[must_use]
+    pub fn base_path(&self) -> &str {
+        self.shared.base_url.path()
+    }
+
+    /// The maximum lifetime of a URL.
+    #[must_use]
+    pub fn max_lifetime(&self) -> Duration {
+        self.max_lifetime
+    }
+
+    /// Verifies a URL: `target` is its path and query after the storage base URL, exactly as on
+    /// the wire. [`verify_request`](Self::verify_request) does it for a request.
+    ///
+    /// Nothing is read from `target` but the key id until its signature is found right, in
+    /// constant time.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError`], the first that applies. An unknown key id and a wrong signature are the
+    /// same error.
+    pub fn verify(&self, target: &str, now: SystemTime) -> Result<Grant, VerifyError> {
+        let Authentic { grant, .. } = self.authenticate(target)?;
+        self.check_time(&grant, now)?;
+        Ok(grant)
+    }
+
+    /// What was signed, whether its time has come or gone.
+    #[inline]
+    pub(crate) fn authenticate<'a>(&self, target: &'a str) -> Result<Authentic<'a>, VerifyError> {
+        let Some((signed, signature)) = split_signature(target) else {
+            return Err(if target.contains("Signature=") {
+                VerifyError::InvalidSignature
+            } else {
+                VerifyError::MissingSignature
+            });
+        };
+        let key_id = signed
+            .rsplit('&')
+            .find_map(|claim| claim.strip_prefix("Key-Pair-Id="))
+            .filter(|key_id| self.is_authentic(signed, key_id, signature))
+            .ok_or(VerifyError::InvalidSignature)?;
+        let grant = format::parse(signed).map_err(|_| VerifyError::InvalidSignature)?;
+        Ok(Authentic { grant, key_id })
+    }
+
+    /// Whether what was signed holds at this time.
+    #[inline]
+    pub(crate) fn check_time(&self, grant: &Grant, now: SystemTime) -> Result<(), VerifyError> {
+        let longest = self.max_lifetime.saturating_add(CLOCK_SKEW).as_secs();
+        match grant.expires.unix_seconds().checked_sub(unix_seconds(now)) {
+            None | Some(0) => Err(VerifyError::Expired),
+            Some(left) if left > longest => Err(VerifyError::LifetimeTooLong),
+            Some(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn keyring(&self) -> impl std::ops::Deref<Target = Arc<PreparedKeyring>> {
+        self.shared.keyring.load()
+    }
+
+    fn is_authentic(&self, signed: &str, key_id: &str, signature: &str) -> bool {
+        // The decoder wants room for a multiple of three bytes.
+        let mut decoded = [0; 33];
+        let is_decoded = URL_SAFE_NO_PAD
+            .decode_slice(signature, &mut decoded)
+            .is_ok();
+        is_decoded
+            && self
+                .keyring()
+                .find(key_id)
+                .is_some_and(|key| key.mac(signed).verify_slice(&decoded[..32]).is_ok())
+    }
+}
+
+/// What a genuine URL says.
+pub(crate) struct Authentic<'a> {
+    pub(crate) grant: Grant,
+    pub(crate) key_id: &'a str,
+}
+
+/// What is signed, and the 43 characters after `&Signature=` at the end.
+fn split_signature(target: &str) -> Option<(&str, &str)> {
+    let (rest, signature) = target.split_at_checked(target.len().checked_sub(SIGNATURE_LENGTH)?)?;
+    Some((rest.strip_suffix(SIGNATURE)?, signature))
+}
+
+/// Every string to sign of one base URL begins alike, so that part is hashed once.
+fn prepare(keyring: &Keyring, base_url: &BaseUrl) -> PreparedKeyring {
+    keyring.prepare(&format!("{FORMAT}\n{}\n", base_url.as_str()))
+}
+
+impl fmt::Debug for UrlVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UrlVerifier")
+            .field("base_url", &self.base_url())
+            .field("keyring", &**self.keyring())
+            .field("max_lifetime", &self.max_lifetime)
+            .finish_non_exhaustive()
+    }
+}

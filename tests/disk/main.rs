@@ -1,0 +1,18 @@
+//! `FsRepository` and its disk: one that fails, one that is full, and files that stay open.
+
+#![cfg(all(target_os = "linux", feature = "fs"))]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod errors;
+mod full;
+mod injection;
+mod open_files;
+
+use tokio::sync::Mutex;
+
+/// One test at a time: it is this process as a whole whose system calls fail, and a process that
+/// is being started, such as `mount` or `strace`, has for a moment everything open that this one
+/// has, so that what was removed still takes room.
+static TURN: Mutex<()> = Mutex::const_new(());

@@ -1,0 +1,297 @@
+//! `ObjectStoreRepository`, on engines written by others: S3 in this process, Azure's emulator,
+//! the store's own memory, and whichever S3 server the environment names.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod contexts;
+mod engines;
+mod errors;
+mod gcs;
+mod offload;
+mod redirect;
+mod replica;
+mod replicas;
+mod secrets;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use contexts::a_context_is_the_hosts_alone;
+use engines::Engine;
+use futures_util::future::join_all;
+use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::StatusCode;
+use object_store::path::Path;
+use support::*;
+use tower_presign::store::{RepositoryError, contract};
+use tower_presign::{BinaryId, ContentType, PresignLayer};
+
+/// Makes each a test on every engine.
+macro_rules! on_every_engine {
+    ($($name:ident)*) => {
+        mod memory { $(on_engine! { memory $name })* }
+        mod s3 { $(on_engine! { s3 $name })* }
+        mod azurite { $(on_engine! { azurite $name })* }
+        mod other_s3 {
+            $(on_engine! {
+                #[ignore = "PRESIGN_TEST_S3 and the variables of AWS must tell where"]
+                other_s3 $name
+            })*
+        }
+    };
+}
+
+macro_rules! on_engine {
+    ($(#[$ignore:meta])? $engine:ident $name:ident) => {
+        #[tokio::test]
+        $(#[$ignore])?
+        async fn $name() {
+            if let Some(engine) = super::Engine::$engine().await {
+                super::$name(engine).await;
+            }
+        }
+    };
+}
+
+on_every_engine! {
+    the_contract_is_kept
+    a_context_is_the_hosts_alone
+    what_is_uploaded_is_downloaded_whole_and_in_part
+    a_write_url_writes_once
+    an_upload_of_another_type_or_too_late_or_cut_short_leaves_nothing
+    old_versions_stay_readable
+    of_racing_uploads_one_wins
+    what_is_deleted_stays_deleted
+}
+
+/// Two parts, of 5 MiB each.
+const PARTS: usize = 2 * 5 * 1024 * 1024;
+
+/// More than a part, and no multiple of one.
+const LARGE: usize = 11 * 1024 * 1024 + 7;
+
+fn bytes(length: usize, seed: usize) -> Bytes {
+    (0..251).cycle().skip(seed).take(length).collect()
+}
+
+/// A layer, and the id of a new PNG without content.
+async fn layer_with_png(engine: &Engine) -> (PresignLayer, String) {
+    let id = BinaryId::random();
+    let png = ContentType::new("image/png").unwrap();
+    engine.repository.create(id, png).await.unwrap();
+    (layer(engine.repository.clone()), id.to_string())
+}
+
+async fn objects(engine: &Engine, folder: &str, id: &str) -> usize {
+    let folder = Path::from_iter([folder, id]);
+    let objects: Vec<_> = engine
+        .store
+        .list(Some(&folder))
+        .try_collect()
+        .await
+        .unwrap();
+    objects.len()
+}
+
+async fn the_contract_is_kept(engine: Engine) {
+    if !engine.is_write_once {
+        eprintln!("skipped: of racing uploads, this store lets each win");
+        return;
+    }
+    contract::check(|| async {
+        let id = BinaryId::random();
+        let content_type = ContentType::new("text/plain; charset=utf-8").unwrap();
+        engine.repository.create(id, content_type).await.unwrap();
+        (engine.repository.clone(), id)
+    })
+    .await;
+}
+
+async fn what_is_uploaded_is_downloaded_whole_and_in_part(engine: Engine) {
+    for length in [1000, PARTS, LARGE] {
+        let (layer, id) = layer_with_png(&engine).await;
+        // Minted before there is content: it leads there all the same.
+        let early = mint(&layer, &id).await;
+        get(&layer, &early).await.assert_refused(404, "not-found");
+
+        let content = bytes(length, 1);
+        let stored = put(&layer, &mint_upload(&layer, &id).await, content.clone()).await;
+        assert_eq!(stored.status, StatusCode::OK, "{stored:?}");
+
+        for url in [early, mint(&layer, &id).await] {
+            let whole = get(&layer, &url).await;
+            assert_eq!(whole.status, StatusCode::OK);
+            assert_eq!(whole.header("content-type"), Some("image/png"));
+            assert_eq!(whole.header("etag"), stored.header("etag"));
+            assert_eq!(whole.header("content-length"), Some(&*length.to_string()));
+            assert!(
+                whole.body == content,
+                "content of {length} bytes came back changed"
+            );
+
+            for (range, expected) in [
+                ("bytes=5-9", 5..10),
+                ("bytes=990-", 990..length),
+                ("bytes=-10", length - 10..length),
+                ("bytes=0-99999999999", 0..length),
+            ] {
+                let part = get_with(&layer, &url, &[("range", range)]).await;
+                assert_eq!(part.status, StatusCode::PARTIAL_CONTENT, "{range}");
+                assert!(part.body == content[expected], "{range} of {length} bytes");
+            }
+            let outside = format!("bytes={length}-");
+            let outside = get_with(&layer, &url, &[("range", &outside)]).await;
+            outside.assert_refused(416, "range-not-satisfiable");
+            let complete_length = format!("bytes */{length}");
+            assert_eq!(outside.header("content-range"), Some(&*complete_length));
+
+            let head = head_with(&layer, &url, &[]).await;
+            assert_eq!(head.header("content-length"), Some(&*length.to_string()));
+            let known = stored.header("etag").unwrap();
+            let unchanged = get_with(&layer, &url, &[("if-none-match", known)]).await;
+            assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED);
+            let changed = get_with(&layer, &url, &[("if-match", "\"other\"")]).await;
+            changed.assert_refused(412, "precondition-failed");
+        }
+    }
+}
+
+async fn a_write_url_writes_once(engine: Engine) {
+    for length in [1000, LARGE] {
+        let (layer, id) = layer_with_png(&engine).await;
+        let url = mint_upload(&layer, &id).await;
+        let first = put(&layer, &url, bytes(length, 1)).await;
+        assert_eq!(first.status, StatusCode::OK, "{first:?}");
+        let second = put(&layer, &url, bytes(length, 2)).await;
+        second.assert_refused(412, "already-written");
+        assert_eq!(second.header("etag"), first.header("etag"));
+        let read = get(&layer, &mint(&layer, &id).await).await;
+        assert!(read.body == bytes(length, 1));
+    }
+}
+
+async fn an_upload_of_another_type_or_too_late_or_cut_short_leaves_nothing(engine: Engine) {
+    let (layer, id) = layer_with_png(&engine).await;
+    let url = mint_upload(&layer, &id).await;
+    let pdf = [("content-type", "application/pdf")];
+    let refused = call(&layer, request(http::Method::PUT, &url, &pdf, "%PDF")).await;
+    refused.assert_refused(415, "content-type-mismatch");
+    let too_late = layer.clone().clock(|| at(NOW + 3600));
+    put(&too_late, &url, "late")
+        .await
+        .assert_refused(403, "expired");
+    for length in [1000, LARGE] {
+        let cut = [Ok(bytes(length, 1)), Err(io::ErrorKind::ConnectionReset)];
+        let body = Body::from_stream(stream::iter(cut.map(|part| part.map_err(io::Error::from))));
+        put(&layer, &url, body)
+            .await
+            .assert_refused(400, "incomplete-body");
+    }
+    let wrong = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
+    let headers = [("content-digest", wrong)];
+    let refused = put_with(&layer, &url, &headers, bytes(LARGE, 1)).await;
+    refused.assert_refused(400, "digest-mismatch");
+
+    get(&layer, &mint(&layer, &id).await)
+        .await
+        .assert_refused(404, "not-found");
+    assert_eq!(objects(&engine, "content", &id).await, 0);
+    assert_eq!(objects(&engine, "large", &id).await, 0);
+    let stored = put(&layer, &url, bytes(LARGE, 3)).await;
+    assert_eq!(
+        stored.status,
+        StatusCode::OK,
+        "a failed upload may be repeated"
+    );
+}
+
+async fn old_versions_stay_readable(engine: Engine) {
+    let (layer, id) = layer_with_png(&engine).await;
+    for (version, length) in [(1, 10), (2, LARGE), (3, 30)] {
+        let stored = put(
+            &layer,
+            &mint_upload(&layer, &id).await,
+            bytes(length, version),
+        )
+        .await;
+        assert_eq!(stored.status, StatusCode::OK);
+    }
+    for (version, length) in [(1, 10), (2, LARGE), (3, 30)] {
+        let operation = format!("/Binary/{id}/_history/{version}/$presigned-url");
+        let read = get(&layer, &get(&layer, &operation).await.url()).await;
+        assert!(read.body == bytes(length, version), "version {version}");
+    }
+}
+
+async fn of_racing_uploads_one_wins(engine: Engine) {
+    if !engine.is_write_once {
+        eprintln!("skipped: of racing uploads, this store lets each win");
+        return;
+    }
+    for length in [1000, LARGE] {
+        let (first, id) = layer_with_png(&engine).await;
+        // What the servers have in common is the bucket, the key and the base URL.
+        let second = layer(engine.repository.clone());
+        let url = mint_upload(&first, &id).await;
+        let uploads = (0..6).map(|i| {
+            let server = if i % 2 == 0 { &first } else { &second };
+            put(server, &url, bytes(length, i))
+        });
+        let answers = join_all(uploads).await;
+        let winners: Vec<_> = (0..6)
+            .filter(|i| answers[*i].status == StatusCode::OK)
+            .collect();
+        assert_eq!(winners.len(), 1, "{answers:?}");
+        for lost in answers
+            .iter()
+            .filter(|answer| answer.status != StatusCode::OK)
+        {
+            lost.assert_refused(412, "already-written");
+        }
+        let read = get(&second, &mint(&second, &id).await).await;
+        assert!(read.body == bytes(length, winners[0]));
+        let large = usize::from(length == LARGE);
+        assert_eq!(
+            objects(&engine, "large", &id).await,
+            large,
+            "what lost is removed"
+        );
+    }
+}
+
+async fn what_is_deleted_stays_deleted(engine: Engine) {
+    let (layer, id) = layer_with_png(&engine).await;
+    for length in [10, LARGE] {
+        put(&layer, &mint_upload(&layer, &id).await, bytes(length, 1)).await;
+    }
+    let (read, write) = (mint(&layer, &id).await, mint_upload(&layer, &id).await);
+    let id = BinaryId::new(id).unwrap();
+    engine.repository.delete(id).await.unwrap();
+    engine.repository.delete(id).await.unwrap();
+
+    get(&layer, &read).await.assert_refused(410, "deleted");
+    get_with(&layer, &read, &[("range", "bytes=0-9")])
+        .await
+        .assert_refused(410, "deleted");
+    put(&layer, &write, "again")
+        .await
+        .assert_refused(410, "deleted");
+    let operation = format!("/Binary/{id}/$presigned-url");
+    get(&layer, &operation).await.assert_refused(410, "deleted");
+    let png = ContentType::new("image/png").unwrap();
+    let created = engine.repository.create(id, png).await;
+    assert!(
+        matches!(created, Err(RepositoryError::Deleted)),
+        "{created:?}"
+    );
+    assert_eq!(objects(&engine, "large", id.as_str()).await, 0);
+    let never_was = engine.repository.delete(BinaryId::random()).await;
+    assert!(
+        matches!(never_was, Err(RepositoryError::NotFound)),
+        "{never_was:?}"
+    );
+}

@@ -1,0 +1,83 @@
+//! The demo page of the example server, in a real browser. The tests themselves are beside the
+//! folder's `package.json`, in JavaScript, one file a subject.
+//!
+//! They need node, Chromium, and `npm ci` in `tests/browser`. Where one of these is missing they
+//! are skipped, unless `PRESIGN_REQUIRE_ALL` is set.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{example, skip};
+
+#[test]
+fn files_are_uploaded() {
+    run("upload.test.mjs");
+}
+
+#[test]
+fn content_is_shown() {
+    run("content.test.mjs");
+}
+
+#[test]
+fn urls_expire() {
+    run("expiry.test.mjs");
+}
+
+#[test]
+fn uploaded_scripts_do_not_run() {
+    run("scripts.test.mjs");
+}
+
+#[test]
+fn another_server_can_be_used() {
+    run("origins.test.mjs");
+}
+
+#[test]
+fn keyboard_and_screen_reader_are_enough() {
+    run("accessibility.test.mjs");
+}
+
+/// Runs one file of tests.
+fn run(name: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let chromium = match chromium(&folder) {
+        Ok(chromium) => chromium,
+        Err(missing) => {
+            skip::skip(format_args!("{name}: {missing}"));
+            return;
+        }
+    };
+    let server = example::example(Path::new("."));
+    let output = Command::new("node")
+        .args(["--test", "--test-reporter", "spec", name])
+        .current_dir(&folder)
+        .env("CHROMIUM", chromium)
+        .env("EXAMPLE_SERVER", server.as_std().get_program())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}
+
+/// Where Chromium is, if all that is needed is there.
+fn chromium(folder: &Path) -> Result<PathBuf, &'static str> {
+    on_path(&["node"]).ok_or("there is no node")?;
+    if !folder.join("node_modules").exists() {
+        return Err("run `npm ci` in tests/browser first");
+    }
+    on_path(&["chromium", "chromium-browser", "google-chrome"]).ok_or("there is no Chromium")
+}
+
+fn on_path(names: &[&str]) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let candidates =
+        env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+    candidates.into_iter().find(|candidate| candidate.is_file())
+}

@@ -1,0 +1,6 @@
+//! `GET` and `HEAD` on a read URL.
+
+mod conditions;
+mod content;
+mod headers;
+mod ranges;

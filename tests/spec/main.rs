@@ -1,0 +1,29 @@
+//! What the crate promises, a module a subject: each reads as the specification of what it is
+//! about, and holds the crate to it through its public interface, in this process.
+//!
+//! What takes a process of its own has a binary of its own, beside this one: the example servers
+//! (`servers`), disks that fail (`disk`), object stores (`object_store`), load (`soak`).
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod attacks;
+mod concurrency;
+mod download;
+
+#[cfg(feature = "tracing")]
+mod events;
+mod faults;
+mod fhir;
+mod hosts;
+mod house;
+mod logs;
+mod operation;
+mod refusals;
+mod repositories;
+mod routing;
+mod security_policy;
+mod stores;
+mod upload;
+mod url;

@@ -1,0 +1,130 @@
+//! Which way a request takes: to the operation, to the storage path, or to the inner service.
+
+use http::StatusCode;
+use tower_presign::store::RepositoryError;
+use tower_presign::{AllowAll, MintRequest, PresignLayer, UrlSigner};
+
+use crate::support::repository::Failing;
+use crate::support::*;
+
+const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
+
+// Paths
+
+#[tokio::test]
+async fn any_base_will_do_and_the_dollar_may_be_encoded() {
+    let layer = layer(scan("image/png"));
+    for path in [
+        "/Binary/scan/$presigned-url",
+        "/fhir/Binary/scan/$presigned-url",
+        "/tenant/7/fhir/R4/Binary/scan/$presigned-url",
+        "/fhir/R4/Binary/scan/%24presigned-url",
+        "/fhir/R4/Binary/scan/_history/1/$presigned-url",
+        "/fhir/R4/Binary/scan/_history/1/%24presigned-url",
+    ] {
+        assert_eq!(get(&layer, path).await.url(), read_url(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_configured_base_is_the_only_one() {
+    for base in ["/fhir/R4", "/fhir/R4/", "fhir/R4"] {
+        let layer = layer(scan("image/png")).fhir_base(base).unwrap();
+        assert_eq!(get(&layer, OPERATION).await.url(), read_url(), "{base}");
+        for other in [
+            "/Binary/scan/$presigned-url",
+            "/fhir/R5/Binary/scan/$presigned-url",
+            "/x/fhir/R4/Binary/scan/$presigned-url",
+            "/fhir/R4/x/Binary/scan/$presigned-url",
+        ] {
+            assert_eq!(get(&layer, other).await.status, INNER, "{base}: {other}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn paths_that_merely_look_like_it_go_to_the_inner_service() {
+    let layer = layer(scan("image/png"));
+    for path in [
+        "/",
+        "/fhir/R4/Binary/scan",
+        "/fhir/R4/Binary/$presigned-url",
+        "/fhir/R4/Patient/scan/$presigned-url",
+        "/fhir/R4/binary/scan/$presigned-url",
+        "/fhir/R4/XBinary/scan/$presigned-url",
+        "/fhir/R4/Binary/scan/presigned-url",
+        "/fhir/R4/Binary/scan/x$presigned-url",
+        "/fhir/R4/Binary/scan/$presigned-urls",
+        "/fhir/R4/Binary/scan/$presigned-url/",
+        "/fhir/R4/Binary/scan/$Presigned-Url",
+        "/fhir/R4/Binary/scan/$presigned-url/x",
+        "/fhir/R4/Binary/scan/x/$presigned-url",
+        "/fhir/R4/Binary/scan/_history/$presigned-url",
+        "/fhir/R4/Binary/scan/_history/1/2/$presigned-url",
+        "/fhir/R4/Binary?x=/Binary/scan/$presigned-url",
+    ] {
+        assert_eq!(get(&layer, path).await.status, INNER, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_fhir_id_is_not_found_without_asking_anyone() {
+    let policy = async |_: MintRequest| panic!("the policy was asked");
+    let layer = PresignLayer::new(signer(), Failing(|| panic!("it was looked up")), policy);
+    let too_long = "a".repeat(65);
+    for bad in ["", ".", "..", "a~b", "a%2Db", "%", "*", "a:b", &too_long] {
+        for path in [
+            format!("/Binary/{bad}/$presigned-url"),
+            format!("/Binary/scan/_history/{bad}/$presigned-url"),
+        ] {
+            let answer = get(&layer, &path).await;
+            answer.assert_refused(404, "not-found");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_fhir_id_is_an_id() {
+    let layer = layer(Failing(|| RepositoryError::Deleted));
+    for good in ["1", "-", "...", "a.B-9", &"Z".repeat(64)] {
+        let answer = get(&layer, &format!("/Binary/{good}/$presigned-url")).await;
+        answer.assert_refused(410, "deleted");
+    }
+}
+
+// Configurations
+
+#[tokio::test]
+async fn with_a_bare_host_as_base_the_operation_is_still_found() {
+    let signer = UrlSigner::new(key(), "https://storage.example.com").unwrap();
+    let layer = PresignLayer::new(signer, scan("image/png"), AllowAll);
+    let url = mint_upload(&layer, "scan").await;
+    assert!(url.starts_with("https://storage.example.com/scan/1?"));
+    assert_eq!(put(&layer, &url, "content").await.status, StatusCode::OK);
+    let answer = get(&layer, "/anything/else").await;
+    answer.assert_refused(403, "missing-signature");
+}
+
+#[tokio::test]
+async fn one_server_may_mint_and_another_serve() {
+    let repository = scan("image/png");
+    let minting = layer(repository.clone()).operation_only();
+    let serving = layer(repository).storage_only();
+    let url = mint_upload(&minting, "scan").await;
+    assert_eq!(put(&minting, &url, "content").await.status, INNER);
+    assert_eq!(get(&minting, "/binary").await.status, INNER);
+    assert_eq!(get(&serving, OPERATION).await.status, INNER);
+    assert_eq!(put(&serving, &url, "content").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn requests_may_arrive_at_another_path_than_they_were_sent_to() {
+    for path in ["/internal/files", "/internal/files/", "internal/files"] {
+        let layer = layer(scan("image/png")).storage_path(path).unwrap();
+        let url = mint_upload(&layer, "scan").await;
+        let rewritten = url.replace(BASE, "http://10.0.0.7/internal/files");
+        let answer = put(&layer, &rewritten, "content").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_eq!(get(&layer, &url).await.status, INNER, "{path}");
+    }
+}

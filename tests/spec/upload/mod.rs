@@ -1,0 +1,7 @@
+//! `PUT` on a write URL.
+
+mod content;
+mod departures;
+mod headers;
+mod refusals;
+mod wire;

@@ -1,0 +1,287 @@
+//! When an upload is refused: before its body is asked for, and so that the client hears of it.
+
+use std::io;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Method, Request, StatusCode, Version};
+use tower_presign::store::{
+    ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
+};
+use tower_presign::{
+    AccessPolicy, BinaryKey, BinaryRepository, Denial, MemoryRepository, MintRequest, PresignLayer,
+    RedeemRequest, Terms,
+};
+
+use crate::support;
+use crate::support::body::{Watch, announced, chunks, watched};
+use crate::support::repository::Failing;
+use crate::support::*;
+
+const MIB: u64 = 1024 * 1024;
+const DRAIN_LIMIT: u64 = 256 * MIB;
+
+/// A request that can be refused by its head alone.
+struct Case {
+    layer: PresignLayer,
+    method: Method,
+    url: String,
+    headers: Vec<(&'static str, &'static str)>,
+    refusal: (u16, &'static str),
+}
+
+struct Revoked;
+
+impl AccessPolicy for Revoked {
+    async fn mint(&self, _: MintRequest) -> Result<Terms, Denial> {
+        Err(Denial::forbidden())
+    }
+
+    async fn redeem(&self, _: RedeemRequest<'_>) -> Result<(), Denial> {
+        Err(Denial::forbidden())
+    }
+}
+
+/// One case of each reason; the body is to be `content`.
+async fn cases() -> Vec<Case> {
+    let repository = scan("image/png");
+    let layer = layer(repository.clone());
+    let write = mint_upload(&layer, "scan").await;
+    let read = mint(&layer, "scan").await;
+
+    let written = support::layer(scan("image/png"));
+    put(&written, &write, "content").await;
+    let deleted = scan("image/png");
+    deleted.delete(id("scan")).unwrap();
+    let revoked = PresignLayer::new(signer(), repository, Revoked).clock(|| at(NOW));
+
+    let unsigned = write.split("&Signature").next().unwrap();
+    let forged = write.replace("/scan/", "/other/");
+    let late = layer.clone().clock(|| at(NOW + 3600));
+    let early = layer.clone().clock(|| at(NOW - 8 * 24 * 3600));
+    let small = layer.clone().max_upload(6);
+    let full = support::layer(Failing(|| RepositoryError::StorageFull));
+    let down = support::layer(Failing(|| RepositoryError::unavailable("down")));
+    let png = ("content-type", "image/png");
+
+    let case = |layer: &PresignLayer, url: &str, refusal| Case {
+        layer: layer.clone(),
+        method: Method::PUT,
+        url: url.to_owned(),
+        headers: vec![png],
+        refusal,
+    };
+    let with = |layer: &PresignLayer, header, refusal| Case {
+        headers: vec![png, header],
+        ..case(layer, &write, refusal)
+    };
+    vec![
+        case(&layer, unsigned, (403, "missing-signature")),
+        case(&layer, &forged, (403, "invalid-signature")),
+        case(&late, &write, (403, "expired")),
+        case(&early, &write, (403, "lifetime-too-long")),
+        case(&layer, &read, (405, "method-not-allowed")),
+        Case {
+            method: Method::POST,
+            ..case(&layer, &write, (405, "method-not-allowed"))
+        },
+        case(&revoked, &write, (403, "forbidden")),
+        Case {
+            headers: vec![("content-type", "image/jpeg")],
+            ..case(&layer, &write, (415, "content-type-mismatch"))
+        },
+        with(
+            &layer,
+            ("content-encoding", "gzip"),
+            (415, "content-type-mismatch"),
+        ),
+        with(
+            &layer,
+            ("content-range", "bytes 0-6/7"),
+            (400, "invalid-parameter"),
+        ),
+        with(
+            &layer,
+            ("content-digest", "sha-256=::"),
+            (400, "invalid-parameter"),
+        ),
+        case(&small, &write, (413, "too-large")),
+        with(&layer, ("if-match", "*"), (412, "precondition-failed")),
+        case(&written, &write, (412, "already-written")),
+        with(
+            &written,
+            ("if-none-match", "*"),
+            (412, "precondition-failed"),
+        ),
+        case(
+            &support::layer(MemoryRepository::new()),
+            &write,
+            (404, "not-found"),
+        ),
+        case(&support::layer(deleted), &write, (410, "deleted")),
+        case(&full, &write, (507, "storage-full")),
+        case(&down, &write, (503, "unavailable")),
+        Case {
+            method: Method::PUT,
+            ..case(
+                &layer,
+                "/Binary/scan/$presigned-url",
+                (405, "method-not-allowed"),
+            )
+        },
+        Case {
+            method: Method::POST,
+            ..case(&layer, "/Binary/no~id/$presigned-url", (404, "not-found"))
+        },
+    ]
+}
+
+impl Case {
+    /// The request, and a watch on its body.
+    fn request(&self, further: &[(&str, &str)]) -> (Request<Body>, Watch) {
+        let (body, watch) = watched("content");
+        let headers = [&*self.headers, further].concat();
+        (
+            request(self.method.clone(), &self.url, &headers, body),
+            watch,
+        )
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_be_told_to_go_on_is_refused_before_it_does() {
+    for case in cases().await {
+        let (request, watch) = case.request(&[("expect", "100-continue")]);
+        let answer = call(&case.layer, request).await;
+        answer.assert_refused(case.refusal.0, case.refusal.1);
+        assert!(!watch.is_polled(), "{:?}", case.refusal);
+    }
+}
+
+#[tokio::test]
+async fn from_a_client_that_is_already_sending_the_body_is_taken_and_thrown_away() {
+    for case in cases().await {
+        let (request, watch) = case.request(&[]);
+        let answer = call(&case.layer, request).await;
+        answer.assert_refused(case.refusal.0, case.refusal.1);
+        assert_eq!(watch.bytes(), 7, "{:?}", case.refusal);
+    }
+}
+
+#[tokio::test]
+async fn over_http_2_a_stream_can_be_ended_without_reading_it() {
+    for case in cases().await {
+        let (mut request, watch) = case.request(&[]);
+        *request.version_mut() = Version::HTTP_2;
+        let answer = call(&case.layer, request).await;
+        answer.assert_refused(case.refusal.0, case.refusal.1);
+        assert!(!watch.is_polled(), "{:?}", case.refusal);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_upload_is_refused_before_its_body_is_asked_for() {
+    let layer = layer(scan("image/png"));
+    let write = mint_upload(&layer, "scan").await;
+    let headers = [("expect", "100-continue"), ("content-length", "0")];
+    for (headers, body) in [(&headers[..1], Body::empty()), (&headers, chunks(&[]))] {
+        let (body, watch) = watched(body);
+        let answer = put_with(&layer, &write, headers, body).await;
+        answer.assert_refused(400, "empty-body");
+        assert!(!watch.is_polled());
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_accepted_is_asked_for_whatever_it_expects() {
+    let layer = layer(scan("image/png"));
+    for expect in ["100-continue", "100-Continue", "something-else"] {
+        let write = mint_upload(&layer, "scan").await;
+        let (body, watch) = watched("content");
+        let answer = put_with(&layer, &write, &[("expect", expect)], body).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(watch.bytes(), 7);
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_thrown_away_than_a_bounded_amount() {
+    let layer = layer(scan("image/png"));
+    let forged = mint_upload(&layer, "scan")
+        .await
+        .replace("/scan/", "/other/");
+    let chunk = Bytes::from(vec![0; 1024 * 1024]);
+    let endless = Body::from_stream(stream::repeat_with(move || {
+        Ok::<_, io::Error>(chunk.clone())
+    }));
+    let (body, watch) = watched(endless);
+    let answer = put(&layer, &forged, body).await;
+    answer.assert_refused(403, "invalid-signature");
+    let (least, most) = (100 * MIB, DRAIN_LIMIT + MIB);
+    assert!((least..=most).contains(&watch.bytes()), "{}", watch.bytes());
+}
+
+#[tokio::test]
+async fn nothing_is_thrown_away_of_what_is_announced_to_be_too_much_for_that() {
+    let layer = layer(scan("image/png"));
+    let forged = mint_upload(&layer, "scan")
+        .await
+        .replace("/scan/", "/other/");
+    for (length, is_taken) in [(DRAIN_LIMIT, true), (DRAIN_LIMIT + 1, false)] {
+        let (body, watch) = watched(announced(length));
+        let headers = [("content-length", &*length.to_string())];
+        let answer = put_with(&layer, &forged, &headers, body).await;
+        answer.assert_refused(403, "invalid-signature");
+        assert_eq!(watch.is_polled(), is_taken, "{length}");
+    }
+}
+
+/// Takes a chunk, and is full.
+struct FillsUp(MemoryRepository);
+
+impl BinaryRepository for FillsUp {
+    async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        self.0.locate(target).await
+    }
+
+    async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
+        self.0.head(key).await
+    }
+
+    async fn read(
+        &self,
+        key: &BinaryKey,
+        range: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        self.0.read(key, range).await
+    }
+
+    async fn write(&self, _: &BinaryKey, mut upload: Upload) -> Result<Metadata, RepositoryError> {
+        upload.next().await.unwrap()?;
+        Err(RepositoryError::StorageFull)
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_on_the_way_reaches_the_client_as_well() {
+    let layer = layer(FillsUp(scan("image/png")));
+    let write = mint_upload(&layer, "scan").await;
+    // By then the client has been told to go on, and does.
+    for headers in [&[][..], &[("expect", "100-continue")]] {
+        let (body, watch) = watched(chunks(&["con", "tent", "."]));
+        let answer = put_with(&layer, &write, headers, body).await;
+        answer.assert_refused(507, "storage-full");
+        assert_eq!(watch.bytes(), 8, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_found_too_long_on_the_way_is_thrown_away() {
+    let layer = layer(scan("image/png")).max_upload(3);
+    let write = mint_upload(&layer, "scan").await;
+    let (body, watch) = watched(chunks(&["con", "tent", "."]));
+    let answer = put(&layer, &write, body).await;
+    answer.assert_refused(413, "too-large");
+    assert_eq!(watch.bytes(), 8);
+}
