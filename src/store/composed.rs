@@ -260,9 +260,10 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
     }
 
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
+        // Without a place the catalog would be asked a second time, and a URL of the store's own to
+        // write could not publish.
         match (grant.access(), grant.key.place()) {
             (Access::Read, Some(place)) => self.store.presign(place, grant).await,
-            // The catalog is not asked a second time. A store's own URL could not publish.
             _ => Ok(None),
         }
     }

@@ -47,12 +47,11 @@
 //! #         let (start, end) = (range.start as usize, range.end as usize);
 //! #         Ok(self.1.lock().unwrap().get(&number).map(|(_, bytes)| bytes.slice(start..end)))
 //! #     }
-//! #     async fn insert(&self, _: BinaryId, number: u64, bytes: Bytes) -> io::Result<Option<SystemTime>> {
+//! #     async fn insert(&self, id: BinaryId, number: u64, bytes: Bytes) -> io::Result<Option<SystemTime>> {
 //! #         let mut content = self.1.lock().unwrap();
 //! #         let now = SystemTime::now();
-//! #         let is_new = !content.contains_key(&number);
-//! #         content.entry(number).or_insert((now, bytes));
-//! #         Ok(is_new.then_some(now))
+//! #         let is_new = id == self.0 && !content.contains_key(&number);
+//! #         Ok(is_new.then(|| content.insert(number, (now, bytes))).map(|_| now))
 //! #     }
 //! # }
 //!

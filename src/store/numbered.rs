@@ -48,10 +48,3 @@ pub(super) fn newest<E>(mut exists: impl FnMut(u64) -> Result<bool, E>) -> Resul
     }
     Ok(newest)
 }
-
-/// The number of a version; `None` for ids of another kind.
-pub(super) fn number(version: &str) -> Option<u64> {
-    let number = version.parse::<u64>().ok()?;
-    // `+1` and `01` are other ids than `1`.
-    (number.to_string() == version).then_some(number)
-}

@@ -29,19 +29,16 @@ pub(super) async fn a_store_is_asked_for_its_url_before_there_is_content<R: Bina
     repository: &R,
     id: BinaryId,
 ) {
+    let expires = Expires::at_unix_seconds(u64::MAX);
     for has_content in [false, true] {
         let to_read = locate(repository, id, Access::Read).await.key;
         let to_write = locate(repository, id, Access::Write).await;
         for grant in [
-            Grant::new(
-                to_read.clone(),
-                ReadTerms::new(),
-                Expires::at_unix_seconds(u64::MAX),
-            ),
+            Grant::new(to_read.clone(), ReadTerms::new(), expires),
             Grant::new(
                 to_write.key,
                 WriteTerms::new(to_write.content_type),
-                Expires::at_unix_seconds(u64::MAX),
+                expires,
             ),
         ] {
             let presigned = repository.presign(&grant).await;

@@ -238,17 +238,10 @@ pub(super) async fn where_nothing_was_put_nothing_is_found<S: ContentStore>(stor
 /// Its error would refuse the layer's own URL.
 pub(super) async fn a_store_is_asked_for_its_url_of_anything<S: ContentStore>(store: &S) {
     let key = BinaryKey::new(BinaryId::random(), VersionId::from(1));
+    let expires = Expires::at_unix_seconds(u64::MAX);
     let grants = [
-        Grant::new(
-            key.clone(),
-            ReadTerms::new(),
-            Expires::at_unix_seconds(u64::MAX),
-        ),
-        Grant::new(
-            key,
-            WriteTerms::new(content_type("image/png")),
-            Expires::at_unix_seconds(u64::MAX),
-        ),
+        Grant::new(key.clone(), ReadTerms::new(), expires),
+        Grant::new(key, WriteTerms::new(content_type("image/png")), expires),
     ];
     let place = put(store, b"content").await.place;
     for grant in &grants {

@@ -186,7 +186,7 @@ impl FsRepository {
         if !exists(&self.binary_folder(id))? {
             return Err(self.absent(id));
         }
-        let number = numbered::number(key.version().as_str());
+        let number = key.version().number();
         let number = number.filter(|number| *number > 0);
         let number = number.ok_or(RepositoryError::NotFound)?;
         if exists(&self.content(id, number))? {

@@ -75,29 +75,20 @@ impl Host {
 
 #[tokio::test]
 async fn a_mint_asks_the_catalog_once_and_the_store_only_where_the_place_is_known() {
+    let expires = Expires::at_unix_seconds(u64::MAX);
     for gives_places in [false, true] {
         let host = Host::new(gives_places).await;
         host.write("content").await;
 
         let key = host.key(Access::Read).await;
-        let presigned = host
-            .repository
-            .presign(&Grant::new(
-                key,
-                ReadTerms::new(),
-                Expires::at_unix_seconds(u64::MAX),
-            ))
-            .await;
+        let grant = Grant::new(key, ReadTerms::new(), expires);
+        let presigned = host.repository.presign(&grant).await;
         assert_eq!(presigned.unwrap().is_some(), gives_places);
         let presign = if gives_places { &["presign"][..] } else { &[] };
         host.assert_asked(&["locate"][..], presign);
 
         let key = host.key(Access::Write).await;
-        let grant = Grant::new(
-            key,
-            WriteTerms::new(png()),
-            Expires::at_unix_seconds(u64::MAX),
-        );
+        let grant = Grant::new(key, WriteTerms::new(png()), expires);
         assert_eq!(host.repository.presign(&grant).await.unwrap(), None);
         host.assert_asked(&["locate"][..], &[][..]);
     }
@@ -163,12 +154,10 @@ async fn what_the_catalog_has_recorded_is_served() {
     assert_eq!(host.repository.head(&key).await.unwrap(), recorded);
 }
 
-type Change = fn(&mut Metadata);
-
 #[tokio::test]
 async fn content_that_is_not_what_was_recorded_is_an_error_and_never_served() {
+    type Change = fn(&mut Metadata);
     let host = Host::new(false).await;
-
     let changes: [(Change, &str); 3] = [
         (|metadata| metadata.length = 6, "has recorded 6 bytes at"),
         (|metadata| metadata.length = 8, "where the store has 7"),

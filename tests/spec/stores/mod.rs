@@ -1,7 +1,5 @@
 //! What a repository is made of: uploads, errors, a host's catalog, and a store of content.
 
-#![cfg(feature = "fs")]
-
 mod composed;
 mod contracts;
 mod errors;

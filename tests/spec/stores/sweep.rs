@@ -104,7 +104,7 @@ async fn what_no_record_refers_to_is_removed_after_a_day_and_nothing_else() {
 #[tokio::test]
 async fn what_is_younger_than_a_day_is_left_alone() {
     let host = three_uploads().await;
-    for later in [Duration::ZERO, DAY / 2, DAY * 1439 / 1440] {
+    for later in [Duration::ZERO, DAY / 2, DAY * 23 / 24] {
         assert_eq!(host.sweep_after(later).await, Swept::default());
     }
     assert_eq!(host.stored().await.len(), 3);

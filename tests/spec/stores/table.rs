@@ -108,9 +108,9 @@ impl Catalog for Table {
         let binary = state.binary(target.id())?;
         let newest = binary.versions.last_key_value().map(|(number, _)| *number);
         let number = match (target.access(), target.version()) {
-            (Access::Read, Some(version)) => number(version)?,
-            (Access::Read, None) => newest.unwrap_or(1),
-            _ => newest.unwrap_or(0) + 1,
+            (Access::Write, _) => newest.unwrap_or(0) + 1,
+            (_, Some(version)) => number(version)?,
+            (_, None) => newest.unwrap_or(1),
         };
         let key = target.key(VersionId::from(number));
         let located = Located::new(key, binary.content_type.clone());

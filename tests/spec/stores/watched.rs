@@ -8,8 +8,7 @@ use tower_presign::store::{
 };
 use tower_presign::{Access, Grant, PresignedUrl};
 
-/// What happens before a store is asked.
-type Interruption = Box<dyn FnOnce() + Send>;
+type Event = Box<dyn FnOnce() + Send>;
 
 /// Clones are the same store.
 #[derive(Clone)]
@@ -17,7 +16,7 @@ pub struct Watched<S> {
     store: S,
     asked: Arc<Mutex<Vec<&'static str>>>,
     /// What happens meanwhile, when content is next asked for.
-    pub before_get: Arc<Mutex<Option<Interruption>>>,
+    pub before_get: Arc<Mutex<Option<Event>>>,
 }
 
 impl<S> Watched<S> {
