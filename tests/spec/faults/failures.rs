@@ -208,7 +208,7 @@ async fn a_repository_that_panics_ends_its_own_connection_and_no_other() {
             }
             server.faults.prepare(point, Fault::Panic);
             let mut client = server.client(version).await;
-            let answer = client.send(unfinished(point, &scan)).await;
+            let answer = client.send(request(point, &scan)).await;
             assert!(answer.is_err(), "{version:?} {point:?}: {answer:?}");
             drop(client);
 
