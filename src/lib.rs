@@ -186,9 +186,14 @@
 //!
 //! In a [`BinaryRepository`]: [`FsRepository`] keeps it in a folder, whole or not at all even if the
 //! machine is switched off; [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html)
-//! in a bucket that any number of servers share; [`MemoryRepository`] is for tests. To serve content
-//! of your own, implement four methods: the [`store`] module has a whole one, and
-//! [`store::database`] one over a table.
+//! in a bucket that any number of servers share; [`MemoryRepository`] is for tests.
+//!
+//! A host with a table of Binaries of its own implements [`Catalog`](store::Catalog), four methods
+//! over that table, and keeps the bytes in a folder or a bucket:
+//! [`Composed`](store::Composed) makes a repository of both, and its docs have the order of things
+//! and what a crash leaves. To serve content that lives elsewhere altogether, implement
+//! [`BinaryRepository`]: the [`store`] module has a whole one, and [`store::database`] one over a
+//! table.
 //!
 //! # Security
 //!
@@ -246,6 +251,10 @@
 //!   above. Over HTTP/1, a refusal waits until the client has sent its body, since most clients do
 //!   not look for an answer before; not if the client waits for `100 Continue`, or announces more
 //!   than 256 MiB.
+//! - **Clients that leave.** An upload is completed once its last byte has arrived, also if its client
+//!   does not wait for the answer. hyper drops the request of a client that has closed its half of
+//!   the connection before anybody has seen it, unless the server sets
+//!   `http1::Builder::half_close(true)`, as the example servers do; `axum::serve` has no such setting.
 //! - **Size limits.** Uploads are streamed, and end at [`PresignLayer::max_upload`] or
 //!   [`Terms::max_length`], whichever is less. A `RequestBodyLimitLayer` in front counts too.
 //! - **Key rotation.** [`Keyring`] tells the three steps; [`UrlSigner::set_keyring`] takes each while
@@ -268,9 +277,10 @@
 //!
 //! | feature | default | |
 //! |---|---|---|
-//! | `fs` | yes | [`FsRepository`]; brings tokio |
+//! | `fs` | yes | [`FsRepository`] and [`FsStore`](store/struct.FsStore.html); brings tokio |
 //! | `object-store` | no | [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html), for every store of the crate `object_store`; brings that and tokio |
 //! | `object-store-aws`, `-azure`, `-gcp` | no | the same, with the client of Amazon S3, Azure Blob Storage, Google Cloud Storage |
+//! | `tokio` | with `fs` and `object-store` | uploads are completed also where their client has left |
 //! | `tracing` | no | [`events`](events/index.html), one for each mint, refusal, download and upload, for logs and audit trails |
 //! | `test-util` | no | [`store::contract`](store/contract/index.html), the tests that every repository should pass |
 //!
@@ -338,11 +348,14 @@ pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Ter
 pub use refusal::RefusalCode;
 pub use response_body::ResponseBody;
 pub use service::Presign;
-#[cfg(feature = "fs")]
-pub use store::FsRepository;
+pub use store::{
+    BinaryRepository, BoxRepository, Catalog, Composed, ContentStore, MemoryRepository, Place,
+    Target,
+};
 #[cfg(feature = "object-store")]
-pub use store::ObjectStoreRepository;
-pub use store::{BinaryRepository, MemoryRepository, Target};
+pub use store::{BucketStore, ObjectStoreRepository};
+#[cfg(feature = "fs")]
+pub use store::{FsRepository, FsStore};
 pub use url::{
     Access, Grant, Keyring, Permission, PresignedUrl, RedactedUri, SigningKey, UrlSigner,
     UrlVerifier,

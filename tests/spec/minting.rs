@@ -7,12 +7,13 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Method, Request};
-use tower_presign::store::RepositoryError;
+use tokio::sync::mpsc;
+use tower_presign::store::{ByteRange, Content, Located, Metadata, Place, RepositoryError, Upload};
 use tower_presign::url::{Expires, ReadTerms, VerifyError, WriteTerms};
 use tower_presign::{
-    Access, AccessPolicy, BinaryKey, ContentType, Denial, Grant, InvalidId, MintError, MintRequest,
-    Presigner, RedeemRequest, RefusalCode, ServeLayer, Target, Terms, UrlVerifier, VersionId,
-    policy_fn,
+    Access, AccessPolicy, BinaryKey, BinaryRepository, ContentType, Denial, Grant, InvalidId,
+    MintError, MintRequest, PresignLayer, Presigner, RedeemRequest, RefusalCode, ServeLayer,
+    Target, Terms, UrlVerifier, VersionId, policy_fn,
 };
 
 use crate::support::*;
@@ -127,6 +128,68 @@ fn each_denial_has_its_code() {
     let denial = Denial::too_many_requests(Duration::from_millis(7_900));
     let response: http::Response<axum::body::Body> = denial.into_response();
     assert_eq!(response.headers()["retry-after"], "7");
+}
+
+/// Has the content under a place, and reports each place that it is handed back.
+struct Placed(mpsc::UnboundedSender<String>);
+
+impl BinaryRepository for Placed {
+    async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        let key = target.key(VersionId::from(1));
+        let located = Located::new(key, ContentType::new("image/png").unwrap());
+        Ok(located.with_place(Place::new("2027-01-15/7").unwrap()))
+    }
+
+    async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
+        let place = key.place().map_or("none", Place::as_str).to_owned();
+        self.0.send(place).unwrap();
+        Ok(Metadata::new("image/png", 7, at(NOW)))
+    }
+
+    async fn read(
+        &self,
+        key: &BinaryKey,
+        _: Option<ByteRange>,
+    ) -> Result<Content, RepositoryError> {
+        let metadata = self.head(key).await?;
+        Ok(Content::from_bytes(metadata, 0..7, "content".into()))
+    }
+
+    async fn write(&self, key: &BinaryKey, _: Upload) -> Result<Metadata, RepositoryError> {
+        self.head(key).await
+    }
+}
+
+/// Sees whatever a policy is shown.
+struct Curious;
+
+impl AccessPolicy for Curious {
+    async fn mint(&self, _: MintRequest) -> Result<Terms, Denial> {
+        Ok(Terms::new())
+    }
+
+    async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
+        assert_eq!(request.grant().key.place(), None);
+        assert!(!format!("{:?}", request.grant()).contains("2027-01-15"));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_place_of_content_reaches_the_repository_and_no_policy() {
+    let (sender, mut places) = mpsc::unbounded_channel();
+    let layer = PresignLayer::new(signer(), Placed(sender), Curious).clock(|| at(NOW));
+    let read = mint(&layer, "scan").await;
+    assert!(read.contains("&Place=MjAyNy0wMS0xNS83&"), "{read}");
+    assert_eq!(get(&layer, &read).await.body, "content");
+    assert_eq!(places.recv().await.unwrap(), "2027-01-15/7");
+    assert_eq!(head_with(&layer, &read, &[]).await.status, 200);
+    assert_eq!(places.recv().await.unwrap(), "2027-01-15/7");
+    // A write URL has none: what it writes has no place yet.
+    let write = mint_upload(&layer, "scan").await;
+    assert!(!write.contains("Place"), "{write}");
+    assert_eq!(put(&layer, &write, "content").await.status, 200);
+    assert_eq!(places.recv().await.unwrap(), "none");
 }
 
 // Serving alone
