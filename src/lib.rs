@@ -188,9 +188,9 @@
 //! machine is switched off; [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html)
 //! in a bucket that any number of servers share; [`MemoryRepository`] is for tests.
 //!
-//! A host with a table of Binaries of its own implements [`Catalog`](store::Catalog), four methods
+//! A host with a table of Binaries of its own implements [`Catalog`], four methods
 //! over that table, and keeps the bytes in a folder or a bucket:
-//! [`Composed`](store::Composed) makes a repository of both, and its docs have the order of things
+//! [`Composed`] makes a repository of both, and its docs have the order of things
 //! and what a crash leaves. To serve content that lives elsewhere altogether, implement
 //! [`BinaryRepository`]: the [`store`] module has a whole one, and [`store::database`] one over a
 //! table.
