@@ -334,7 +334,7 @@ pub use id::{BinaryId, InvalidId, UploadId, UrlId, VersionId};
 pub use key::BinaryKey;
 pub use layer::{PresignLayer, ServeLayer};
 pub use mint::{MintError, Presigner};
-pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Terms};
+pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Terms, policy_fn};
 pub use refusal::RefusalCode;
 pub use response_body::ResponseBody;
 pub use service::Presign;

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response};
 
 use crate::fhir::Refusal;
@@ -32,6 +34,26 @@ impl Denial {
     #[must_use]
     pub fn forbidden() -> Self {
         Self(RefusalCode::Forbidden.into())
+    }
+
+    /// There is no such Binary: 404 `not-found`, for callers who may not know that there is one.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self(RefusalCode::NotFound.into())
+    }
+
+    /// There was such a Binary, and it is no more: 410 `deleted`.
+    #[must_use]
+    pub fn gone() -> Self {
+        Self(RefusalCode::Deleted.into())
+    }
+
+    /// The caller asks too often: 429 `too-many-requests`, with `Retry-After` in whole seconds,
+    /// at least 1 (RFC 6585 §4).
+    #[must_use]
+    pub fn too_many_requests(retry_after: Duration) -> Self {
+        let seconds = HeaderValue::from(retry_after.as_secs().max(1));
+        Self(Refusal::from(RefusalCode::TooManyRequests).with_header(RETRY_AFTER, seconds))
     }
 
     /// The rights cannot be checked right now: 503 `unavailable`. The `source` is for the operator

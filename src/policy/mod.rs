@@ -39,7 +39,7 @@ pub use terms::Terms;
 ///
 /// An `async` closure that captures nothing is a policy too. One that captures something must
 /// return an `async` block that owns what it needs: an `async` closure lends its captures to its
-/// futures, and these outlive the call.
+/// futures, and these outlive the call. [`policy_fn`] is for an `async fn` with a state.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -82,6 +82,34 @@ where
     fn mint(&self, request: MintRequest) -> impl Future<Output = Result<Terms, Denial>> + Send {
         self(request)
     }
+}
+
+/// A policy of an `async fn` and the state that it works with.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tower_presign::{Denial, MintRequest, Terms, policy_fn};
+///
+/// struct Rights(Vec<String>);
+///
+/// async fn authorize(rights: Arc<Rights>, request: MintRequest) -> Result<Terms, Denial> {
+///     let is_allowed = rights.0.iter().any(|id| id == request.id().as_str());
+///     is_allowed.then(Terms::new).ok_or(Denial::forbidden())
+/// }
+///
+/// let policy = policy_fn(Arc::new(Rights(vec!["scan-7".to_owned()])), authorize);
+/// # fn assert_policy(_: impl tower_presign::AccessPolicy) {}
+/// # assert_policy(policy);
+/// ```
+///
+/// The state is cloned for each question: an [`Arc`], or a pool of connections.
+pub fn policy_fn<S, F, Fut>(state: S, policy: F) -> impl AccessPolicy
+where
+    S: Clone + Send + Sync + 'static,
+    F: Fn(S, MintRequest) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Terms, Denial>> + Send,
+{
+    move |request: MintRequest| policy(state.clone(), request)
 }
 
 /// A policy that the host keeps a handle of.

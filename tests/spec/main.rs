@@ -17,6 +17,7 @@ mod fhir;
 mod hosts;
 mod house;
 mod logs;
+mod minting;
 mod operation;
 mod refusals;
 mod repositories;

@@ -1,6 +1,7 @@
 //! The table of refusals: each code, provoked in every way there is to it.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::Body;
 use http::Method;
@@ -20,7 +21,7 @@ const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
 /// The code, its status and FHIR issue type, and the header that must come with it.
 type Row = (&'static str, u16, &'static str, Option<&'static str>);
 
-const TABLE: [Row; 24] = [
+const TABLE: [Row; 25] = [
     ("missing-signature", 403, "security", None),
     ("invalid-signature", 403, "security", None),
     ("expired", 403, "expired", None),
@@ -44,6 +45,7 @@ const TABLE: [Row; 24] = [
     ("storage-full", 507, "no-store", None),
     ("unavailable", 503, "transient", Some("retry-after")),
     ("not-ready", 503, "transient", Some("retry-after")),
+    ("too-many-requests", 429, "throttled", Some("retry-after")),
     ("internal", 500, "exception", None),
 ];
 
@@ -143,6 +145,11 @@ async fn provoke(code: &str) -> Vec<Answer> {
         ],
         "login-required" => fixture.denied(Denial::login_required).await,
         "forbidden" => fixture.denied(Denial::forbidden).await,
+        "too-many-requests" => {
+            fixture
+                .denied(|| Denial::too_many_requests(Duration::from_secs(9)))
+                .await
+        }
         "not-found" => {
             let bad_id = "/Binary/no_id/$presigned-url";
             let mut answers = fixture.over(MemoryRepository::new()).await;
@@ -254,6 +261,21 @@ fn each_code_has_its_status_and_its_issue_type() {
     let published = codes.map(|code| (code.as_str(), code.status().as_u16(), code.issue_type()));
     let expected = TABLE.map(|(code, status, issue_type, _)| (code, status, issue_type));
     assert!(published.eq(expected));
+}
+
+#[tokio::test]
+async fn the_reason_stands_in_the_responses_extensions_for_layers_in_front() {
+    let fixture = Fixture::new().await;
+    for (url, expected) in [
+        (fixture.read.as_str(), Some(RefusalCode::NotFound)),
+        (BASE, Some(RefusalCode::MissingSignature)),
+        (OPERATION, None),
+        ("/elsewhere", None),
+    ] {
+        let request = request(Method::GET, url, &[], Body::empty());
+        let response = respond(&fixture.layer, request).await;
+        assert_eq!(response.extensions().get(), expected.as_ref(), "{url}");
+    }
 }
 
 /// So says [`Answer::assert_refused`], of each refusal in all of these tests.
