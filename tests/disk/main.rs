@@ -1,6 +1,6 @@
 //! `FsRepository` and its disk: one that fails, one that is full, and files that stay open.
 
-#![cfg(all(target_os = "linux", feature = "fs"))]
+#![cfg(target_os = "linux")]
 
 #[path = "../support/mod.rs"]
 mod support;

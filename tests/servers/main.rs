@@ -3,10 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[cfg(feature = "fs")]
 mod axum;
-#[cfg(feature = "fs")]
 mod browser;
-#[cfg(all(unix, feature = "fs"))]
+#[cfg(unix)]
 mod crash_safety;
 mod hyper_and_tonic;

@@ -4,7 +4,7 @@
 //!
 //! `PRESIGN_SOAK_SECONDS` says for how long; `PRESIGN_SOAK_SEED` which requests are made.
 
-#![cfg(all(target_os = "linux", feature = "fs"))]
+#![cfg(target_os = "linux")]
 
 #[path = "../support/mod.rs"]
 mod support;

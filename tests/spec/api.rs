@@ -37,9 +37,6 @@ promise! {
     AllowAll: Copy + Send + Sync + Unpin + Debug + Default;
     std::sync::Arc<MemoryRepository>: BinaryRepository;
     MemoryRepository: Clone + Send + Sync + Unpin + Debug + Default;
-}
-#[cfg(feature = "fs")]
-promise! {
     FsRepository: Clone + Send + Sync + Unpin + Debug;
 }
 #[cfg(feature = "object-store")]

@@ -1,8 +1,6 @@
 //! Many at once, on several threads, over the layer: writers that race, readers of what is being
 //! replaced and deleted, uploads that are given up at any moment, and keys that rotate.
 
-#![cfg(feature = "fs")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -11,7 +11,6 @@ mod api;
 mod attacks;
 mod concurrency;
 mod download;
-#[cfg(feature = "tracing")]
 mod events;
 mod faults;
 mod fhir;

@@ -1,7 +1,5 @@
 //! The repositories of this crate: what each promises beyond the contract.
 
-#![cfg(feature = "test-util")]
-
 use bytes::Bytes;
 use futures_util::stream;
 use tower_presign::store::{ByteRange, Content, RepositoryError, Upload};
@@ -48,7 +46,6 @@ async fn memory_deletes_for_good() {
     assert!(matches!(never_was, Err(RepositoryError::NotFound)));
 }
 
-#[cfg(feature = "fs")]
 mod fs {
     use std::io::ErrorKind;
     use std::path::Path;
