@@ -40,9 +40,11 @@
 //!     let signer = UrlSigner::new(key, "https://health.example.com/storage")?;
 //!     let repository = FsRepository::open("/var/lib/binaries").await?;
 //!
+//!     let layer = PresignLayer::new(signer, repository, authorize).fhir_base("/fhir/R4")?;
+//!
 //!     let app = Router::new()
 //!         .route("/fhir/R4/Patient/{id}", get(async || "a patient"))
-//!         .layer(PresignLayer::new(signer, repository, authorize));
+//!         .layer(layer);
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     axum::serve(listener, app).await?;
 //!     Ok(())
@@ -299,6 +301,7 @@
 
 mod config;
 mod content_disposition;
+mod content_kind;
 mod content_type;
 #[cfg(not(feature = "tracing"))]
 mod events;

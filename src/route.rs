@@ -58,7 +58,7 @@ fn subject(owner: &str, base: Option<&BasePath>) -> Option<Result<Subject, Inval
         None => (rest, last, None),
     };
     let actual_base = before.strip_suffix("/Binary")?;
-    if base.is_some_and(|base| base.as_str() != actual_base) {
+    if base.is_some_and(|base| base.as_str() != actual_base) || !is_normal(actual_base) {
         return None;
     }
     let subject = || {
@@ -68,6 +68,23 @@ fn subject(owner: &str, base: Option<&BasePath>) -> Option<Result<Subject, Inval
         })
     };
     Some(subject())
+}
+
+/// Whether every guard that compares paths takes this one for what it is: no segment is empty, `.`
+/// or `..`, and no letter or digit is percent-encoded (RFC 3986 §6.2.2).
+fn is_normal(base: &str) -> bool {
+    let is_encoded = |segment: &str| {
+        let mut parts = segment.split('%').skip(1);
+        parts.any(|part| {
+            let code = part
+                .get(..2)
+                .and_then(|code| u8::from_str_radix(code, 16).ok());
+            code.is_none_or(|code| code.is_ascii_alphanumeric())
+        })
+    };
+    base.split('/')
+        .skip(1)
+        .all(|segment| !matches!(segment, "" | "." | "..") && !is_encoded(segment))
 }
 
 /// Byte by byte, since most paths differ in one of the first: a call of `memcmp` takes longer.

@@ -10,8 +10,12 @@ use super::Refusal;
 use crate::refusal::RefusalCode;
 use crate::url::PresignedUrl;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// The values of the parameter `upload` in a call of the operation.
 pub(crate) fn upload_values(json: &[u8]) -> Result<Vec<bool>, Refusal> {
+    // A byte order mark may be ignored (RFC 8259 §8.1).
+    let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
     let resource: Incoming = serde_json::from_slice(json)
         .map_err(|_| invalid("The body is not a FHIR Parameters resource in JSON."))?;
     if resource.resource_type != "Parameters" {

@@ -17,6 +17,9 @@ const JSON: [&str; 4] = [
     "text/json",
 ];
 
+/// What some clients ask for that take any kind of JSON.
+const ANY_JSON: &str = "application/*+json";
+
 /// Refuses a request that excludes JSON. `_format` outweighs `Accept`
 /// (<https://hl7.org/fhir/R4/http.html#parameters>).
 pub(super) fn check(headers: &HeaderMap, query: &str) -> Result<(), Refusal> {
@@ -68,7 +71,10 @@ fn accepts_json(headers: &HeaderMap) -> bool {
         matching.map(|(_, is_wanted)| *is_wanted).max()
     };
     // The most specific range decides. Clients that name JSON by another of its names take ours.
-    let other_names = || JSON[1..].iter().any(|name| wants(name) == Some(true));
+    let other_names = || {
+        let mut names = JSON[1..].iter().chain([&ANY_JSON]);
+        names.any(|name| wants(name) == Some(true))
+    };
     ranges.is_empty()
         || wants(JSON[0]).unwrap_or_else(|| {
             other_names() || wants("application/*").or(wants("*/*")).unwrap_or(false)

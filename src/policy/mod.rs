@@ -128,6 +128,10 @@ impl<P: AccessPolicy> AccessPolicy for Arc<P> {
 
 /// **Gives everyone a URL to read and to write everything.** For tests and demonstrations, or
 /// behind a layer that lets nobody unauthorised through to the operation.
+///
+/// Such a guard must cover every path that ends with `/$presigned-url` or `/%24presigned-url`, with
+/// every method: the operation is answered below any base, unless
+/// [`fhir_base`](crate::PresignLayer::fhir_base) names the one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AllowAll;
 

@@ -11,16 +11,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::plan::Validators;
 use crate::content_disposition::content_disposition;
+use crate::content_kind::ContentKind;
 use crate::content_type::complete_media_type;
 use crate::fhir::NOSNIFF;
 use crate::store::Metadata;
 use crate::url::{Grant, ReadTerms};
 
-/// Content comes from strangers and is served from a trusted origin: whatever it is, it may show
-/// itself, and neither run nor load anything.
-const CONTENT_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
-
+const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-embedder-policy");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -48,13 +46,10 @@ impl DownloadHeaders<'_> {
         if let Ok(text) = HeaderValue::from_str(text) {
             headers.insert(CONTENT_TYPE, text);
         }
+        let kind = ContentKind::of(content_type.as_ref());
         headers.insert(
             CONTENT_DISPOSITION,
-            content_disposition(
-                content_type.as_ref(),
-                self.terms.filename.as_ref(),
-                self.terms.attachment,
-            ),
+            content_disposition(kind, self.terms.filename.as_ref(), self.terms.attachment),
         );
         if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(validators.last_modified)) {
             headers.insert(LAST_MODIFIED, date);
@@ -63,7 +58,12 @@ impl DownloadHeaders<'_> {
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(CACHE_CONTROL, self.cache_control());
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-        headers.insert(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+        headers.insert(CONTENT_SECURITY_POLICY, kind.content_security_policy());
+        // Or else a page that is isolated from others cannot have the content in a frame.
+        headers.insert(
+            CROSS_ORIGIN_EMBEDDER_POLICY,
+            HeaderValue::from_static("require-corp"),
+        );
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(
             CROSS_ORIGIN_RESOURCE_POLICY,

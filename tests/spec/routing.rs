@@ -1,6 +1,11 @@
 //! Which way a request takes: to the operation, to the storage path, or to the inner service.
 
-use http::StatusCode;
+use axum::body::Body;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use tower::util::service_fn;
+use tower::{BoxError, Layer as _, ServiceExt as _};
 use tower_presign::store::RepositoryError;
 use tower_presign::{AllowAll, MintRequest, PresignLayer, UrlSigner};
 
@@ -24,6 +29,29 @@ async fn any_base_will_do_and_the_dollar_may_be_encoded() {
     ] {
         assert_eq!(get(&layer, path).await.url(), read_url(), "{path}");
     }
+}
+
+/// A guard in front that compares paths is not walked around: what it may take for another path is
+/// left to the inner service.
+#[tokio::test]
+async fn a_path_that_can_be_spelled_otherwise_is_not_the_operations() {
+    let any = layer(scan("image/png"));
+    let configured = layer(scan("image/png")).fhir_base("/fhir").unwrap();
+    for path in [
+        "//fhir/Binary/scan/$presigned-url",
+        "/fhir//Binary/scan/$presigned-url",
+        "//Binary/scan/$presigned-url",
+        "/fhi%72/Binary/scan/$presigned-url",
+        "/fhi%7/Binary/scan/$presigned-url",
+        "/x/../fhir/Binary/scan/$presigned-url",
+        "/./fhir/Binary/scan/$presigned-url",
+        "/%66hir/%42inary/scan/$presigned-url?upload=true",
+    ] {
+        assert_eq!(get(&any, path).await.status, INNER, "{path}");
+        assert_eq!(get(&configured, path).await.status, INNER, "{path}");
+    }
+    let path = "/a%24b/Binary/scan/$presigned-url";
+    assert_eq!(get(&any, path).await.url(), read_url());
 }
 
 #[tokio::test]
@@ -126,5 +154,49 @@ async fn requests_may_arrive_at_another_path_than_they_were_sent_to() {
         let answer = put(&layer, &rewritten, "content").await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(get(&layer, &url).await.status, INNER, "{path}");
+    }
+}
+
+// Bodies
+
+/// A server frames a response by these: without them each would be chunked.
+#[tokio::test]
+async fn the_size_and_the_end_of_a_body_are_known_before_it_is_read() {
+    let layer = layer(scan("image/png"));
+    let write = mint_upload(&layer, "scan").await;
+    put(&layer, &write, "content").await;
+    let read = mint(&layer, "scan").await;
+    let refusal = read.replace("/scan/", "/other/");
+
+    let service = layer.layer(service_fn(async |_: Request<Body>| {
+        Ok::<_, BoxError>(Response::new(Body::from("of the inner service")))
+    }));
+    let answer = async |method, url: &str| {
+        let request = request(method, url, &[], Body::empty());
+        service.clone().oneshot(request).await.unwrap()
+    };
+    for (method, url, length) in [
+        (Method::GET, "/elsewhere", Some(20)),
+        (Method::GET, read.as_str(), Some(7)),
+        (Method::HEAD, read.as_str(), Some(0)),
+        (Method::OPTIONS, read.as_str(), Some(0)),
+        (Method::GET, refusal.as_str(), None),
+    ] {
+        let mut body = answer(method.clone(), url).await.into_body();
+        let size = body.size_hint().exact().unwrap();
+        assert_eq!(size, length.unwrap_or(size), "{method} {url}");
+        assert!(size > 0 || length == Some(0), "{method} {url}");
+        assert_eq!(body.is_end_stream(), size == 0, "{method} {url}");
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            read += frame.unwrap().into_data().unwrap().len() as u64;
+            assert_eq!(
+                body.size_hint().exact(),
+                Some(size - read),
+                "{method} {url}"
+            );
+        }
+        assert_eq!(read, size, "{method} {url}");
+        assert!(body.is_end_stream(), "{method} {url}");
     }
 }

@@ -9,6 +9,7 @@ use object_store::signer::{SignedUrlOptions, Signer};
 use super::bucket::{Bucket, within};
 use super::error::{Action, Meaning};
 use crate::content_disposition::content_disposition;
+use crate::content_kind::ContentKind;
 use crate::content_type::{ContentType, complete_media_type};
 use crate::store::RepositoryError;
 use crate::url::{Grant, Permission, PresignedUrl};
@@ -71,7 +72,7 @@ pub(super) async fn read(
         return Ok(None);
     };
     let disposition = content_disposition(
-        Some(&served_type),
+        ContentKind::of(Some(&served_type)),
         terms.filename.as_ref(),
         terms.attachment,
     );

@@ -39,6 +39,7 @@ async fn a_download_has_these_headers_and_no_others() {
                 "default-src 'none'; style-src 'unsafe-inline'; sandbox"
             ),
             ("content-type", "image/png"),
+            ("cross-origin-embedder-policy", "require-corp"),
             ("cross-origin-resource-policy", "cross-origin"),
             ("etag", "\"7\""),
             ("last-modified", "Fri, 15 Jan 2027 07:00:00 GMT"),
@@ -105,6 +106,34 @@ async fn everything_else_is_to_be_saved() {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.ends_with("sandbox"), "{policy}");
+    }
+}
+
+/// `sandbox` blanks the PDF viewer of `WebKit`, and without a source of media the player that a
+/// browser makes around a video finds nothing to play.
+#[tokio::test]
+async fn what_is_shown_may_show_itself_and_run_nothing() {
+    const STILL: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+    const PDF: &str = "default-src 'none'; style-src 'unsafe-inline'";
+    const MEDIA: &str = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'";
+    for (content_type, expected) in [
+        ("image/png", STILL),
+        ("text/plain; charset=utf-8", STILL),
+        ("application/pdf", PDF),
+        ("Application/PDF; version=1.7", PDF),
+        ("video/mp4", MEDIA),
+        ("audio/mpeg", MEDIA),
+        ("text/html", STILL),
+        ("image/svg+xml", STILL),
+        ("application/pdf+xml", STILL),
+        ("video/mp4+xml", STILL),
+        ("nonsense", STILL),
+    ] {
+        let answer = download(content_type, Terms::new()).await;
+        let policy = answer.header("content-security-policy");
+        assert_eq!(policy, Some(expected), "{content_type}");
+        let embedder = answer.header("cross-origin-embedder-policy");
+        assert_eq!(embedder, Some("require-corp"), "{content_type}");
     }
 }
 

@@ -28,6 +28,8 @@ async fn whoever_takes_json_among_others_gets_it() {
         "application/json",
         "application/json, text/plain, */*",
         "application/json+fhir",
+        "application/*+json",
+        "application/*+json;q=0.5, text/html",
         "application/*",
         "*/*",
         "application/fhir+xml, */*;q=0.1",

@@ -131,6 +131,11 @@ async fn with_post_upload_may_come_in_a_parameters_resource() {
         (other, Access::Write),
     ] {
         assert_access(&post(&layer, json.to_owned()).await, access);
+        if !json.is_empty() {
+            // As some clients begin a text.
+            let marked = format!("\u{feff}{json}");
+            assert_access(&post(&layer, marked).await, access);
+        }
     }
     let in_pieces = chunks(&[
         r#"{"resourceType":"Parameters","parameter":"#,
@@ -207,6 +212,11 @@ async fn a_resource_may_have_64_kibibytes_and_no_more() {
     assert_access(&post(&layer, padded(LIMIT)).await, Access::Write);
     let answer = post(&layer, padded(LIMIT + 1)).await;
     answer.assert_refused(413, "too-large");
+    let diagnostics = &answer.json()["issue"][0]["diagnostics"];
+    assert!(
+        diagnostics.as_str().unwrap().contains("65536"),
+        "{diagnostics}"
+    );
     let long: &'static str = padded(LIMIT + 1).leak();
     let (start, end) = long.split_at(LIMIT / 2);
     let answer = post(&layer, chunks(&[start, end])).await;

@@ -1,0 +1,62 @@
+//! The kinds of content, by what a browser does with them: one table for `Content-Disposition` and
+//! `Content-Security-Policy`.
+
+use http::HeaderValue;
+use mime::Mime;
+
+/// The raster formats that browsers show. Not SVG, which is a document with scripts.
+const RASTER_IMAGES: [&str; 10] = [
+    "apng", "avif", "bmp", "gif", "jpeg", "jxl", "png", "tiff", "webp", "x-icon",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentKind {
+    /// Raster images and plain text.
+    Still,
+    Pdf,
+    /// Audio and video.
+    Media,
+    /// HTML, SVG, XML, scripts, and what nobody knows.
+    Other,
+}
+
+impl ContentKind {
+    /// `None` is a type that nobody can read.
+    pub(crate) fn of(content_type: Option<&Mime>) -> Self {
+        let Some(content_type) = content_type else {
+            return Self::Other;
+        };
+        // `image/png+xml`, if there were such a thing, would be XML.
+        if content_type.suffix().is_some() {
+            return Self::Other;
+        }
+        let subtype = content_type.subtype();
+        match content_type.type_() {
+            mime::AUDIO | mime::VIDEO => Self::Media,
+            mime::IMAGE if RASTER_IMAGES.iter().any(|raster| subtype == *raster) => Self::Still,
+            _ => match content_type.essence_str() {
+                "application/pdf" => Self::Pdf,
+                "text/plain" => Self::Still,
+                _ => Self::Other,
+            },
+        }
+    }
+
+    /// Whether it can do no harm as a page of our origin, so that a browser may show it.
+    pub(crate) fn is_shown_inline(self) -> bool {
+        self != Self::Other
+    }
+
+    /// Content comes from strangers and is served from a trusted origin: it may show itself, and
+    /// run nothing of its own.
+    ///
+    /// One policy cannot do that for all kinds: `sandbox` blanks the PDF viewer of `WebKit`, and without a
+    /// source of media a browser's own player around a video finds nothing to play.
+    pub(crate) fn content_security_policy(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Still | Self::Other => "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+            Self::Pdf => "default-src 'none'; style-src 'unsafe-inline'",
+            Self::Media => "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'",
+        })
+    }
+}
