@@ -1,4 +1,4 @@
-//! What [`Presign`](crate::Presign) is configured with: its two halves.
+//! The settings of [`Presign`](crate::Presign), in two halves.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) struct Config {
     pub(crate) serving: Option<Arc<Serving>>,
 }
 
-/// What the operation needs.
+/// The settings of the operation.
 #[derive(Clone)]
 pub(crate) struct Operation {
     pub(crate) presigner: Presigner,
@@ -27,7 +27,7 @@ pub(crate) struct Operation {
     pub(crate) is_timeout: Vec<IsTimeout>,
 }
 
-/// What serving needs.
+/// The settings of serving.
 #[derive(Clone)]
 pub(crate) struct Serving {
     pub(crate) verifier: UrlVerifier,

@@ -19,15 +19,15 @@ use crate::refusal::RefusalCode;
 use crate::store::RepositoryError;
 use crate::url::{Access, Grant, PresignedUrl};
 
-/// One request's event. It is told once: when something ends the request, or else, as that of
-/// a client who went away, when it is dropped. The default is one that has been told.
-#[derive(Default)]
+/// The event of a request. It is emitted once: when something ends the request, or else, as that
+/// of a client that went away, when it is dropped.
 pub(crate) struct RequestEvent {
+    /// `None` once it has been emitted.
     #[cfg(feature = "tracing")]
     facts: Option<Box<Facts>>,
 }
 
-/// The facts of an event. None of it lets anyone in, or names a patient.
+/// The facts of an event. None of them lets anyone in, or names a patient.
 #[cfg_attr(not(feature = "tracing"), expect(dead_code))]
 struct Facts {
     started: Instant,
@@ -40,7 +40,7 @@ struct Facts {
     content: Counter,
 }
 
-/// What happens in a request. That nothing does is a refusal, or a preflight.
+/// The kinds of events. A request without one is refused, or a preflight.
 #[derive(Clone, Copy)]
 enum Event {
     Mint,
@@ -83,7 +83,7 @@ impl RequestEvent {
         }
     }
 
-    /// What the operation is called on.
+    /// The operation is called on this Binary, or on this version of it.
     pub(crate) fn subject(&mut self, id: BinaryId, version: Option<VersionId>) {
         self.note(|facts| {
             facts.id = Some(id);
@@ -91,7 +91,7 @@ impl RequestEvent {
         });
     }
 
-    /// What the operation is asked for.
+    /// The operation is asked for this access.
     pub(crate) fn access(&mut self, access: Access) {
         self.note(|facts| facts.access = Some(access));
     }
@@ -104,7 +104,7 @@ impl RequestEvent {
         });
     }
 
-    /// What a genuine URL is for, whether it still holds or not.
+    /// The URL is genuine, whether it still holds or not.
     pub(crate) fn granted(&mut self, grant: &Grant, key_id: &str) {
         self.note(|facts| {
             facts.event = Some(match grant.access() {

@@ -23,7 +23,7 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
-/// What the headers of a download follow from, besides the content's metadata.
+/// The facts that decide the headers of a download, besides the content's metadata.
 pub(super) struct DownloadHeaders<'a> {
     pub(super) grant: &'a Grant,
     pub(super) terms: &'a ReadTerms,

@@ -27,7 +27,7 @@ pub struct Grant {
     pub permission: Permission,
     /// The end of the permission.
     pub expires: Expires,
-    /// What identifies this very URL, if anything does.
+    /// The id of this very URL, if it has one.
     pub id: Option<UrlId>,
 }
 

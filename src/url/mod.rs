@@ -44,7 +44,7 @@
 //!
 //! A server that verifies needs HMAC and base64, and no more. This is one in Python, which is held
 //! against `tests/vectors.json`: URLs made by an independent implementation, for yours to be held
-//! against too.
+//! against too. `docs/verify.mjs` is one in JavaScript, for node, browsers and edges.
 //!
 //! ```python
 #![doc = include_str!("../../docs/verify.py")]

@@ -1,4 +1,4 @@
-//! What RFC 9110 decides of a request: pure functions of headers, metadata and a moment.
+//! The decisions of RFC 9110 on a request: pure functions of headers, metadata and a moment.
 //!
 //! Nothing here reads, writes, waits or looks at a clock. It is public for the fuzzers, with the
 //! feature `test-util`, and hidden from the documentation.
