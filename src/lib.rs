@@ -347,7 +347,9 @@ pub use id::{BinaryId, InvalidId, UploadId, UrlId, VersionId};
 pub use key::BinaryKey;
 pub use layer::{PresignLayer, ServeLayer};
 pub use mint::{MintError, Presigner};
-pub use policy::{AccessPolicy, AllowAll, Denial, MintRequest, RedeemRequest, Terms, policy_fn};
+pub use policy::{
+    AccessPolicy, AllowAll, Denial, MintRequest, Minted, RedeemRequest, Terms, policy_fn,
+};
 pub use refusal::RefusalCode;
 pub use response_body::ResponseBody;
 pub use service::Presign;

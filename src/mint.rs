@@ -10,7 +10,7 @@ use http::request::Parts;
 
 use crate::events::RequestEvent;
 use crate::fhir::Refusal;
-use crate::policy::{AccessPolicy, Denial, ErasedPolicy, MintRequest, Terms};
+use crate::policy::{AccessPolicy, Denial, ErasedPolicy, MintRequest, Minted, Terms};
 use crate::refusal::RefusalCode;
 use crate::store::{BinaryRepository, BoxRepository, RepositoryError, Target};
 use crate::url::{
@@ -146,12 +146,17 @@ impl Presigner {
         terms: Terms,
     ) -> Result<PresignedUrl, RepositoryError> {
         let mut event = event_of(&target);
-        let presigned = self.issue(target, terms, &mut event).await;
-        match &presigned {
-            Ok(_) => event.complete(),
-            Err(error) => event.failed(error),
+        match self.issue(target, terms).await {
+            Ok((grant, presigned)) => {
+                event.minted(&grant, &presigned);
+                event.complete();
+                Ok(presigned)
+            }
+            Err(error) => {
+                event.failed(&error);
+                Err(error)
+            }
         }
-        presigned
     }
 
     /// Mints a URL for the caller of a request, if the policy agrees.
@@ -183,9 +188,14 @@ impl Presigner {
         target: Target,
         event: &mut RequestEvent,
     ) -> Result<PresignedUrl, MintError> {
-        let request = MintRequest::new(caller, target.clone());
+        let caller = Arc::new(caller);
+        let request = MintRequest::new(Arc::clone(&caller), target.clone());
         let terms = self.policy.mint(request).await?;
-        Ok(self.issue(target, terms, event).await?)
+        let (grant, presigned) = self.issue(target, terms).await?;
+        let minted = Minted::new(&caller, &grant, &presigned);
+        self.policy.minted(minted).await?;
+        event.minted(&grant, &presigned);
+        Ok(presigned)
     }
 
     /// Makes the URL, when it is settled that the caller may have it.
@@ -193,8 +203,7 @@ impl Presigner {
         &self,
         target: Target,
         terms: Terms,
-        event: &mut RequestEvent,
-    ) -> Result<PresignedUrl, RepositoryError> {
+    ) -> Result<(Grant, PresignedUrl), RepositoryError> {
         let target = target.with_context(terms.context);
         let located = self.repository.locate(&target).await?;
         let permission: Permission = match target.access() {
@@ -212,7 +221,8 @@ impl Presigner {
             Some(place) => located.key.with_place(place),
             None => located.key,
         };
-        let grant = Grant::new(key, permission, self.expiry(terms.lifetime));
+        let mut grant = Grant::new(key, permission, self.expiry(terms.lifetime));
+        grant.id = terms.id;
         // Redirected at each use, the URL is one of ours in any case.
         let offloaded = if self.redirects_to_storage {
             None
@@ -220,8 +230,9 @@ impl Presigner {
             self.repository.presign(&grant).await?
         };
         let presigned = offloaded.unwrap_or_else(|| self.signer.sign(&grant));
-        event.minted(&grant, &presigned);
-        Ok(presigned)
+        // For the repository alone.
+        grant.key.take_place();
+        Ok((grant, presigned))
     }
 
     fn expiry(&self, lifetime: Option<Duration>) -> Expires {

@@ -82,6 +82,10 @@
 //! | outcome, bytes, duration | no: it is asked before | yes |
 //! | without a event, no access | yes: it can wait for the event, and deny | no |
 //!
+//! [`AccessPolicy::minted`](crate::AccessPolicy::minted) sees each URL that is about to be handed
+//! out, with its version, its expiry and the [id](crate::Terms::id) by which its uses are found
+//! again.
+//!
 //! The last row decides. An event tells what has happened to a subscriber that may filter it, drop
 //! it under load or lose it in a crash; a policy makes sure that nothing happens unrecorded:
 //!

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use denial::Denial;
-pub use request::{MintRequest, RedeemRequest};
+pub use request::{MintRequest, Minted, RedeemRequest};
 pub use terms::Terms;
 
 /// The host's rights check.
@@ -61,6 +61,16 @@ pub trait AccessPolicy: Send + Sync + 'static {
     ///
     /// Runs before anything is looked up, so a denial tells nothing about what exists.
     fn mint(&self, request: MintRequest) -> impl Future<Output = Result<Terms, Denial>> + Send;
+
+    /// The URL is made and not yet handed out. An error withholds it: the place of an audit trail
+    /// that must not miss one. Default: it is handed out.
+    ///
+    /// It is asked where [`mint`](Self::mint) has been, and so not for a URL that
+    /// [`Presigner::presign`](crate::Presigner::presign) makes without a policy.
+    fn minted(&self, minted: Minted<'_>) -> impl Future<Output = Result<(), Denial>> + Send {
+        let _ = minted;
+        async { Ok(()) }
+    }
 
     /// Whether a genuine, unexpired URL may be used now. Runs before any content is touched.
     ///
@@ -118,6 +128,10 @@ impl<P: AccessPolicy> AccessPolicy for Arc<P> {
         (**self).mint(request)
     }
 
+    fn minted(&self, minted: Minted<'_>) -> impl Future<Output = Result<(), Denial>> + Send {
+        (**self).minted(minted)
+    }
+
     fn redeem(
         &self,
         request: RedeemRequest<'_>,
@@ -146,12 +160,17 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// [`AccessPolicy`] in the form that can be a trait object.
 pub(crate) trait ErasedPolicy: Send + Sync {
     fn mint(&self, request: MintRequest) -> BoxFuture<'_, Result<Terms, Denial>>;
+    fn minted<'a>(&'a self, minted: Minted<'a>) -> BoxFuture<'a, Result<(), Denial>>;
     fn redeem<'a>(&'a self, request: RedeemRequest<'a>) -> BoxFuture<'a, Result<(), Denial>>;
 }
 
 impl<P: AccessPolicy> ErasedPolicy for P {
     fn mint(&self, request: MintRequest) -> BoxFuture<'_, Result<Terms, Denial>> {
         Box::pin(AccessPolicy::mint(self, request))
+    }
+
+    fn minted<'a>(&'a self, minted: Minted<'a>) -> BoxFuture<'a, Result<(), Denial>> {
+        Box::pin(AccessPolicy::minted(self, minted))
     }
 
     fn redeem<'a>(&'a self, request: RedeemRequest<'a>) -> BoxFuture<'a, Result<(), Denial>> {

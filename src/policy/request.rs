@@ -1,26 +1,28 @@
 //! The questions that a policy is asked.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Extensions, HeaderMap};
 
 use crate::id::BinaryId;
 use crate::store::Target;
-use crate::url::{Access, Grant};
+use crate::url::{Access, Grant, PresignedUrl};
 
 /// A request for a presigned URL. It is owned, so that an `async fn` can be a policy.
 ///
 /// Its `Debug` form leaves out the headers, where credentials are.
 pub struct MintRequest {
-    parts: Parts,
+    parts: Arc<Parts>,
     target: Target,
 }
 
 impl MintRequest {
     /// A request as the layer makes it: to test a policy with.
     #[must_use]
-    pub fn new(parts: Parts, target: Target) -> Self {
+    pub fn new(parts: impl Into<Arc<Parts>>, target: Target) -> Self {
+        let parts = parts.into();
         Self { parts, target }
     }
 
@@ -65,6 +67,63 @@ impl fmt::Debug for MintRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MintRequest")
             .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A URL that is made and not yet handed out.
+///
+/// Its `Debug` form leaves out the headers, where credentials are, and the URL's signature.
+#[derive(Clone, Copy)]
+pub struct Minted<'a> {
+    parts: &'a Parts,
+    grant: &'a Grant,
+    url: &'a PresignedUrl,
+}
+
+impl<'a> Minted<'a> {
+    /// A URL as the layer makes it: to test a policy with.
+    #[must_use]
+    pub fn new(parts: &'a Parts, grant: &'a Grant, url: &'a PresignedUrl) -> Self {
+        Self { parts, grant, url }
+    }
+
+    /// What the URL allows, until when, and its [`id`](Grant::id), if the terms gave it one.
+    #[must_use]
+    pub fn grant(&self) -> &'a Grant {
+        self.grant
+    }
+
+    /// The URL. Whoever has it can use it: keep it out of logs and records.
+    #[must_use]
+    pub fn url(&self) -> &'a PresignedUrl {
+        self.url
+    }
+
+    /// The HTTP request of the caller who gets it, without its body.
+    #[must_use]
+    pub fn parts(&self) -> &'a Parts {
+        self.parts
+    }
+
+    /// The request's headers.
+    #[must_use]
+    pub fn headers(&self) -> &'a HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The request's extensions, where layers in front leave what they found out about the caller.
+    #[must_use]
+    pub fn extensions(&self) -> &'a Extensions {
+        &self.parts.extensions
+    }
+}
+
+impl fmt::Debug for Minted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Minted")
+            .field("grant", &self.grant)
+            .field("url", &self.url)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::filename::Filename;
+use crate::id::UrlId;
 
 /// On which terms a URL is given. What is not set is as the layer is configured.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +13,7 @@ pub struct Terms {
     pub(crate) filename: Option<Filename>,
     pub(crate) attachment: bool,
     pub(crate) context: Option<Box<str>>,
+    pub(crate) id: Option<UrlId>,
 }
 
 impl Terms {
@@ -49,6 +51,15 @@ impl Terms {
     #[must_use]
     pub fn attachment(mut self) -> Self {
         self.attachment = true;
+        self
+    }
+
+    /// Gives the URL an id of its own, by which an audit trail finds its uses again:
+    /// [`UrlId::random`] for instance. URLs with different ids differ, also within an
+    /// [`expiry_granularity`](crate::PresignLayer::expiry_granularity). Default: none.
+    #[must_use]
+    pub fn id(mut self, id: UrlId) -> Self {
+        self.id = Some(id);
         self
     }
 

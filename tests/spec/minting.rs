@@ -1,7 +1,7 @@
 //! Minting without HTTP, and serving without minting.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -12,8 +12,8 @@ use tower_presign::store::{ByteRange, Content, Located, Metadata, Place, Reposit
 use tower_presign::url::{Expires, ReadTerms, VerifyError, WriteTerms};
 use tower_presign::{
     Access, AccessPolicy, BinaryKey, BinaryRepository, ContentType, Denial, Grant, InvalidId,
-    MintError, MintRequest, PresignLayer, Presigner, RedeemRequest, RefusalCode, ServeLayer,
-    Target, Terms, UrlVerifier, VersionId, policy_fn,
+    MintError, MintRequest, Minted, PresignLayer, Presigner, RedeemRequest, RefusalCode,
+    ServeLayer, Target, Terms, UrlId, UrlVerifier, VersionId, policy_fn,
 };
 
 use crate::support::*;
@@ -102,6 +102,78 @@ async fn a_policy_may_have_a_state_and_be_shared() {
     let target = Target::new(id("scan"), Access::Read);
     presigner.presign_for(&parts("x"), target).await.unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+/// Keeps an audit trail, without which nobody gets or uses a URL.
+struct Audited {
+    trail: Arc<Mutex<Vec<String>>>,
+    fails: bool,
+}
+
+impl Audited {
+    fn record(&self, line: String) -> Result<(), Denial> {
+        if self.fails {
+            return Err(Denial::unavailable("the trail is full"));
+        }
+        self.trail.lock().unwrap().push(line);
+        Ok(())
+    }
+}
+
+impl AccessPolicy for Audited {
+    async fn mint(&self, _: MintRequest) -> Result<Terms, Denial> {
+        Ok(Terms::new().id(UrlId::new("0123456789abcdef").unwrap()))
+    }
+
+    async fn minted(&self, minted: Minted<'_>) -> Result<(), Denial> {
+        let token = minted.headers()[AUTHORIZATION].to_str().unwrap();
+        let (grant, url) = (minted.grant(), minted.url());
+        assert_eq!(grant.expires, url.expires());
+        assert_eq!(grant.key.place(), None);
+        let (version, id) = (grant.key.version(), grant.id.unwrap());
+        let key_id = url.key_id().unwrap();
+        self.record(format!("{token}: {} {version} {id} {key_id}", url.method()))
+    }
+
+    async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
+        self.record(format!("used: {}", request.grant().id.unwrap()))
+    }
+}
+
+#[tokio::test]
+async fn a_policy_sees_each_url_before_it_is_handed_out() {
+    let trail = Arc::<Mutex<Vec<String>>>::default();
+    let audited = |fails| Audited {
+        trail: Arc::clone(&trail),
+        fails,
+    };
+    let repository = scan("image/png");
+    let layer = PresignLayer::new(signer(), repository.clone(), audited(false));
+    let layer = layer.clock(|| at(NOW));
+    let operation = "/fhir/R4/Binary/scan/$presigned-url?upload=true";
+    let doctor = [("authorization", "Bearer doctor")];
+    let url = get_with(&layer, operation, &doctor).await.url();
+    assert!(url.contains("&Id=0123456789abcdef&"), "{url}");
+    put(&layer, &url, "content").await;
+    let target = Target::new(id("scan"), Access::Read);
+    let presigner = layer.presigner();
+    let nurse = presigner.presign_for(&parts("nurse"), target.clone()).await;
+    nurse.unwrap();
+    // Without a caller there is nobody to ask about.
+    presigner.presign(target, Terms::new()).await.unwrap();
+    assert_eq!(
+        *trail.lock().unwrap(),
+        [
+            "Bearer doctor: PUT 1 0123456789abcdef test",
+            "used: 0123456789abcdef",
+            "Bearer nurse: GET 1 0123456789abcdef test",
+        ]
+    );
+
+    let failing = PresignLayer::new(signer(), repository, audited(true)).clock(|| at(NOW));
+    let answer = get_with(&failing, operation, &doctor).await;
+    answer.assert_refused(503, "unavailable");
+    assert!(!answer.text().contains("Signature"), "{answer:?}");
 }
 
 #[test]
