@@ -76,10 +76,10 @@ fn is_normal(base: &str) -> bool {
     let is_encoded = |segment: &str| {
         let mut parts = segment.split('%').skip(1);
         parts.any(|part| {
-            let code = part
-                .get(..2)
-                .and_then(|code| u8::from_str_radix(code, 16).ok());
-            code.is_none_or(|code| code.is_ascii_alphanumeric())
+            let code = part.get(..2).unwrap_or_default();
+            let is_code = code.len() == 2 && code.bytes().all(|b| b.is_ascii_hexdigit());
+            let decoded = u8::from_str_radix(code, 16).unwrap_or_default();
+            !is_code || decoded.is_ascii_alphanumeric()
         })
     };
     base.split('/')

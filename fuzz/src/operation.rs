@@ -157,6 +157,24 @@ pub fn run(data: &[u8]) {
     }
 }
 
+/// Whether a guard that compares paths may take this segment for another one.
+fn has_other_spelling(segment: &str) -> bool {
+    let escapes = segment
+        .match_indices('%')
+        .map(|(start, _)| &segment[start + 1..]);
+    let is_letter = |rest: &str| match rest.as_bytes() {
+        [high, low, ..] => {
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+                return true;
+            };
+            char::from_u32(high * 16 + low).is_some_and(|c| c.is_ascii_alphanumeric())
+        }
+        _ => true,
+    };
+    ["", ".", ".."].contains(&segment) || escapes.into_iter().any(is_letter)
+}
+
 enum Expected {
     Inner,
     Storage,
@@ -200,19 +218,24 @@ impl Input<'_> {
         if segments[0] == "binary" {
             return Expected::Storage;
         }
-        let (id, version) = match segments[..] {
+        let (base, id, version) = match segments[..] {
             [
-                ..,
+                ref base @ ..,
                 "Binary",
                 id,
                 "_history",
                 version,
                 "$presigned-url" | "%24presigned-url",
-            ] => (id, Some(version)),
-            [.., "Binary", id, "$presigned-url" | "%24presigned-url"] => (id, None),
+            ] => (base, id, Some(version)),
+            [
+                ref base @ ..,
+                "Binary",
+                id,
+                "$presigned-url" | "%24presigned-url",
+            ] => (base, id, None),
             _ => return Expected::Inner,
         };
-        if *method == Method::OPTIONS {
+        if *method == Method::OPTIONS || base.iter().any(|segment| has_other_spelling(segment)) {
             return Expected::Inner;
         }
         if ![Method::GET, Method::HEAD, Method::POST].contains(method) {
