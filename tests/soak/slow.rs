@@ -25,6 +25,9 @@ pub enum Slow {
     Download,
 }
 
+/// The server gives a head 30 seconds.
+const HEAD_SECONDS: u32 = 20;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A connection that hardly moves.
@@ -90,12 +93,17 @@ impl Slow {
 }
 
 impl Held {
-    /// Hardly moves until all has ended, and then goes on.
+    /// Hardly moves until all has ended, or until its head must be whole, and then goes on.
     pub async fn hold(mut self, mut ended: watch::Receiver<bool>) {
+        let mut seconds = 0;
         while timeout(SECOND, ended.wait_for(|ended| *ended))
             .await
             .is_err()
         {
+            seconds += 1;
+            if matches!(self.kind, Slow::Headers) && seconds == HEAD_SECONDS {
+                break;
+            }
             if self.rest.len() > 1000 {
                 self.move_on(1).await;
             }
