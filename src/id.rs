@@ -15,25 +15,36 @@ struct Inline {
     length: u8,
 }
 
-/// What an id may consist of.
-struct Grammar {
-    characters: &'static str,
-    is_allowed: fn(u8) -> bool,
-    min_length: usize,
+/// What an id may consist of. It is a type, so that the check of its bytes is compiled for each.
+trait Grammar {
+    const CHARACTERS: &'static str;
+    const MIN_LENGTH: usize;
+
+    fn is_allowed(byte: u8) -> bool;
 }
 
 /// FHIR's ids (<https://hl7.org/fhir/R4/datatypes.html#id>), and `_`, which real servers use.
-const FHIR_ID: Grammar = Grammar {
-    characters: "A-Z a-z 0-9 - . _",
-    is_allowed: |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'),
-    min_length: 1,
-};
+struct FhirId;
 
-const RANDOM_ID: Grammar = Grammar {
-    characters: "A-Z a-z 0-9",
-    is_allowed: |b| b.is_ascii_alphanumeric(),
-    min_length: 16,
-};
+impl Grammar for FhirId {
+    const CHARACTERS: &'static str = "A-Z a-z 0-9 - . _";
+    const MIN_LENGTH: usize = 1;
+
+    fn is_allowed(byte: u8) -> bool {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
+    }
+}
+
+struct RandomId;
+
+impl Grammar for RandomId {
+    const CHARACTERS: &'static str = "A-Z a-z 0-9";
+    const MIN_LENGTH: usize = 16;
+
+    fn is_allowed(byte: u8) -> bool {
+        byte.is_ascii_alphanumeric()
+    }
+}
 
 /// Why a text is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,14 +75,12 @@ pub enum InvalidId {
 
 impl Inline {
     #[inline]
-    fn parse(text: &str, grammar: &Grammar) -> Result<Self, InvalidId> {
+    fn parse<G: Grammar>(text: &str) -> Result<Self, InvalidId> {
         // Without an early end the check of all bytes takes a few vector instructions.
-        let are_allowed = text
-            .bytes()
-            .fold(true, |all, b| all & (grammar.is_allowed)(b));
-        let is_length = (grammar.min_length..=MAX_LENGTH).contains(&text.len());
+        let are_allowed = text.bytes().fold(true, |all, b| all & G::is_allowed(b));
+        let is_length = (G::MIN_LENGTH..=MAX_LENGTH).contains(&text.len());
         if !are_allowed || !is_length || matches!(text, "." | "..") {
-            return Err(broken_rule(text, grammar));
+            return Err(broken_rule::<G>(text));
         }
         let mut bytes = [0; MAX_LENGTH];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
@@ -113,13 +122,14 @@ impl Inline {
     }
 }
 
-fn broken_rule(text: &str, grammar: &Grammar) -> InvalidId {
-    let is_foreign = |c: &char| !u8::try_from(*c).is_ok_and(grammar.is_allowed);
+#[cold]
+fn broken_rule<G: Grammar>(text: &str) -> InvalidId {
+    let is_foreign = |c: &char| !u8::try_from(*c).is_ok_and(G::is_allowed);
     if let Some(character) = text.chars().find(is_foreign) {
-        let allowed = grammar.characters;
+        let allowed = G::CHARACTERS;
         return InvalidId::Character { character, allowed };
     }
-    let (length, min) = (text.len(), grammar.min_length);
+    let (length, min) = (text.len(), G::MIN_LENGTH);
     if (min..=MAX_LENGTH).contains(&length) {
         InvalidId::DotSegment
     } else {
@@ -141,7 +151,7 @@ macro_rules! id {
             /// [`InvalidId`], which says which rule is broken by what.
             #[inline]
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
-                Inline::parse(text.as_ref(), &$grammar).map(Self)
+                Inline::parse::<$grammar>(text.as_ref()).map(Self)
             }
 
             /// Makes an id of 32 hexadecimal digits out of 128 random bits, which the operating
@@ -194,7 +204,7 @@ id! {
     /// The logical id of a FHIR Binary: `[id]` in `Binary/[id]`.
     ///
     /// It is 1 to 64 of `A-Z a-z 0-9 - . _`, and neither `.` nor `..`.
-    BinaryId: FHIR_ID
+    BinaryId: FhirId
 }
 
 id! {
@@ -202,21 +212,21 @@ id! {
     ///
     /// It is 1 to 64 of `A-Z a-z 0-9 - . _`, and neither `.` nor `..`. A version is written once,
     /// so it also serves as the content's strong entity tag.
-    VersionId: FHIR_ID
+    VersionId: FhirId
 }
 
 id! {
     /// What identifies one very URL, in an audit trail and for a single use.
     ///
     /// It is 16 to 64 of `A-Z a-z 0-9`.
-    UrlId: RANDOM_ID
+    UrlId: RandomId
 }
 
 id! {
     /// What identifies one resumable upload.
     ///
     /// It is 16 to 64 of `A-Z a-z 0-9`.
-    UploadId: RANDOM_ID
+    UploadId: RandomId
 }
 
 /// Versions that are counted: `1`, `2`, `3`.
