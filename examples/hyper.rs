@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let _ = connection.await;
         });
     }
-    // What still runs then is cut.
+    // Requests that still run then are cut.
     drop(timeout(Duration::from_secs(30), connections.shutdown()).await);
     Ok(())
 }

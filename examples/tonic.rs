@@ -84,7 +84,7 @@ async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
     }
 }
 
-/// What both RPCs do.
+/// Mints the URL of either RPC.
 async fn url(
     presigner: Presigner,
     access: Access,

@@ -2,8 +2,9 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use crate::mint::{Clock, Presigner};
+use crate::mint::{Clock, DEFAULT_MAX_UPLOAD, Presigner};
 use crate::policy::ErasedPolicy;
 use crate::store::BoxRepository;
 use crate::url::UrlVerifier;
@@ -41,6 +42,28 @@ pub(crate) struct Serving {
     pub(crate) clock: Clock,
     /// Which errors of a request body mean that it stalled.
     pub(crate) is_timeout: Vec<IsTimeout>,
+}
+
+impl Serving {
+    /// With defaults for everything else.
+    pub(crate) fn new(
+        verifier: UrlVerifier,
+        repository: BoxRepository,
+        policy: Arc<dyn ErasedPolicy>,
+    ) -> Self {
+        Self {
+            path: BasePath::of(&verifier),
+            verifier,
+            repository,
+            policy,
+            max_upload: DEFAULT_MAX_UPLOAD,
+            allows_empty_uploads: false,
+            caches_downloads: false,
+            redirects_to_storage: false,
+            clock: Arc::new(SystemTime::now),
+            is_timeout: Vec::new(),
+        }
+    }
 }
 
 /// A path under which other paths are: with a slash at its beginning, and none at its end; empty

@@ -42,7 +42,7 @@ impl ContentKind {
         }
     }
 
-    /// Whether it can do no harm as a page of our origin, so that a browser may show it.
+    /// A browser may show it: as a page of our origin it can do no harm.
     pub(crate) fn is_shown_inline(self) -> bool {
         self != Self::Other
     }

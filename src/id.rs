@@ -15,7 +15,8 @@ struct Inline {
     length: u8,
 }
 
-/// What an id may consist of. It is a type, so that the check of its bytes is compiled for each.
+/// The characters and the length of an id. It is a type, so that the check of the bytes is compiled
+/// for each.
 trait Grammar {
     const CHARACTERS: &'static str;
     const MIN_LENGTH: usize;
@@ -216,14 +217,14 @@ id! {
 }
 
 id! {
-    /// What identifies one very URL, in an audit trail and for a single use.
+    /// The id of one very URL, in an audit trail and for a single use.
     ///
     /// It is 16 to 64 of `A-Z a-z 0-9`.
     UrlId: RandomId
 }
 
 id! {
-    /// What identifies one resumable upload.
+    /// The id of one resumable upload.
     ///
     /// It is 16 to 64 of `A-Z a-z 0-9`.
     UploadId: RandomId

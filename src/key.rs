@@ -65,7 +65,7 @@ impl BinaryKey {
         self.context.as_deref()
     }
 
-    /// Where the repository said, when the URL was minted, that the content is
+    /// The place of the content, as the repository named it when the URL was minted
     /// ([`Located::with_place`](crate::store::Located::with_place)).
     #[must_use]
     pub fn place(&self) -> Option<&Place> {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tower_layer::Layer;
 
 use crate::config::{BasePath, Config, InvalidPath, Operation, Serving};
-use crate::mint::{DEFAULT_MAX_UPLOAD, Presigner};
+use crate::mint::Presigner;
 use crate::policy::{AccessPolicy, AllowAll};
 use crate::service::Presign;
 use crate::store::{BinaryRepository, BoxRepository};
@@ -70,18 +70,7 @@ impl PresignLayer {
         let presigner = Presigner::new(signer, repository, policy);
         let (repository, policy) = presigner.parts();
         Self {
-            serving: Serving {
-                path: BasePath::of(&verifier),
-                verifier,
-                repository,
-                policy,
-                max_upload: DEFAULT_MAX_UPLOAD,
-                allows_empty_uploads: false,
-                caches_downloads: false,
-                redirects_to_storage: false,
-                clock: Arc::new(SystemTime::now),
-                is_timeout: Vec::new(),
-            },
+            serving: Serving::new(verifier, repository, policy),
             operation: Operation {
                 presigner,
                 fhir_base: None,
@@ -107,7 +96,7 @@ impl PresignLayer {
         }
     }
 
-    /// What mints this layer's URLs, for hosts that need them without a request to the operation.
+    /// The presigner of this layer, for hosts that mint without a request to the operation.
     pub fn presigner(&self) -> Presigner {
         self.operation.presigner.clone()
     }
@@ -166,21 +155,11 @@ impl ServeLayer {
     /// A layer that serves every URL that `verifier` finds genuine, with defaults for everything
     /// else.
     pub fn new(verifier: impl Into<UrlVerifier>, repository: impl BinaryRepository) -> Self {
-        let verifier = verifier.into();
+        let repository = BoxRepository::new(repository);
+        // It is asked at the use of a URL alone.
+        let policy = Arc::new(AllowAll);
         Self {
-            serving: Serving {
-                path: BasePath::of(&verifier),
-                verifier,
-                repository: BoxRepository::new(repository),
-                // It is asked at the use of a URL alone.
-                policy: Arc::new(AllowAll),
-                max_upload: DEFAULT_MAX_UPLOAD,
-                allows_empty_uploads: false,
-                caches_downloads: false,
-                redirects_to_storage: false,
-                clock: Arc::new(SystemTime::now),
-                is_timeout: Vec::new(),
-            },
+            serving: Serving::new(verifier.into(), repository, policy),
         }
     }
 

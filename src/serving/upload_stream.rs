@@ -13,10 +13,10 @@ use crate::events::Counter;
 use crate::request_body::{RequestBody, classify};
 use crate::store::UploadError;
 
-/// Ends with `None` if the content is whole and within all limits, else with an error.
+/// Ends with `None` if the content is whole and within all limits, else with an error, after which
+/// [`Upload`](crate::store::Upload) does not ask again.
 pub(super) struct UploadStream {
     pub(super) body: RequestBody,
-    pub(super) has_failed: bool,
     /// Bytes so far.
     pub(super) received: u64,
     pub(super) counter: Counter,
@@ -61,10 +61,6 @@ impl Stream for UploadStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if self.has_failed {
-                // Not `None`: whoever overlooked the error must not take the end for a success.
-                return Poll::Ready(Some(Err(UploadError::Incomplete(None))));
-            }
             let outcome = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => self.accept(chunk).map(Some),
@@ -74,7 +70,6 @@ impl Stream for UploadStream {
                 Some(Err(error)) => Err(classify(error, &self.is_timeout)),
                 None => self.end().map_or(Ok(None), Err),
             };
-            self.has_failed = outcome.is_err();
             return Poll::Ready(outcome.transpose());
         }
     }

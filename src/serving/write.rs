@@ -52,7 +52,6 @@ pub(super) async fn write(
 
     let stream = UploadStream {
         body: body.clone(),
-        has_failed: false,
         received: 0,
         counter: event.counter(),
         announced: length,
