@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::mint::{Clock, DEFAULT_MAX_UPLOAD, Presigner};
-use crate::policy::ErasedPolicy;
+use crate::policy::{ErasedLedger, ErasedPolicy};
 use crate::store::BoxRepository;
 use crate::url::UrlVerifier;
 
@@ -34,6 +34,8 @@ pub(crate) struct Serving {
     pub(crate) verifier: UrlVerifier,
     pub(crate) repository: BoxRepository,
     pub(crate) policy: Arc<dyn ErasedPolicy>,
+    /// `None`: URLs for one download cannot be used.
+    pub(crate) use_ledger: Option<Arc<dyn ErasedLedger>>,
     pub(crate) path: BasePath,
     pub(crate) max_upload: u64,
     pub(crate) allows_empty_uploads: bool,
@@ -56,6 +58,7 @@ impl Serving {
             verifier,
             repository,
             policy,
+            use_ledger: None,
             max_upload: DEFAULT_MAX_UPLOAD,
             allows_empty_uploads: false,
             caches_downloads: false,

@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 
 use http::Response;
 use pin_project_lite::pin_project;
 
+use crate::detached::detach;
 use crate::request_body::RequestBody;
 use crate::response_body::{OwnBody, ResponseBody};
 
@@ -58,18 +59,9 @@ impl Drop for OwnFuture {
             && !thread::panicking()
             && self.body.client_leaves()
         {
-            detach(answer);
-        }
-    }
-}
-
-/// Polls what is mostly about to end, and has the runtime do the rest.
-fn detach(mut answer: BoxFuture) {
-    let mut context = Context::from_waker(Waker::noop());
-    if answer.as_mut().poll(&mut context).is_pending() {
-        #[cfg(feature = "tokio")]
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(answer);
+            detach(Box::pin(async move {
+                answer.await;
+            }));
         }
     }
 }

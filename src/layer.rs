@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use crate::config::{BasePath, Config, InvalidPath, Operation, Serving};
 use crate::mint::Presigner;
-use crate::policy::{AccessPolicy, AllowAll};
+use crate::policy::{AccessPolicy, AllowAll, UseLedger};
 use crate::service::Presign;
 use crate::store::{BinaryRepository, BoxRepository};
 use crate::url::{UrlSigner, UrlVerifier};
@@ -163,8 +163,8 @@ impl ServeLayer {
         }
     }
 
-    /// Asks a policy at each use of a URL ([`AccessPolicy::redeem`]). Its `mint` is never asked.
-    /// Default: every genuine URL may be used.
+    /// Asks a policy at each use of a URL ([`AccessPolicy::redeem`], `accept`, `settled`). Its
+    /// `mint` and `minted` are never asked. Default: every genuine URL may be used.
     pub fn policy(mut self, policy: impl AccessPolicy) -> Self {
         self.serving.policy = Arc::new(policy);
         self
@@ -233,6 +233,14 @@ macro_rules! serving_settings {
             /// CORS rules must allow any.
             pub fn redirect_to_storage(self, redirect: bool) -> Self {
                 self.set(|serving| serving.redirects_to_storage = redirect)
+            }
+
+            /// The record of URLs for one download that have been used
+            /// ([`Terms::single_use`](crate::Terms::single_use)). All servers that serve the same
+            /// URLs need the same one. Default: none, and the use of such a URL is an error of the
+            /// server.
+            pub fn use_ledger(self, ledger: impl UseLedger) -> Self {
+                self.set(|serving| serving.use_ledger = Some(Arc::new(ledger)))
             }
 
             /// The source of the time. Default: [`SystemTime::now`].

@@ -303,6 +303,7 @@ mod config;
 mod content_disposition;
 mod content_kind;
 mod content_type;
+mod detached;
 #[cfg(not(feature = "tracing"))]
 mod events;
 #[cfg(feature = "tracing")]
@@ -341,6 +342,7 @@ struct Readme;
 
 pub use config::InvalidPath;
 pub use content_type::{ContentType, InvalidContentType};
+pub use events::Ending;
 pub use filename::Filename;
 pub use future::ResponseFuture;
 pub use id::{BinaryId, InvalidId, UploadId, UrlId, VersionId};
@@ -348,7 +350,8 @@ pub use key::BinaryKey;
 pub use layer::{PresignLayer, ServeLayer};
 pub use mint::{MintError, Presigner};
 pub use policy::{
-    AccessPolicy, AllowAll, Denial, MintRequest, Minted, RedeemRequest, Terms, policy_fn,
+    Accepting, AccessPolicy, AllowAll, Denial, MemoryUseLedger, MintRequest, Minted, RedeemRequest,
+    Settled, Terms, UseLedger, policy_fn,
 };
 pub use refusal::RefusalCode;
 pub use response_body::ResponseBody;

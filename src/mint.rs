@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use crate::events::RequestEvent;
 use crate::fhir::Refusal;
+use crate::id::UrlId;
 use crate::policy::{AccessPolicy, Denial, ErasedPolicy, MintRequest, Minted, Terms};
 use crate::refusal::RefusalCode;
 use crate::store::{BinaryRepository, BoxRepository, RepositoryError, Target};
@@ -206,11 +207,12 @@ impl Presigner {
     ) -> Result<(Grant, PresignedUrl), RepositoryError> {
         let target = target.with_context(terms.context);
         let located = self.repository.locate(&target).await?;
+        let is_once = terms.single_use && target.access() == Access::Read;
         let permission: Permission = match target.access() {
             Access::Read => ReadTerms {
                 filename: terms.filename,
                 attachment: terms.attachment,
-                once: false,
+                once: is_once,
             }
             .into(),
             Access::Write => WriteTerms::new(located.content_type)
@@ -222,9 +224,9 @@ impl Presigner {
             None => located.key,
         };
         let mut grant = Grant::new(key, permission, self.expiry(terms.lifetime));
-        grant.id = terms.id;
-        // Redirected at each use, the URL is one of ours in any case.
-        let offloaded = if self.redirects_to_storage {
+        grant.id = terms.id.or_else(|| is_once.then(UrlId::random));
+        // Redirected at each use, or for one use, the URL is one of ours in any case.
+        let offloaded = if self.redirects_to_storage || is_once {
             None
         } else {
             self.repository.presign(&grant).await?

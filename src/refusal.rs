@@ -160,6 +160,14 @@ refusals! {
     DigestMismatch = "digest-mismatch", 400 BAD_REQUEST, "value":
         "The file was damaged on its way."
         "The content does not have the digest that Content-Digest or Repr-Digest tells. Nothing was stored; send it again."
+    /// A URL for one download, which has been used.
+    Used = "used", 410 GONE, "expired":
+        "This link has already been used."
+        "The URL is for one download, and somebody has begun that. Ask for a new URL."
+    /// The policy has seen the upload, and does not want it.
+    Rejected = "rejected", 422 UNPROCESSABLE_ENTITY, "business-rule":
+        "The file was not accepted."
+        "The server has looked at the content and does not take it. Nothing was stored."
     /// The repository has no room left.
     StorageFull = "storage-full", 507 INSUFFICIENT_STORAGE, "no-store":
         "The server has no room left."

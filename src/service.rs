@@ -84,7 +84,7 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
                 .await
                 .map(|response| response.map(OwnBody::full))
         }
-        Route::Storage(serving) => serving::serve(&serving, &parts, &body, &mut event).await,
+        Route::Storage(serving) => serving::serve(&serving, parts, &body, &mut event).await,
     };
     let mut response = match answer {
         Ok(response) => {

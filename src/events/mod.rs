@@ -295,6 +295,7 @@
 //! [`RepositoryError`]: crate::store::RepositoryError
 //! [`RedactedUri`]: crate::RedactedUri
 
+mod ending;
 mod request_event;
 
 #[cfg(feature = "tracing")]
@@ -302,7 +303,8 @@ use http::Request;
 #[cfg(feature = "tracing")]
 use tracing::Span;
 
-pub(crate) use request_event::{Counter, RequestEvent};
+pub use ending::Ending;
+pub(crate) use request_event::{Counter, Observer, RequestEvent};
 
 #[cfg(feature = "tracing")]
 use crate::url::RedactedUri;

@@ -1,29 +1,26 @@
-//! The facts of a request, gathered on its way and emitted as one event at its end. Without the
-//! feature `tracing` nothing is kept and nothing emitted.
+//! The facts of a request, gathered on its way. At its end they are emitted as one event (feature
+//! `tracing`), and go to the request's observer, if it has one.
 
 use std::error::Error;
-#[cfg(feature = "tracing")]
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 #[cfg(feature = "tracing")]
 use tracing::Level;
 
+use super::Ending;
 use crate::fhir::Refusal;
 use crate::id::{BinaryId, VersionId};
 use crate::refusal::RefusalCode;
 use crate::store::RepositoryError;
 use crate::url::{Access, Grant, PresignedUrl};
 
-/// The event of a request. It is emitted once: when something ends the request, or else, as that
-/// of a client that went away, when it is dropped.
+/// The event of a request. It ends once: when something ends the request, or else, as that of a
+/// client that went away, when it is dropped.
 pub(crate) struct RequestEvent {
-    /// `None` once it has been emitted.
-    #[cfg(feature = "tracing")]
+    /// `None` once it has ended.
     facts: Option<Box<Facts>>,
 }
 
@@ -38,10 +35,18 @@ struct Facts {
     key_id: Option<Box<str>>,
     status: Option<StatusCode>,
     content: Counter,
+    observer: Option<Box<dyn Observer>>,
+}
+
+/// Learns of the end of a request.
+pub(crate) trait Observer: Send {
+    /// `bytes` are those of the content.
+    fn ended(self: Box<Self>, ending: Ending, bytes: u64, duration: Duration);
 }
 
 /// The kinds of events. A request without one is refused, or a preflight.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "tracing"), expect(dead_code))]
 enum Event {
     Mint,
     Refusal,
@@ -49,19 +54,9 @@ enum Event {
     Upload,
 }
 
-/// How a request ends.
-#[derive(Clone, Copy)]
-#[cfg_attr(not(feature = "tracing"), expect(dead_code))]
-enum End<'a> {
-    Complete,
-    Aborted,
-    Failed(RefusalCode, Option<&'a (dyn Error + 'static)>),
-}
-
 impl RequestEvent {
     pub(crate) fn new() -> Self {
         Self {
-            #[cfg(feature = "tracing")]
             facts: Some(Box::new(Facts {
                 started: Instant::now(),
                 event: None,
@@ -71,16 +66,19 @@ impl RequestEvent {
                 key_id: None,
                 status: None,
                 content: Counter::default(),
+                observer: None,
             })),
         }
     }
 
     /// An event that is not emitted.
     pub(crate) fn silent() -> Self {
-        Self {
-            #[cfg(feature = "tracing")]
-            facts: None,
-        }
+        Self { facts: None }
+    }
+
+    /// Has `observer` learn of the end.
+    pub(crate) fn observe(&mut self, observer: impl Observer + 'static) {
+        self.note(|facts| facts.observer = Some(Box::new(observer)));
     }
 
     /// The operation is called on this Binary, or on this version of it.
@@ -136,7 +134,7 @@ impl RequestEvent {
     }
 
     pub(crate) fn complete(&mut self) {
-        self.end(End::Complete);
+        self.end(Ending::Complete, None);
     }
 
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
@@ -147,7 +145,7 @@ impl RequestEvent {
                 facts.event = Some(Event::Refusal);
             }
         });
-        self.end(End::Failed(refusal.code, refusal.source()));
+        self.end(Ending::Failed(refusal.code), refusal.source());
     }
 
     /// Something went wrong that no answer can report.
@@ -158,73 +156,54 @@ impl RequestEvent {
             }
             _ => None,
         };
-        self.end(End::Failed(error.code(), source));
+        self.end(Ending::Failed(error.code()), source);
     }
-}
 
-#[cfg(feature = "tracing")]
-impl RequestEvent {
     fn note(&mut self, note: impl FnOnce(&mut Facts)) {
         if let Some(facts) = &mut self.facts {
             note(facts);
         }
     }
 
-    fn end(&mut self, end: End<'_>) {
-        if let Some(facts) = self.facts.take() {
-            emit(&facts, end);
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+    fn end(&mut self, ending: Ending, error: Option<&(dyn Error + 'static)>) {
+        let Some(facts) = self.facts.take() else {
+            return;
+        };
+        #[cfg(feature = "tracing")]
+        emit(&facts, ending, error);
+        if let Some(observer) = facts.observer {
+            observer.ended(ending, facts.content.bytes(), facts.started.elapsed());
         }
     }
 }
 
-#[cfg(not(feature = "tracing"))]
-#[expect(clippy::unused_self, reason = "there is nothing to note it in")]
-impl RequestEvent {
-    fn note(&mut self, _: impl FnOnce(&mut Facts)) {}
-
-    fn end(&mut self, _: End<'_>) {}
-}
-
 impl Drop for RequestEvent {
     fn drop(&mut self) {
-        self.end(End::Aborted);
+        self.end(Ending::Aborted, None);
     }
 }
 
 /// Counts bytes where the event itself cannot be: with the repository.
 #[derive(Clone, Default)]
-pub(crate) struct Counter {
-    #[cfg(feature = "tracing")]
-    bytes: Arc<AtomicU64>,
-}
+pub(crate) struct Counter(Arc<AtomicU64>);
 
-#[cfg(feature = "tracing")]
 impl Counter {
     pub(crate) fn add(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-}
-
-#[cfg(not(feature = "tracing"))]
-#[expect(clippy::unused_self, reason = "nobody asks")]
-impl Counter {
-    pub(crate) fn add(&self, _: usize) {}
-
-    pub(crate) fn bytes(&self) -> u64 {
-        0
+        self.0.load(Ordering::Relaxed)
     }
 }
 
 #[cfg(feature = "tracing")]
-fn emit(facts: &Facts, end: End<'_>) {
-    let (code, level, error) = match end {
-        End::Complete => ("ok", Level::INFO, None),
-        End::Aborted => ("aborted", Level::INFO, None),
-        End::Failed(code, error) => (code.as_str(), level(code), error),
+fn emit(facts: &Facts, ending: Ending, error: Option<&(dyn Error + 'static)>) {
+    let code = ending.as_str();
+    let level = match ending {
+        Ending::Failed(code) => level(code),
+        Ending::Complete | Ending::Aborted => Level::INFO,
     };
     let bytes = facts.content.bytes();
     macro_rules! event {
@@ -255,9 +234,9 @@ fn emit(facts: &Facts, end: End<'_>) {
             }
         };
     }
-    match (facts.event, end) {
+    match (facts.event, ending) {
         // A preflight.
-        (None, End::Complete) => {}
+        (None, Ending::Complete) => {}
         (None | Some(Event::Refusal), _) => event_at_level!("refusal", None::<u64>),
         (Some(Event::Mint), _) => event_at_level!("mint", None::<u64>),
         (Some(Event::Download), _) => event_at_level!("download", bytes),

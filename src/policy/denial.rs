@@ -48,6 +48,12 @@ impl Denial {
         Self(RefusalCode::Deleted.into())
     }
 
+    /// The upload is not wanted: 422 `rejected`, for [`accept`](crate::AccessPolicy::accept).
+    #[must_use]
+    pub fn rejected() -> Self {
+        Self(RefusalCode::Rejected.into())
+    }
+
     /// The caller asks too often: 429 `too-many-requests`, with `Retry-After` in whole seconds,
     /// at least 1 (RFC 6585 §4).
     #[must_use]

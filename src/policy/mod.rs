@@ -1,22 +1,38 @@
-//! Who may have a presigned URL, on which terms, and whether it may still be used.
+//! Who may have a presigned URL, on which terms; whether it may still be used; and its end.
 
+mod accepting;
 mod denial;
 mod request;
+mod settled;
 mod terms;
+mod use_ledger;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use accepting::Accepting;
 pub use denial::Denial;
 pub use request::{MintRequest, Minted, RedeemRequest};
+pub use settled::Settled;
 pub use terms::Terms;
+pub(crate) use use_ledger::ErasedLedger;
+pub use use_ledger::{MemoryUseLedger, UseLedger};
 
 /// The host's rights check.
 ///
 /// An `async fn(MintRequest) -> Result<Terms, Denial>` is a policy, and so is a closure that
-/// returns such a future. Implement the trait itself to also decide, each time a URL is used,
-/// whether it may still be.
+/// returns such a future.
+///
+/// Implement the trait itself to be asked at more moments. In the life of a URL they are:
+///
+/// | moment | method | an error |
+/// |---|---|---|
+/// | somebody asks for the URL | [`mint`](Self::mint) | refuses it |
+/// | it is made, and not yet handed out | [`minted`](Self::minted) | withholds it |
+/// | it is used: genuine and not expired | [`redeem`](Self::redeem) | refuses the use |
+/// | an upload has arrived, and nobody sees it yet | [`accept`](Self::accept) | throws it away |
+/// | the use has ended | [`settled`](Self::settled) | |
 ///
 /// ```
 /// use tower_presign::{Access, Denial, MintRequest, Terms};
@@ -82,6 +98,69 @@ pub trait AccessPolicy: Send + Sync + 'static {
         let _ = request;
         async { Ok(()) }
     }
+
+    /// Whether an upload may become visible. All of its bytes are here, and none can be read by
+    /// anybody else: the place to scan, count or compare them. Default: yes.
+    ///
+    /// A [`Composed`](crate::Composed) repository asks between storing and publishing, and lets the
+    /// policy [read](Accepting::content) the stored bytes. For every other repository the end of
+    /// the upload's stream is withheld until this has answered; length and digest are known then,
+    /// and the bytes cannot be read.
+    ///
+    /// It runs to its end also if the client leaves meanwhile. It is not asked about an upload that
+    /// the layer has redirected to the repository's storage. An upload that is accepted here may
+    /// still lose a race for its version.
+    ///
+    /// An error is what the client gets, [`Denial::rejected`] for instance, and nothing of the
+    /// upload stays.
+    ///
+    /// ```
+    /// use tower_presign::{
+    ///     AccessPolicy, Accepting, Denial, MintRequest, RefusalCode, Terms,
+    /// };
+    ///
+    /// struct PdfOnly;
+    ///
+    /// impl AccessPolicy for PdfOnly {
+    ///     async fn mint(&self, _: MintRequest) -> Result<Terms, Denial> {
+    ///         Ok(Terms::new())
+    ///     }
+    ///
+    ///     async fn accept(&self, upload: Accepting<'_>) -> Result<(), Denial> {
+    ///         let mut content = upload.content(None).await.map_err(Denial::unavailable)?;
+    ///         let mut start = Vec::new();
+    ///         while let Some(chunk) = content.next().await {
+    ///             start.extend_from_slice(&chunk.map_err(Denial::unavailable)?);
+    ///             if start.len() >= 5 {
+    ///                 break;
+    ///             }
+    ///         }
+    ///         if start.starts_with(b"%PDF-") {
+    ///             Ok(())
+    ///         } else {
+    ///             Err(Denial::rejected().because("This is no PDF."))
+    ///         }
+    ///     }
+    /// }
+    /// # assert_eq!(Denial::rejected().code(), RefusalCode::Rejected);
+    /// ```
+    fn accept(&self, upload: Accepting<'_>) -> impl Future<Output = Result<(), Denial>> + Send {
+        let _ = upload;
+        async { Ok(()) }
+    }
+
+    /// The use of a URL has ended: with which code, after how many bytes. Default: nothing.
+    ///
+    /// It is called once for each use about which [`redeem`](Self::redeem) was asked, also if that
+    /// refused it, and also if the client has gone. It does not hold up the answer. A future that
+    /// is not ready at once runs in a task of the tokio runtime (feature `tokio`, which `fs` and
+    /// `object-store` have) and is dropped where there is none; the end of the process takes the
+    /// tasks with it. So an audit that must not miss a use belongs into `redeem`, and this adds the
+    /// outcome to it.
+    fn settled(&self, settled: Settled<'_>) -> impl Future<Output = ()> + Send {
+        let _ = settled;
+        async {}
+    }
 }
 
 impl<F, Fut> AccessPolicy for F
@@ -138,6 +217,14 @@ impl<P: AccessPolicy> AccessPolicy for Arc<P> {
     ) -> impl Future<Output = Result<(), Denial>> + Send {
         (**self).redeem(request)
     }
+
+    fn accept(&self, upload: Accepting<'_>) -> impl Future<Output = Result<(), Denial>> + Send {
+        (**self).accept(upload)
+    }
+
+    fn settled(&self, settled: Settled<'_>) -> impl Future<Output = ()> + Send {
+        (**self).settled(settled)
+    }
 }
 
 /// **Gives everyone a URL to read and to write everything.** For tests and demonstrations, or
@@ -162,6 +249,8 @@ pub(crate) trait ErasedPolicy: Send + Sync {
     fn mint(&self, request: MintRequest) -> BoxFuture<'_, Result<Terms, Denial>>;
     fn minted<'a>(&'a self, minted: Minted<'a>) -> BoxFuture<'a, Result<(), Denial>>;
     fn redeem<'a>(&'a self, request: RedeemRequest<'a>) -> BoxFuture<'a, Result<(), Denial>>;
+    fn accept<'a>(&'a self, upload: Accepting<'a>) -> BoxFuture<'a, Result<(), Denial>>;
+    fn settled<'a>(&'a self, settled: Settled<'a>) -> BoxFuture<'a, ()>;
 }
 
 impl<P: AccessPolicy> ErasedPolicy for P {
@@ -175,5 +264,13 @@ impl<P: AccessPolicy> ErasedPolicy for P {
 
     fn redeem<'a>(&'a self, request: RedeemRequest<'a>) -> BoxFuture<'a, Result<(), Denial>> {
         Box::pin(AccessPolicy::redeem(self, request))
+    }
+
+    fn accept<'a>(&'a self, upload: Accepting<'a>) -> BoxFuture<'a, Result<(), Denial>> {
+        Box::pin(AccessPolicy::accept(self, upload))
+    }
+
+    fn settled<'a>(&'a self, settled: Settled<'a>) -> BoxFuture<'a, ()> {
+        Box::pin(AccessPolicy::settled(self, settled))
     }
 }

@@ -14,6 +14,7 @@ pub struct Terms {
     pub(crate) attachment: bool,
     pub(crate) context: Option<Box<str>>,
     pub(crate) id: Option<UrlId>,
+    pub(crate) single_use: bool,
 }
 
 impl Terms {
@@ -60,6 +61,20 @@ impl Terms {
     #[must_use]
     pub fn id(mut self, id: UrlId) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// The URL is for one download. It gets a random [`id`](Self::id), unless it has one, by which
+    /// the layer's [`use_ledger`](crate::PresignLayer::use_ledger) remembers its use.
+    ///
+    /// It is used when the first byte of content has gone out, of the whole or of a range, so a
+    /// download that breaks after that cannot be resumed. A refusal, a `304`, a `416` and a `HEAD`
+    /// do not use it up, but while such a request runs another is refused: 410 `used`. The layer
+    /// always serves the content itself, from no storage's own URL. Without effect on a write URL,
+    /// which writes once in any case.
+    #[must_use]
+    pub fn single_use(mut self) -> Self {
+        self.single_use = true;
         self
     }
 

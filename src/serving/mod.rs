@@ -6,26 +6,29 @@ pub mod plan;
 mod read;
 mod redirect;
 mod upload_stream;
+mod usage;
 mod verify;
 mod write;
+
+use std::sync::Arc;
 
 use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
+use self::usage::{Settlement, Usage};
 use crate::config::Serving;
 use crate::events::RequestEvent;
 use crate::fhir::Refusal;
 use crate::policy::RedeemRequest;
-use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
-use crate::url::{Authentic, Permission};
+use crate::url::{Authentic, Grant, Permission};
 
 /// Answers a request to the storage path.
 pub(crate) async fn serve(
     serving: &Serving,
-    parts: &Parts,
+    parts: Parts,
     body: &RequestBody,
     event: &mut RequestEvent,
 ) -> Result<Response<OwnBody>, Refusal> {
@@ -46,17 +49,23 @@ pub(crate) async fn serve(
     verify::check_method(&grant, &parts.method)?;
     serving.verifier.check_time(&grant, now)?;
     let place = grant.key.take_place();
-    let request = RedeemRequest::new(parts, &grant);
-    serving.policy.redeem(request).await?;
-    if let Some(place) = place {
-        grant.key = grant.key.with_place(place);
-    }
+    let usage = Usage::new(serving, parts, grant);
+    event.observe(Settlement(Arc::clone(&usage)));
+    let Usage { parts, grant, .. } = &*usage;
+    serving
+        .policy
+        .redeem(RedeemRequest::new(parts, grant))
+        .await?;
+    usage.reserve().await?;
+    let with_place = place.map(|place| Grant {
+        key: grant.key.clone().with_place(place),
+        ..grant.clone()
+    });
+    let grant = with_place.as_ref().unwrap_or(grant);
     match &grant.permission {
-        // Nobody would remember that it has been used.
-        Permission::Read(terms) if terms.once => Err(RefusalCode::Forbidden.into()),
-        Permission::Read(terms) => read::read(serving, &grant, terms, parts, now).await,
+        Permission::Read(terms) => read::read(serving, grant, terms, parts, now).await,
         Permission::Write(terms) => {
-            write::write(serving, &grant, terms, parts, body, now, event).await
+            write::write(serving, &usage, grant, terms, body, now, event).await
         }
         Permission::Resume(_) => Err(Refusal::method_not_allowed("OPTIONS")),
     }

@@ -28,13 +28,16 @@ pub(super) async fn read(
     let headers = DownloadHeaders {
         grant,
         terms,
-        is_cached: serving.caches_downloads,
+        is_cached: serving.caches_downloads && !terms.once,
         now,
     };
     let request = ReadRequest::new(&parts.method, &parts.headers);
     let range = match request.opening() {
         Opening::Content(range) => {
-            if let Some(response) = redirect(serving, grant, &parts.headers, now).await? {
+            // Only here is it known that the URL has been used.
+            if !terms.once
+                && let Some(response) = redirect(serving, grant, &parts.headers, now).await?
+            {
                 return Ok(response);
             }
             range

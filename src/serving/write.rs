@@ -1,15 +1,16 @@
 //! `PUT` on a write URL.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, X_CONTENT_TYPE_OPTIONS};
-use http::request::Parts;
 use http::{HeaderValue, Response};
 
 use super::digest::Digests;
 use super::plan::{Validators, WriteRequest, entity_tag};
 use super::redirect::redirect;
 use super::upload_stream::UploadStream;
+use super::usage::{Usage, rejection};
 use crate::config::Serving;
 use crate::events::RequestEvent;
 use crate::fhir::{NO_STORE, NOSNIFF, Refusal};
@@ -24,14 +25,14 @@ use crate::url::{Grant, WriteTerms};
 /// polled: a client that sent `Expect: 100-continue` is then not told to go on.
 pub(super) async fn write(
     serving: &Serving,
+    usage: &Arc<Usage>,
     grant: &Grant,
     terms: &WriteTerms,
-    parts: &Parts,
     body: &RequestBody,
     now: SystemTime,
     event: &mut RequestEvent,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let (key, headers) = (&grant.key, &parts.headers);
+    let (key, headers) = (&grant.key, &usage.parts.headers);
     let length = body.remaining();
     let limit = terms.max_length.unwrap_or(u64::MAX).min(serving.max_upload);
     let request = WriteRequest::new(headers, length);
@@ -60,8 +61,9 @@ pub(super) async fn write(
         digests,
         is_timeout: serving.is_timeout.clone(),
     };
-    let mut upload =
-        Upload::new(terms.content_type.clone(), stream).with_expects_continue(expects_continue);
+    let mut upload = Upload::new(terms.content_type.clone(), stream)
+        .with_expects_continue(expects_continue)
+        .with_acceptance(usage.acceptance());
     if let Some(length) = length {
         upload = upload.with_length(length);
     }
@@ -70,7 +72,7 @@ pub(super) async fn write(
         Err(error @ RepositoryError::AlreadyWritten) => {
             Err(Refusal::from(error).with_header(ETAG, entity_tag(&key.version())))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(rejection(error)),
     }
 }
 

@@ -1,13 +1,14 @@
 //! [`Composed`]: a host's records and a store's bytes as one repository.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_core::Stream as _;
 
+use super::upload::{Arrived, ReadStored};
 use super::{
     BinaryRepository, ByteRange, Catalog, Content, ContentStore, Day, Entry, Located, Metadata,
     Place, RepositoryError, Stored, Target, Upload,
@@ -28,7 +29,8 @@ const BATCH: usize = 1000;
 /// - **Mint**: one question to the catalog, [`locate`](Catalog::locate). Where the place of the
 ///   content is in its answer ([`Located::with_place`]), the store is asked for a URL of its own.
 /// - **Upload**: the bytes first, whole and durable, in a place that no other content ever had;
-///   then [`publish`](Catalog::publish), which makes them visible. A client that
+///   then the policy may look at them ([`AccessPolicy::accept`](crate::AccessPolicy::accept)); then
+///   [`publish`](Catalog::publish) makes them visible. A client that
 ///   [waits](Upload::expects_continue) to be told to go on is refused before that if the version has
 ///   content.
 /// - **Download**: with a place in the URL, from the store at once, and the catalog is asked only if
@@ -244,7 +246,11 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
         }
     }
 
-    async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
+    async fn write(
+        &self,
+        key: &BinaryKey,
+        mut upload: Upload,
+    ) -> Result<Metadata, RepositoryError> {
         if upload.expects_continue() {
             match self.catalog.find(key).await {
                 Ok(_) | Err(RepositoryError::NotReady) => {
@@ -254,8 +260,24 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
                 Err(error) => return Err(error),
             }
         }
+        let acceptance = upload.take_acceptance();
         let stored = self.store.put(upload).await?;
-        // Here all bytes are stored, and nobody sees any of them.
+        if let Some(acceptance) = acceptance {
+            let unpublished = Unpublished {
+                store: &self.store,
+                place: &stored.place,
+            };
+            let arrived = Arrived {
+                length: stored.length,
+                sha256: stored.sha256,
+                stored: Some(&unpublished),
+            };
+            if let Err(error) = acceptance(arrived).await {
+                // What cannot be removed now is left to the sweep.
+                drop(self.store.delete(&stored.place).await);
+                return Err(error.into());
+            }
+        }
         self.publish(key, &stored).await
     }
 
@@ -266,6 +288,21 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
             (Access::Read, Some(place)) => self.store.presign(place, grant).await,
             _ => Ok(None),
         }
+    }
+}
+
+/// Content of an upload that may still be refused.
+struct Unpublished<'a, S> {
+    store: &'a S,
+    place: &'a Place,
+}
+
+impl<S: ContentStore> ReadStored for Unpublished<'_, S> {
+    fn read(
+        &self,
+        range: Option<ByteRange>,
+    ) -> Pin<Box<dyn Future<Output = Result<Content, RepositoryError>> + Send + '_>> {
+        Box::pin(self.store.get(self.place, range))
     }
 }
 

@@ -131,6 +131,10 @@ pub enum UploadError {
     /// No more content arrived in time. The client gets 408.
     #[error("the upload stalled: {0}")]
     Timeout(#[source] BoxError),
+    /// The host's policy has seen the content, and does not want it. The source is its
+    /// [`Denial`](crate::Denial), which says what the client gets.
+    #[error("the policy does not accept the upload: {0}")]
+    Rejected(#[source] BoxError),
     /// The content is not what `Content-Digest` or `Repr-Digest` announced. The client gets 400.
     #[error("the upload does not have the digest that was announced")]
     DigestMismatch,
@@ -151,6 +155,7 @@ impl UploadError {
             Self::Empty => RefusalCode::EmptyBody,
             Self::Incomplete(_) => RefusalCode::IncompleteBody,
             Self::Timeout(_) => RefusalCode::UploadTimeout,
+            Self::Rejected(_) => RefusalCode::Rejected,
             Self::DigestMismatch => RefusalCode::DigestMismatch,
         }
     }

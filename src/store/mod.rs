@@ -123,6 +123,7 @@ pub use fs::{FsRepository, FsStore};
 pub use memory::MemoryRepository;
 pub use target::{Located, Target};
 pub use upload::Upload;
+pub(crate) use upload::{Acceptance, Arrived};
 
 use crate::key::BinaryKey;
 pub use crate::place::{InvalidPlace, Place};

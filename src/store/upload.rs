@@ -1,6 +1,7 @@
 //! Content on its way in.
 
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,19 +9,42 @@ use bytes::Bytes;
 use futures_core::Stream;
 use sha2::{Digest as _, Sha256};
 
-use super::UploadError;
+use super::{ByteRange, Content, RepositoryError, UploadError};
 use crate::content_type::ContentType;
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Decides whether content that has arrived whole may become visible.
+pub(crate) type Acceptance =
+    Box<dyn for<'a> FnOnce(Arrived<'a>) -> BoxFuture<'a, Result<(), UploadError>> + Send>;
+
+/// Content that has arrived whole, and that nobody sees yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrived<'a> {
+    /// In bytes.
+    pub(crate) length: u64,
+    pub(crate) sha256: [u8; 32],
+    /// `None` where the repository stores and publishes in one step.
+    pub(crate) stored: Option<&'a dyn ReadStored>,
+}
+
+/// Content that is stored and not yet published.
+pub(crate) trait ReadStored: Send + Sync {
+    fn read(&self, range: Option<ByteRange>) -> BoxFuture<'_, Result<Content, RepositoryError>>;
+}
 
 /// Content to store: what [`write`](super::BinaryRepository::write) is given.
 ///
 /// It is a stream that ends with `None` only when the content is whole: within all limits, as
 /// long as announced, and of the announced digest. After an error it yields errors for ever, so
 /// that an end which follows one is never taken for the content's. An error, or being dropped,
-/// means abort.
+/// means abort. The end may take a while to come: the host's policy may have a word
+/// ([`AccessPolicy::accept`](crate::AccessPolicy::accept)).
 pub struct Upload {
     content_type: ContentType,
     length: Option<u64>,
     expects_continue: bool,
+    acceptance: Option<Acceptance>,
     state: State,
 }
 
@@ -28,7 +52,13 @@ pub struct Upload {
 enum State {
     Arriving {
         stream: Pin<Box<dyn Stream<Item = Result<Bytes, UploadError>> + Send>>,
+        received: u64,
         so_far: Sha256,
+    },
+    /// All of it is here, and it is not yet decided whether it may stay.
+    Judged {
+        verdict: BoxFuture<'static, Result<(), UploadError>>,
+        sha256: [u8; 32],
     },
     Whole {
         sha256: [u8; 32],
@@ -46,8 +76,10 @@ impl Upload {
             content_type,
             length: None,
             expects_continue: true,
+            acceptance: None,
             state: State::Arriving {
                 stream: Box::pin(stream),
+                received: 0,
                 so_far: Sha256::new(),
             },
         }
@@ -66,6 +98,18 @@ impl Upload {
     pub fn with_length(mut self, length: u64) -> Self {
         self.length = Some(length);
         self
+    }
+
+    /// Has `acceptance` decide whether the content may become visible: before the stream ends with
+    /// `None`, unless the repository [takes it over](Self::take_acceptance).
+    pub(crate) fn with_acceptance(mut self, acceptance: Acceptance) -> Self {
+        self.acceptance = Some(acceptance);
+        self
+    }
+
+    /// For a repository that can ask between storing and publishing.
+    pub(crate) fn take_acceptance(&mut self) -> Option<Acceptance> {
+        self.acceptance.take()
     }
 
     /// The media type to store: the one that was granted.
@@ -104,7 +148,7 @@ impl Upload {
     pub fn sha256(&self) -> Option<[u8; 32]> {
         match self.state {
             State::Whole { sha256 } => Some(sha256),
-            State::Arriving { .. } | State::Failed => None,
+            _ => None,
         }
     }
 }
@@ -113,27 +157,54 @@ impl Stream for Upload {
     type Item = Result<Bytes, UploadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let State::Arriving { stream, so_far } = &mut self.state else {
-            return Poll::Ready(match self.state {
-                State::Whole { .. } => None,
-                _ => Some(Err(UploadError::Incomplete(None))),
-            });
-        };
-        Poll::Ready(match ready!(stream.as_mut().poll_next(cx)) {
-            Some(Ok(chunk)) => {
-                so_far.update(&chunk);
-                Some(Ok(chunk))
+        loop {
+            match &mut self.state {
+                State::Arriving {
+                    stream,
+                    received,
+                    so_far,
+                } => match ready!(stream.as_mut().poll_next(cx)) {
+                    Some(Ok(chunk)) => {
+                        *received += chunk.len() as u64;
+                        so_far.update(&chunk);
+                        return Poll::Ready(Some(Ok(chunk)));
+                    }
+                    Some(Err(error)) => return self.fail(error),
+                    None => {
+                        let (length, sha256) = (*received, so_far.finalize_reset().into());
+                        self.state = match self.acceptance.take() {
+                            Some(acceptance) => State::Judged {
+                                verdict: acceptance(Arrived {
+                                    length,
+                                    sha256,
+                                    stored: None,
+                                }),
+                                sha256,
+                            },
+                            None => State::Whole { sha256 },
+                        };
+                    }
+                },
+                State::Judged { verdict, sha256 } => {
+                    let sha256 = *sha256;
+                    match ready!(verdict.as_mut().poll(cx)) {
+                        Ok(()) => self.state = State::Whole { sha256 },
+                        Err(error) => return self.fail(error),
+                    }
+                }
+                State::Whole { .. } => return Poll::Ready(None),
+                State::Failed => {
+                    return Poll::Ready(Some(Err(UploadError::Incomplete(None))));
+                }
             }
-            Some(Err(error)) => {
-                self.state = State::Failed;
-                Some(Err(error))
-            }
-            None => {
-                let sha256 = so_far.finalize_reset().into();
-                self.state = State::Whole { sha256 };
-                None
-            }
-        })
+        }
+    }
+}
+
+impl Upload {
+    fn fail(&mut self, error: UploadError) -> Poll<Option<Result<Bytes, UploadError>>> {
+        self.state = State::Failed;
+        Poll::Ready(Some(Err(error)))
     }
 }
 

@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::Method;
 use tower_presign::store::RepositoryError;
 use tower_presign::{
-    AccessPolicy, BinaryRepository, Denial, MemoryRepository, MintRequest, PresignLayer,
-    RedeemRequest, RefusalCode, Terms,
+    AccessPolicy, Accepting, BinaryRepository, Denial, MemoryRepository, MemoryUseLedger,
+    MintRequest, PresignLayer, RedeemRequest, RefusalCode, Terms,
 };
 
 use crate::support;
@@ -21,7 +21,7 @@ const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
 /// The code, its status and FHIR issue type, and the header that must come with it.
 type Row = (&'static str, u16, &'static str, Option<&'static str>);
 
-const TABLE: [Row; 25] = [
+const TABLE: [Row; 27] = [
     ("missing-signature", 403, "security", None),
     ("invalid-signature", 403, "security", None),
     ("expired", 403, "expired", None),
@@ -42,6 +42,8 @@ const TABLE: [Row; 25] = [
     ("incomplete-body", 400, "incomplete", None),
     ("upload-timeout", 408, "timeout", None),
     ("digest-mismatch", 400, "value", None),
+    ("used", 410, "expired", None),
+    ("rejected", 422, "business-rule", None),
     ("storage-full", 507, "no-store", None),
     ("unavailable", 503, "transient", Some("retry-after")),
     ("not-ready", 503, "transient", Some("retry-after")),
@@ -61,6 +63,14 @@ impl AccessPolicy for Denying {
     }
 
     async fn redeem(&self, _: RedeemRequest<'_>) -> Result<(), Denial> {
+        // Of what has not been seen nobody knows that it is not wanted.
+        if self.0().code() == RefusalCode::Rejected {
+            return Ok(());
+        }
+        Err(self.0())
+    }
+
+    async fn accept(&self, _: Accepting<'_>) -> Result<(), Denial> {
         Err(self.0())
     }
 }
@@ -222,6 +232,18 @@ async fn provoke(code: &str) -> Vec<Answer> {
         "digest-mismatch" => {
             let digest = format!("sha-256=:{}=:", "A".repeat(43));
             vec![fixture.put_with("content-digest", &digest).await]
+        }
+        "used" => {
+            let once = async |_: MintRequest| Ok(Terms::new().single_use());
+            let layer = PresignLayer::new(signer(), Shelf::new(b"content"), once);
+            let layer = layer.clock(|| at(NOW)).use_ledger(MemoryUseLedger::new());
+            let read = mint(&layer, "scan").await;
+            assert_eq!(get(&layer, &read).await.text(), "content");
+            vec![get(&layer, &read).await]
+        }
+        "rejected" => {
+            let layer = PresignLayer::new(signer(), scan("image/png"), Denying(Denial::rejected));
+            vec![put(&layer.clock(|| at(NOW)), write, "content").await]
         }
         "storage-full" => fixture.over(Failing(|| RepositoryError::StorageFull)).await,
         "unavailable" => {

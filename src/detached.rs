@@ -1,0 +1,22 @@
+//! Work that goes on when the request for which it is done has ended.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+use std::thread;
+
+/// Polls work that is mostly about to end, and has the runtime do the rest. Without a runtime of
+/// tokio the rest is not done.
+pub(crate) fn detach(mut work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    // A second panic would end the process.
+    if !thread::panicking() {
+        let mut context = Context::from_waker(Waker::noop());
+        if work.as_mut().poll(&mut context).is_ready() {
+            return;
+        }
+    }
+    #[cfg(feature = "tokio")]
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(work);
+    }
+}
