@@ -7,7 +7,7 @@ use axum::body::Body;
 use http::Method;
 use tower_presign::store::RepositoryError;
 use tower_presign::{
-    AccessPolicy, Accepting, BinaryRepository, Denial, MemoryRepository, MemoryUseLedger,
+    Accepting, AccessPolicy, BinaryRepository, Denial, MemoryRepository, MemoryUseLedger,
     MintRequest, PresignLayer, RedeemRequest, RefusalCode, Terms,
 };
 

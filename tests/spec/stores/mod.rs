@@ -7,7 +7,7 @@ mod folders;
 mod fs_repository;
 mod fs_store;
 mod sweep;
-mod table;
+pub mod table;
 mod uploads;
 mod watched;
 
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tower_presign::ContentType;
 use tower_presign::store::{Content, FsStore, RepositoryError, Upload};
 
-fn png() -> ContentType {
+pub fn png() -> ContentType {
     ContentType::new("image/png").unwrap()
 }
 
@@ -25,7 +25,7 @@ fn upload(content: impl Into<Bytes>) -> Upload {
     Upload::new(png(), stream::iter([Ok(content.into())]))
 }
 
-async fn collect(mut content: Content) -> Result<Vec<u8>, RepositoryError> {
+pub async fn collect(mut content: Content) -> Result<Vec<u8>, RepositoryError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = content.next().await {
         bytes.extend_from_slice(&chunk?);
@@ -33,7 +33,7 @@ async fn collect(mut content: Content) -> Result<Vec<u8>, RepositoryError> {
     Ok(bytes)
 }
 
-async fn open_store() -> (TempDir, FsStore) {
+pub async fn open_store() -> (TempDir, FsStore) {
     let folder = tempfile::tempdir().unwrap();
     let store = FsStore::open(folder.path()).await.unwrap().fsync(false);
     (folder, store)
