@@ -354,8 +354,9 @@ pub use policy::{
     Settled, Terms, UseLedger, policy_fn,
 };
 pub use refusal::RefusalCode;
-pub use response_body::ResponseBody;
+pub use response_body::{ContentBody, ResponseBody};
 pub use service::Presign;
+pub use serving::Download;
 pub use store::{
     BinaryRepository, BoxRepository, Catalog, Composed, ContentStore, MemoryRepository, Place,
     Target,

@@ -90,6 +90,48 @@ impl<B> std::fmt::Debug for ResponseBody<B> {
     }
 }
 
+/// The body of a [`Download`](crate::Download)'s response.
+pub struct ContentBody(OwnBody);
+
+impl ContentBody {
+    pub(crate) fn new(body: OwnBody) -> Self {
+        Self(body)
+    }
+}
+
+/// A body that is in memory, as refusals have it.
+impl From<Bytes> for ContentBody {
+    fn from(bytes: Bytes) -> Self {
+        Self(OwnBody::full(bytes))
+    }
+}
+
+impl Body for ContentBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl std::fmt::Debug for ContentBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ContentBody").finish_non_exhaustive()
+    }
+}
+
 /// What the layer itself answers with.
 pub(crate) enum OwnBody {
     Bytes(Option<Bytes>),

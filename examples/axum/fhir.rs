@@ -58,10 +58,6 @@ impl Outcome {
     pub(crate) fn unsupported_type(text: &str) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text)
     }
-
-    pub(crate) fn too_large() -> Self {
-        UploadError::too_large(None).into()
-    }
 }
 
 impl IntoResponse for Outcome {

@@ -12,7 +12,7 @@ use http::{HeaderValue, Response};
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
 
-/// Why a URL is not given, or may not be used.
+/// Why a URL is not given, or may not be used; or why an upload is not taken.
 #[derive(Debug, Clone)]
 pub struct Denial(Refusal);
 
@@ -114,6 +114,12 @@ impl Error for Denial {
     /// What [`unavailable`](Self::unavailable) was given.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
+    }
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal)
     }
 }
 

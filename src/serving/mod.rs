@@ -1,6 +1,8 @@
 //! The storage path: a presigned URL in, content out or in.
 
 mod digest;
+mod download;
+mod from_body;
 mod headers;
 pub mod plan;
 mod read;
@@ -16,6 +18,7 @@ use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
+pub use self::download::Download;
 use self::usage::{Settlement, Usage};
 use crate::config::Serving;
 use crate::events::RequestEvent;

@@ -11,10 +11,9 @@ use super::plan::{Decision, Opening, ReadRequest, Validators, entity_tag};
 use super::redirect::redirect;
 use crate::config::Serving;
 use crate::fhir::Refusal;
-use crate::key::BinaryKey;
 use crate::refusal::RefusalCode;
 use crate::response_body::OwnBody;
-use crate::store::{BinaryRepository as _, ByteRange, Metadata};
+use crate::store::{BinaryRepository, ByteRange, Metadata};
 use crate::url::{Grant, ReadTerms};
 
 pub(super) async fn read(
@@ -24,7 +23,6 @@ pub(super) async fn read(
     parts: &Parts,
     now: SystemTime,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let key = &grant.key;
     let headers = DownloadHeaders {
         grant,
         terms,
@@ -32,24 +30,33 @@ pub(super) async fn read(
         now,
     };
     let request = ReadRequest::new(&parts.method, &parts.headers);
+    // Only the layer itself knows that a URL for one download has been used.
+    if !terms.once
+        && matches!(request.opening(), Opening::Content(_))
+        && let Some(response) = redirect(serving, grant, &parts.headers, now).await?
+    {
+        return Ok(response);
+    }
+    answer(&serving.repository, &headers, &request).await
+}
+
+/// Answers from the repository, as the request's conditions and range decide.
+pub(super) async fn answer<R: BinaryRepository>(
+    repository: &R,
+    headers: &DownloadHeaders<'_>,
+    request: &ReadRequest<'_>,
+) -> Result<Response<OwnBody>, Refusal> {
+    let key = &headers.grant.key;
     let range = match request.opening() {
-        Opening::Content(range) => {
-            // Only here is it known that the URL has been used.
-            if !terms.once
-                && let Some(response) = redirect(serving, grant, &parts.headers, now).await?
-            {
-                return Ok(response);
-            }
-            range
-        }
+        Opening::Content(range) => range,
         Opening::Metadata => {
-            let metadata = serving.repository.head(key).await?;
+            let metadata = repository.head(key).await?;
             let version = key.version();
-            let current = Validators::new(&version, metadata.last_modified, now);
+            let current = Validators::new(&version, metadata.last_modified, headers.now);
             match request.decide(&current, metadata.length) {
                 Decision::Content(range) => range,
-                Decision::Head => return Ok(head(&headers, &metadata)),
-                Decision::NotModified => return Ok(not_modified(&headers, &metadata)),
+                Decision::Head => return Ok(head(headers, &metadata)),
+                Decision::NotModified => return Ok(not_modified(headers, &metadata)),
                 Decision::PreconditionFailed => {
                     let refusal = Refusal::from(RefusalCode::PreconditionFailed);
                     return Err(refusal.with_header(ETAG, entity_tag(&version)));
@@ -60,7 +67,7 @@ pub(super) async fn read(
             }
         }
     };
-    content(serving, &headers, key, range).await
+    content(repository, headers, range).await
 }
 
 fn head(headers: &DownloadHeaders<'_>, metadata: &Metadata) -> Response<OwnBody> {
@@ -78,13 +85,12 @@ fn not_modified(headers: &DownloadHeaders<'_>, metadata: &Metadata) -> Response<
     response
 }
 
-async fn content(
-    serving: &Serving,
+async fn content<R: BinaryRepository>(
+    repository: &R,
     headers: &DownloadHeaders<'_>,
-    key: &BinaryKey,
     range: Option<ByteRange>,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let content = serving.repository.read(key, range).await?;
+    let content = repository.read(&headers.grant.key, range).await?;
     let served = content.range();
     let mut response = Response::new(OwnBody::empty());
     headers.add(response.headers_mut(), content.metadata());

@@ -19,6 +19,7 @@ mod house;
 mod logs;
 mod minting;
 mod operation;
+mod own_routes;
 mod policy;
 mod refusals;
 mod repositories;

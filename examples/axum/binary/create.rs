@@ -2,18 +2,17 @@
 
 use std::error::Error;
 use std::future::ready;
-use std::iter;
-use std::pin::Pin;
+use std::{io, iter};
 
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
-use http::{HeaderMap, StatusCode};
+use futures_util::stream;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use tower_http::timeout::TimeoutError;
 use tower_presign::store::{Upload, UploadError};
@@ -24,9 +23,7 @@ use crate::access::Caller;
 use crate::fhir::{self, Outcome};
 
 /// The longest JSON resource, in bytes: it has to be in memory, which content itself never is.
-const MAX_JSON: usize = 32 * 1024 * 1024;
-
-type ContentStream = Pin<Box<dyn Stream<Item = Result<Bytes, UploadError>> + Send>>;
+const MAX_JSON: u64 = 32 * 1024 * 1024;
 
 /// A resource as clients send it.
 #[derive(Deserialize)]
@@ -43,46 +40,42 @@ enum Received {
 pub(crate) async fn create<R: Repository>(
     State(binaries): State<Binaries<R>>,
     caller: Caller,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Outcome> {
     if caller == Caller::Reader {
         return Err(Outcome::forbidden());
     }
-    let content_type = headers
+    let (parts, body) = request.into_parts();
+    let content_type = parts
+        .headers
         .get(CONTENT_TYPE)
         .and_then(|value| ContentType::new(value.to_str().ok()?).ok())
         .ok_or_else(|| Outcome::unsupported_type("Send the content with its Content-Type."))?;
-    let length = headers.get(CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-
-    let mut content: ContentStream = Box::pin(body.into_data_stream().map_err(upload_error));
-    match essence(content_type.as_str()).as_str() {
+    let essence = essence(content_type.as_str());
+    let limit = match &*essence {
         "application/fhir+xml" => {
             return Err(Outcome::unsupported_type("Send the resource as JSON."));
         }
-        "application/fhir+json" => {
-            return match read_json(&mut content).await? {
-                Ok(json) => match serde_json::from_slice(&json) {
-                    Ok(received) => binaries.create_from(received).await,
-                    Err(_) => Err(Outcome::invalid("This is no Binary resource in JSON.")),
-                },
-                Err(_) => Err(Outcome::too_large()),
-            };
+        "application/fhir+json" | "application/json" => MAX_JSON,
+        _ => binaries.max_upload,
+    };
+    let body = body.map_err(io_error);
+    let mut upload = Upload::from_body(&parts, body, content_type.clone(), limit)?;
+    if limit == MAX_JSON {
+        let mut json = BytesMut::new();
+        while let Some(chunk) = upload.next().await {
+            json.extend_from_slice(&chunk?);
         }
-        // Of this type are resources and other content alike.
-        "application/json" => match read_json(&mut content).await? {
-            Ok(json) => match serde_json::from_slice(&json) {
-                Ok(received) => return binaries.create_from(received).await,
-                Err(_) => content = whole(json),
-            },
-            Err(start) => content = Box::pin(whole(start).chain(content)),
-        },
-        // Before a client that waits for `100 Continue` sends it all.
-        _ if length > Some(binaries.max_upload) => return Err(Outcome::too_large()),
-        _ => {}
+        match serde_json::from_slice(&json) {
+            Ok(received) => return binaries.create_from(received).await,
+            // Of this type are resources and other content alike.
+            Err(_) if essence == "application/json" => {
+                upload = whole(content_type.clone(), json.freeze());
+            }
+            Err(_) => return Err(Outcome::invalid("This is no Binary resource in JSON.")),
+        }
     }
-    binaries.create(content_type, Some(content)).await
+    binaries.create(content_type, Some(upload)).await
 }
 
 impl<R: Repository> Binaries<R> {
@@ -98,7 +91,7 @@ impl<R: Repository> Binaries<R> {
                 let content = STANDARD
                     .decode(base64)
                     .map_err(|_| Outcome::invalid("Binary.data must be base64."))?;
-                Some(whole(content.into()))
+                Some(whole(content_type.clone(), content.into()))
             }
             None => None,
         };
@@ -108,17 +101,15 @@ impl<R: Repository> Binaries<R> {
     async fn create(
         &self,
         content_type: ContentType,
-        content: Option<ContentStream>,
+        upload: Option<Upload>,
     ) -> Result<Response, Outcome> {
         let id = BinaryId::random();
         let key = self.repository.create(id, content_type.clone()).await?;
-        if let Some(content) = content {
-            let content = checked(content, self.max_upload);
-            let upload = Upload::new(content_type.clone(), content);
-            if let Err(error) = self.repository.write(&key, upload).await {
-                self.repository.delete(id).await?;
-                return Err(error.into());
-            }
+        if let Some(upload) = upload
+            && let Err(error) = self.repository.write(&key, upload).await
+        {
+            self.repository.delete(id).await?;
+            return Err(error.into());
         }
         let json = json(&key, content_type.as_str());
         let mut response = fhir::resource(StatusCode::CREATED, json);
@@ -130,49 +121,24 @@ impl<R: Repository> Binaries<R> {
     }
 }
 
-/// The whole content as one buffer, or as an error its start if it is longer than [`MAX_JSON`].
-async fn read_json(content: &mut ContentStream) -> Result<Result<Bytes, Bytes>, UploadError> {
-    let mut json = BytesMut::new();
-    while let Some(chunk) = content.try_next().await? {
-        json.extend_from_slice(&chunk);
-        if json.len() > MAX_JSON {
-            return Ok(Err(json.freeze()));
-        }
-    }
-    Ok(Ok(json.freeze()))
+/// Content that is in memory.
+fn whole(content_type: ContentType, content: Bytes) -> Upload {
+    let length = content.len() as u64;
+    let content = if content.is_empty() {
+        Err(UploadError::Empty)
+    } else {
+        Ok(content)
+    };
+    Upload::new(content_type, stream::once(ready(content))).with_length(length)
 }
 
-fn whole(content: Bytes) -> ContentStream {
-    Box::pin(stream::once(ready(Ok(content))))
-}
-
-/// Fails when there is nothing, which is nearly always a client's mistake, or too much.
-fn checked(
-    content: ContentStream,
-    limit: u64,
-) -> impl Stream<Item = Result<Bytes, UploadError>> + Send {
-    stream::try_unfold((content, 0), move |(mut content, received)| async move {
-        let Some(chunk) = content.try_next().await? else {
-            return if received == 0 {
-                Err(UploadError::Empty)
-            } else {
-                Ok(None)
-            };
-        };
-        let received = received + chunk.len() as u64;
-        if received > limit {
-            return Err(UploadError::too_large(Some(limit)));
-        }
-        Ok(Some((chunk, (content, received))))
-    })
-}
-
-fn upload_error(error: axum::Error) -> UploadError {
+/// An upload that stalls is refused as one.
+fn io_error(error: axum::Error) -> io::Error {
     let first: &(dyn Error + 'static) = &error;
     let mut causes = iter::successors(Some(first), |&cause| cause.source());
     if causes.any(<dyn Error>::is::<TimeoutError>) {
-        UploadError::Timeout(error.into())
+        io::Error::new(io::ErrorKind::TimedOut, error)
     } else {
-        UploadError::Incomplete(Some(error.into()))
+        io::Error::other(error)
     }
 }
