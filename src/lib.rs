@@ -79,7 +79,9 @@
 //!    `issue[0].details.coding[0].code`.
 //!
 //! [`Presigner`] makes a URL without a request, for batches, for RPCs, and for resources that
-//! contain URLs. [`ServeLayer`] serves what another server has minted. [`fhir`] describes the operation for a `CapabilityStatement`.
+//! contain URLs. [`ServeLayer`] serves what another server has minted. [`Download`] and
+//! [`Upload::from_body`](store::Upload::from_body) lend the layer's headers and checks to routes of
+//! the host's own. [`fhir`] describes the operation for a `CapabilityStatement`.
 //!
 //! # Who may have a URL
 //!
@@ -216,9 +218,10 @@
 //!   `Content-Security-Policy` that runs and loads nothing, and `Content-Disposition: attachment` for
 //!   all but raster images, audio, video, PDF and plain text. An origin of its own for the storage
 //!   base URL, on another domain than your cookies, is the second line of defence.
-//! - **What is not protected**: content is neither encrypted nor scanned, and its bytes are not
-//!   compared with its type. Nothing limits how often a URL is used, or from where; a policy can, in
-//!   `redeem`. URLs that a cloud store signs itself are outside of all this, as
+//! - **What is not protected**: content is not encrypted, and its bytes are not compared with its
+//!   type. A policy can scan an upload before anybody sees it ([`AccessPolicy::accept`]). A read URL
+//!   works any number of times and from anywhere, unless it is for one download
+//!   ([`Terms::single_use`]) or a policy refuses in `redeem`. URLs that a cloud store signs itself are outside of all this, as
 //!   [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html#offload) tells.
 //!
 //! # Deployment
