@@ -13,6 +13,7 @@ use tracing::Level;
 use super::Ending;
 use crate::fhir::Refusal;
 use crate::id::{BinaryId, VersionId};
+#[cfg(feature = "tracing")]
 use crate::refusal::RefusalCode;
 use crate::store::RepositoryError;
 use crate::url::{Access, Grant, PresignedUrl};

@@ -99,6 +99,41 @@ const fn row(
     }
 }
 
+impl Row {
+    /// Whether a text begins with this claim.
+    #[inline]
+    fn begins(&self, text: &str) -> bool {
+        // The byte after the name rules out nearly every other claim.
+        text.as_bytes().get(self.name.len()) == Some(&b'=') && text.starts_with(self.name)
+    }
+
+    /// In a set of claims.
+    const fn bit(&self) -> u16 {
+        1 << self.claim as u16
+    }
+}
+
+/// The claims that each kind of grant may have, and those that it must.
+const ALLOWED: [u16; 3] = claims_of_kinds(false);
+const REQUIRED: [u16; 3] = claims_of_kinds(true);
+
+const fn claims_of_kinds(always: bool) -> [u16; 3] {
+    let mut sets = [0; 3];
+    let mut row = 0;
+    while row < TABLE.len() {
+        let grants = TABLE[row].grants;
+        let mut kind = 0;
+        while kind < grants.kinds.len() {
+            if grants.always || !always {
+                sets[grants.kinds[kind] as usize] |= TABLE[row].bit();
+            }
+            kind += 1;
+        }
+        row += 1;
+    }
+    sets
+}
+
 impl Grants {
     const fn always(self) -> Self {
         Self {
@@ -150,19 +185,22 @@ impl<'a> Values<'a> {
     #[inline]
     pub(super) fn parse(text: &'a str) -> Option<(Kind, Self)> {
         let mut values = [None; TABLE.len()];
-        let mut rest = TABLE.iter();
-        for claim in text.split('&') {
-            let (name, value) = claim.split_once('=')?;
+        let mut present = 0;
+        let mut rows = TABLE.iter();
+        let mut rest = Some(text);
+        while let Some(text) = rest {
             // Only later rows can follow.
-            let row = rest.find(|row| row.name == name)?;
-            values[row.claim as usize] = Some(value);
+            let row = rows.find(|row| row.begins(text))?;
+            let value = &text[row.name.len() + 1..];
+            let end = value.bytes().position(|b| b == b'&');
+            values[row.claim as usize] = Some(&value[..end.unwrap_or(value.len())]);
+            rest = end.map(|end| &value[end + 1..]);
+            present |= row.bit();
         }
         let kind = Kind::with_method(values[Claim::Method as usize])?;
-        let is_allowed = |row: &Row| match values[row.claim as usize] {
-            Some(_) => row.grants.kinds.contains(&kind),
-            None => !(row.grants.always && row.grants.kinds.contains(&kind)),
-        };
-        TABLE.iter().all(is_allowed).then_some((kind, Self(values)))
+        let (allowed, required) = (ALLOWED[kind as usize], REQUIRED[kind as usize]);
+        let is_right = present & !allowed == 0 && required & !present == 0;
+        is_right.then_some((kind, Self(values)))
     }
 
     pub(super) fn get(&self, claim: Claim) -> Option<&'a str> {

@@ -81,9 +81,9 @@ pub(super) struct Malformed;
 /// Reads what [`write`] wrote.
 #[inline]
 pub(super) fn parse(target: &str) -> Result<Grant, Malformed> {
-    let (path, claims) = target.split_once('?').ok_or(Malformed)?;
-    let path = path.strip_prefix('/').ok_or(Malformed)?;
-    let (id, version) = path.split_once('/').ok_or(Malformed)?;
+    let path = target.strip_prefix('/').ok_or(Malformed)?;
+    let (id, rest) = path.split_once('/').ok_or(Malformed)?;
+    let (version, claims) = rest.split_once('?').ok_or(Malformed)?;
     let mut key = BinaryKey::new(BinaryId::new(id)?, VersionId::new(version)?);
 
     let (kind, values) = Values::parse(claims).ok_or(Malformed)?;
