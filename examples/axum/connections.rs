@@ -21,6 +21,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The requests that a client may have on one HTTP/2 connection at once.
 const MAX_STREAMS: u32 = 128;
 
+/// How much hyper may keep of what a client does not read, in bytes: of each download, beside the
+/// chunk that it was given last. Its default is six times as much.
+const MAX_BUFFER: usize = 64 * 1024;
+
 /// Serves until `stop` is done. What runs then may go on for `grace`, after which it is cut.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -35,11 +39,13 @@ pub(crate) async fn serve(
         .header_read_timeout(HEAD_LIMIT)
         // A client that closes right after its last byte has its upload stored, and one that
         // closes its half of the connection gets its answer.
-        .half_close(true);
+        .half_close(true)
+        .max_buf_size(MAX_BUFFER);
     server
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS);
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_send_buf_size(MAX_BUFFER);
     let service = TowerToHyperService::new(app);
     let connections = GracefulShutdown::new();
 

@@ -8,3 +8,5 @@ mod browser;
 #[cfg(unix)]
 mod crash_safety;
 mod hyper_and_tonic;
+#[cfg(target_os = "linux")]
+mod strangers;

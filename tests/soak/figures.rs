@@ -1,15 +1,11 @@
-//! What was done, and what it took of the server.
+//! The requests that were made.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-use tokio::time::sleep;
+use std::time::Duration;
 
 use crate::mix::Kind;
-use crate::support::PATIENCE;
 
 /// Requests by their kind.
 #[derive(Default)]
@@ -65,68 +61,5 @@ impl fmt::Display for Figures {
         }
         let total: u64 = self.0.values().map(|row| row.requests).sum();
         write!(f, "{total} requests, each answered as it must be")
-    }
-}
-
-/// How many files of content `FsRepository` keeps open, as its documentation says.
-const MAX_KEPT_OPEN: usize = 128;
-
-/// What a process uses, as the system knows it.
-pub struct Usage(PathBuf);
-
-/// In bytes.
-pub struct Memory {
-    pub resident: u64,
-    /// The most that was ever resident.
-    pub peak: u64,
-}
-
-impl Usage {
-    pub fn of(pid: u32) -> Self {
-        Self(format!("/proc/{pid}").into())
-    }
-
-    pub fn memory(&self) -> Memory {
-        let status = std::fs::read_to_string(self.0.join("status")).unwrap();
-        let field = |name| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
-            kibibytes.parse::<u64>().unwrap() * 1024
-        };
-        Memory {
-            resident: field("VmRSS:"),
-            peak: field("VmHWM:"),
-        }
-    }
-
-    /// How many files and connections it has open, but for files of content that it keeps open.
-    pub fn descriptors(&self) -> usize {
-        let open: Vec<_> = std::fs::read_dir(self.0.join("fd"))
-            .unwrap()
-            .map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap_or_default())
-            .collect();
-        let is_content = |path: &&PathBuf| path.to_string_lossy().contains("/binaries/");
-        let kept: HashSet<_> = open.iter().filter(is_content).collect();
-        open.len() - kept.len().min(MAX_KEPT_OPEN)
-    }
-
-    pub async fn until_descriptors_are(&self, expected: usize) {
-        let start = Instant::now();
-        while self.descriptors() != expected {
-            let open = self.descriptors();
-            assert!(
-                start.elapsed() < PATIENCE,
-                "{open} are open, not {expected}"
-            );
-            sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-impl fmt::Display for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let megabytes = |bytes| bytes / 1_000_000;
-        let (resident, peak) = (megabytes(self.resident), megabytes(self.peak));
-        write!(f, "{resident} MB (at most {peak} MB)")
     }
 }

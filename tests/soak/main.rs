@@ -17,10 +17,9 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use figures::{Figures, Usage};
+use figures::Figures;
 use futures_util::future::join_all;
 use mix::Worker;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slow::Slow;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -30,6 +29,7 @@ use wire::Api;
 use crate::support::random::Random;
 use crate::support::server::Server;
 use crate::support::setting::setting;
+use crate::support::usage::{Usage, raise_descriptor_limit};
 
 /// Connections that send one request after the other.
 const WORKERS: u64 = 300;
@@ -112,13 +112,7 @@ async fn load(api: &Arc<Api>, random: &mut Random, slow: u64, duration: Duration
 
 /// As many as this process and the server may have open, and [`SLOW`] at most.
 fn slow_connections() -> u64 {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let limit = maximum.unwrap_or(u64::MAX);
-    let raised = Rlimit {
-        current: maximum,
-        maximum,
-    };
-    setrlimit(Resource::Nofile, raised).unwrap();
+    let limit = raise_descriptor_limit();
     SLOW.min(limit.saturating_sub(WORKERS + OTHER_DESCRIPTORS))
 }
 

@@ -12,6 +12,8 @@ pub mod repository;
 pub mod server;
 pub mod setting;
 pub mod skip;
+#[cfg(target_os = "linux")]
+pub mod usage;
 
 use std::time::Duration;
 

@@ -30,15 +30,16 @@ use super::error::{At as _, FileError};
 use super::{cached, drop_elsewhere};
 use crate::store::{ByteRange, Metadata, RepositoryError};
 
-/// What is read of a file at first if all of it is wanted, in bytes: all of a small one.
-const FIRST_READ: u64 = 128 * 1024;
+/// Up to this length, in bytes, content is read at once, as a whole.
+const WHOLE: u64 = 128 * 1024;
 
-/// What is read of a file at first otherwise, in bytes: its header, which is far shorter, since a
-/// content type has at most 512 bytes.
-const HEADER_READ: u64 = 4096;
+/// What is read at first of what is longer, in bytes. It shows that the disk works, and has the
+/// header of a file, which is far shorter, since a content type has at most 512 bytes.
+const SAMPLE: u64 = 4096;
 
-/// What is read at once after that, in bytes.
-const CHUNK: u64 = 256 * 1024;
+/// What is read at once after that, in bytes. Where a client does not read, the server has two of
+/// these in memory: hyper asks for the next before it may send the last (HTTP/2).
+const CHUNK: u64 = 64 * 1024;
 
 /// Up to this length, in bytes, a file is closed at once: if it has been deleted meanwhile,
 /// closing it gives its blocks back, which takes the longer the more there are.
@@ -142,8 +143,8 @@ impl ContentFile {
     ) -> io::Result<(Arc<Self>, Bytes)> {
         let attributes = file.metadata()?;
         let first_read = match beginning {
-            Beginning::Header => HEADER_READ,
-            Beginning::Content => FIRST_READ,
+            Beginning::Content if attributes.len() <= WHOLE => WHOLE,
+            Beginning::Header | Beginning::Content => SAMPLE,
         };
         let mut beginning = read(&file, 0, first_read.min(attributes.len()), read_at)?;
 
@@ -196,7 +197,7 @@ impl ContentFile {
     }
 
     /// The positions that `range` selects, and their bytes, of which the first have been read when
-    /// this returns: a disk that fails should be told of before the answer begins. `beginning` is
+    /// this returns: a disk that fails should be reported before the answer begins. `beginning` is
     /// what has been read of the content already.
     pub(super) async fn read(
         self: Arc<Self>,
@@ -210,14 +211,16 @@ impl ContentFile {
         let buffered = beginning.len() as u64;
         let first = (range.start < buffered).then(|| {
             let end = range.end.min(buffered);
-            #[expect(clippy::cast_possible_truncation, reason = "at most FIRST_READ")]
+            #[expect(clippy::cast_possible_truncation, reason = "at most WHOLE")]
             beginning.slice(range.start as usize..end as usize)
         });
         let next = range.start + first.as_ref().map_or(0, Bytes::len) as u64;
+        let left = range.end - next;
         let mut chunks = ContentChunks {
             first: first.filter(|first| !first.is_empty()),
             position: self.start + next,
-            left: range.end - next,
+            left,
+            next_read: if left > WHOLE { SAMPLE } else { WHOLE },
             is_cached: self.disk == Disk::Local,
             reading: None,
             file: self,
@@ -226,6 +229,7 @@ impl ContentFile {
             let first = poll_fn(|cx| Pin::new(&mut chunks).poll_next(cx)).await;
             chunks.first = first.transpose()?;
         }
+        chunks.next_read = CHUNK;
         Ok((range, chunks))
     }
 }
@@ -277,6 +281,7 @@ pub(super) struct ContentChunks {
     first: Option<Bytes>,
     position: u64,
     left: u64,
+    next_read: u64,
     /// Until a chunk is found not to be.
     is_cached: bool,
     reading: Option<JoinHandle<Result<Bytes, FileError>>>,
@@ -301,7 +306,7 @@ impl Stream for ContentChunks {
         if self.left == 0 {
             return Poll::Ready(None);
         }
-        let (position, length) = (self.position, self.left.min(CHUNK));
+        let (position, length) = (self.position, self.left.min(self.next_read));
         if self.is_cached {
             if let Ok(bytes) = self.file.read_at(position, length, cached::read_at) {
                 return Poll::Ready(Some(Ok(self.advance(bytes))));

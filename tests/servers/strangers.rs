@@ -1,0 +1,152 @@
+//! Strangers, and clients that stall, against the example server: nobody else is taken down.
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::support::body::content;
+use crate::support::client::Client;
+use crate::support::server::{Server, URL_ORIGIN};
+use crate::support::soon;
+use crate::support::usage::{Usage, raise_descriptor_limit};
+
+const MB: u64 = 1_000_000;
+
+/// What is far more than a kernel keeps of what a client does not read.
+const LARGE: usize = 20_000_000;
+
+/// The example server, and a client that may do everything.
+struct Victim {
+    server: Server,
+    address: String,
+    client: Client,
+}
+
+impl Victim {
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let server = Server::start_with(tempfile::tempdir().unwrap(), settings).await;
+        Self {
+            address: server.origin.strip_prefix("http://").unwrap().to_owned(),
+            client: Client::http1(),
+            server,
+        }
+    }
+
+    fn url(&self, target: &str) -> String {
+        format!("{}{target}", self.server.origin)
+    }
+
+    async fn create(&self, content_type: &str, body: impl Into<Body>) -> String {
+        let post = Request::post(self.url("/fhir/R4/Binary"))
+            .header(AUTHORIZATION, "Bearer demo")
+            .header(CONTENT_TYPE, content_type);
+        let answer = self.client.send(post.body(body.into()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The target of a URL that reads content of this length.
+    async fn large(&self) -> String {
+        let content: Bytes = content(1_000_000, 0).repeat(LARGE / 1_000_000).into();
+        let id = self.create("image/png", content).await;
+        self.mint(&id, "").await
+    }
+
+    /// The target of a URL that writes.
+    async fn vacant(&self) -> String {
+        let resource = r#"{"resourceType":"Binary","contentType":"image/png"}"#;
+        let id = self.create("application/fhir+json", resource).await;
+        self.mint(&id, "?upload=true").await
+    }
+
+    async fn mint(&self, id: &str, query: &str) -> String {
+        let url = self.url(&format!("/fhir/R4/Binary/{id}/$presigned-url{query}"));
+        let request = Request::get(url).header(AUTHORIZATION, "Bearer demo");
+        let answer = self.client.send(request.body(Body::empty()).unwrap()).await;
+        answer.url().strip_prefix(URL_ORIGIN).unwrap().to_owned()
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::of(self.server.pid())
+    }
+
+    /// A connection whose kernel keeps little of what is not read.
+    async fn connect(&self) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        soon(socket.connect(self.address.parse().unwrap()))
+            .await
+            .unwrap()
+    }
+}
+
+// Memory
+
+#[tokio::test]
+async fn a_thousand_downloads_that_stall_over_http_2_hold_little_memory() {
+    const CONNECTIONS: usize = 10;
+    const STREAMS: usize = 100;
+    let victim = Victim::start(&[]).await;
+    let target = victim.large().await;
+    let idle = victim.usage().settled().await;
+
+    let connect = async || {
+        let stream = TcpStream::connect(&victim.address).await.unwrap();
+        let mut client = http2::Builder::new(TokioExecutor::new());
+        // One byte of each is let through.
+        client.initial_stream_window_size(1);
+        let (sender, connection) = client.handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    };
+    let stall = async |mut sender: http2::SendRequest<Body>| {
+        sender.ready().await.unwrap();
+        let request = Request::get(victim.url(&target)).body(Body::empty());
+        let mut response: Response<Incoming> = sender.send_request(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let first = response.body_mut().frame().await.unwrap().unwrap();
+        assert_eq!(first.data_ref().map(Bytes::len), Some(1));
+        response
+    };
+    let senders = join_all((0..CONNECTIONS).map(|_| connect())).await;
+    let stalled = senders
+        .iter()
+        .flat_map(|sender| (0..STREAMS).map(|_| stall(sender.clone())));
+    let stalled = soon(join_all(stalled)).await;
+
+    let held = victim.usage().settled().await - idle;
+    println!("{} MB for {} streams", held / MB, stalled.len());
+    assert!(held < 200 * MB, "{} MB", held / MB);
+}
+
+#[tokio::test]
+async fn a_thousand_downloads_that_stall_over_http_1_hold_little_memory() {
+    const CLIENTS: usize = 1000;
+    raise_descriptor_limit();
+    let victim = Victim::start(&[]).await;
+    let target = victim.large().await;
+    let idle = victim.usage().settled().await;
+
+    let stall = async || {
+        let mut stream = victim.connect().await;
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut status = [0; 15];
+        stream.read_exact(&mut status).await.unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200 OK");
+        stream
+    };
+    let stalled = soon(join_all((0..CLIENTS).map(|_| stall()))).await;
+
+    let held = victim.usage().settled().await - idle;
+    println!("{} MB for {} clients", held / MB, stalled.len());
+    assert!(held < 200 * MB, "{} MB", held / MB);
+}
