@@ -6,11 +6,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
-use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError};
@@ -20,8 +21,30 @@ use crate::config::IsTimeout;
 use crate::response_body::BoxError;
 use crate::store::UploadError;
 
-/// How much of a refused request's body is read and thrown away, in bytes.
-const DRAIN_LIMIT: u64 = 256 * 1024 * 1024;
+/// How much of a body that is not needed is read and thrown away, and for how long.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// In bytes.
+    length: u64,
+    #[cfg_attr(
+        not(feature = "tokio"),
+        expect(dead_code, reason = "nobody else has timers")
+    )]
+    time: Duration,
+}
+
+/// The bounds for whoever has shown neither a signature nor who they are.
+const STRANGERS: Bounds = Bounds {
+    length: 1024 * 1024,
+    time: Duration::from_secs(10),
+};
+
+/// The bounds for the holder of a genuine URL, who may be a browser that hears of a refusal when it
+/// has sent its file.
+const HOLDERS: Bounds = Bounds {
+    length: 256 * 1024 * 1024,
+    time: Duration::from_secs(120),
+};
 
 /// The most that is taken of an upload whose client has left, in bytes: more than servers keep of
 /// what has arrived and was not yet read.
@@ -47,7 +70,8 @@ struct Shared {
     received: u64,
     /// The client sends nothing until the body is polled.
     expects_continue: bool,
-    is_http_1: bool,
+    /// The client has shown a genuine URL.
+    is_holders: bool,
     /// It is an upload's, which is completed if it is whole.
     is_upload: bool,
     /// Nobody waits for an answer any more.
@@ -69,7 +93,7 @@ impl RequestBody {
                 announced: announced_length(&request.headers),
                 received: 0,
                 expects_continue: request.headers.contains_key(EXPECT),
-                is_http_1: request.version < Version::HTTP_2,
+                is_holders: false,
                 is_upload: false,
                 has_client_left: false,
                 rest: VecDeque::new(),
@@ -102,6 +126,13 @@ impl RequestBody {
         }
     }
 
+    /// Has the body be one of a client with a genuine URL.
+    pub(crate) fn belongs_to_holder(&self) {
+        if let Some(mut shared) = self.lock() {
+            shared.is_holders = true;
+        }
+    }
+
     /// Ends the body with what has arrived so far, and returns whether that is a whole upload.
     pub(crate) fn client_leaves(&self) -> bool {
         self.lock().is_some_and(|mut shared| {
@@ -110,22 +141,49 @@ impl RequestBody {
         })
     }
 
-    /// Reads on after a refusal, so that it reaches the client.
+    /// Reads on behind an answer that needs no more of the body, so that it reaches the client, and
+    /// returns whether the connection can be used again.
     ///
-    /// Over HTTP/1, a server that answers and closes while the client is still sending makes the
-    /// client's kernel discard the answer, or the client never look for it (RFC 9112 §9.6).
-    /// The amount is bounded, and nothing is read where nothing would be gained: when the client
-    /// has announced that more than that is to come, when it waits to be told to go on, and over
-    /// HTTP/2, which can end one direction of a stream.
-    pub(crate) async fn drain(mut self) {
-        let Some(limit) = self.lock().and_then(|shared| shared.drain_limit()) else {
-            return;
+    /// A server that answers and closes while the client is still sending makes the client's kernel
+    /// discard the answer, or the client never look for it (RFC 9112 §9.6); so do clients of HTTP/2
+    /// when their stream is reset behind the answer. But nobody waits for the end of what is being
+    /// sent: a client that listens has its answer by then. How much is read is bounded, and nothing
+    /// is of a client that waits to be told to go on.
+    ///
+    /// Outside of a runtime of tokio it is read before the answer, whatever time that takes.
+    pub(crate) async fn discard(mut self) -> bool {
+        let (bounds, remaining) = match self.lock() {
+            Some(shared) if shared.expects_continue => return false,
+            Some(shared) if !shared.is_over() => (shared.bounds(), shared.remaining()),
+            _ => return true,
         };
-        while let Some(Ok(_)) = self.frame().await {
-            if self.lock().is_none_or(|shared| shared.received > limit) {
-                return;
+        let is_read = remaining.is_some_and(|remaining| remaining <= bounds.length);
+        #[cfg(feature = "tokio")]
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let rest = async {
+                    if !self.read_up_to(bounds.length).await {
+                        // Closed later, it is less likely that the answer has not yet been read.
+                        tokio::time::sleep(STRANGERS.time).await;
+                    }
+                };
+                drop(tokio::time::timeout(bounds.time, rest).await);
+            });
+            return is_read;
+        }
+        self.read_up_to(bounds.length).await && is_read
+    }
+
+    /// Returns whether there was no more.
+    async fn read_up_to(&mut self, limit: u64) -> bool {
+        let mut length = 0;
+        while let Some(Ok(frame)) = self.frame().await {
+            length += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if length > limit {
+                return false;
             }
         }
+        true
     }
 }
 
@@ -180,14 +238,13 @@ impl Shared {
         to_come.map(|length| length + rest as u64).or(announced)
     }
 
-    /// The length up to which the body is read and thrown away; `None` if it is not.
-    fn drain_limit(&self) -> Option<u64> {
-        let is_too_long = self
-            .remaining()
-            .is_some_and(|remaining| remaining > DRAIN_LIMIT);
-        let is_awaited = !self.expects_continue && !self.has_client_left;
-        let is_read = self.is_http_1 && is_awaited && !is_too_long;
-        is_read.then(|| self.received.saturating_add(DRAIN_LIMIT))
+    /// Whether nothing is left to read, or nobody is there for whom it would be read.
+    fn is_over(&self) -> bool {
+        self.has_ended || self.has_client_left || self.body.is_end_stream()
+    }
+
+    fn bounds(&self) -> Bounds {
+        if self.is_holders { HOLDERS } else { STRANGERS }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::header::CONNECTION;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use tower_service::Service;
 
@@ -77,6 +78,7 @@ where
 
 async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<OwnBody> {
     let is_head = parts.method == Method::HEAD;
+    let is_http_1 = parts.version < Version::HTTP_2;
     let mut event = RequestEvent::new();
     let answer = match route {
         Route::Operation(operation, subject) => {
@@ -92,12 +94,15 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
             response.map(|body| body.recorded(event))
         }
         Err(refusal) => {
-            // Before the rest of the body is awaited, which may take long.
             event.refused(&refusal);
-            body.drain().await;
             refusal.into_response().map(OwnBody::full)
         }
     };
+    if !body.discard().await && is_http_1 {
+        // RFC 9112 §9.6. Proxies in front would use the connection again (RFC 9110 §10.1.1).
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
     // HEAD is GET without the content (RFC 9110 §9.3.2); `Content-Length` stays.
     if is_head {
         *response.body_mut() = OwnBody::empty();

@@ -49,6 +49,7 @@ pub(crate) async fn serve(
     let now = (serving.clock)();
     let Authentic { mut grant, key_id } = serving.verifier.authenticate(target)?;
     event.granted(&grant, key_id);
+    body.belongs_to_holder();
     verify::check_method(&grant, &parts.method)?;
     serving.verifier.check_time(&grant, now)?;
     let place = grant.key.take_place();

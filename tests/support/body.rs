@@ -77,12 +77,24 @@ pub struct Watch(Arc<Counts>);
 #[derive(Default)]
 struct Counts {
     is_polled: AtomicBool,
+    is_dropped: AtomicBool,
     bytes: AtomicU64,
 }
 
 impl Watch {
+    /// Waits until this much has been read of it.
+    pub async fn until(&self, bytes: u64) {
+        while self.bytes() < bytes {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub fn is_polled(&self) -> bool {
         self.0.is_polled.load(Ordering::Relaxed)
+    }
+
+    pub fn is_dropped(&self) -> bool {
+        self.0.is_dropped.load(Ordering::Relaxed)
     }
 
     /// How much was read of it.
@@ -94,6 +106,12 @@ impl Watch {
 struct Watched {
     body: Body,
     watch: Watch,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.watch.0.is_dropped.store(true, Ordering::Relaxed);
+    }
 }
 
 impl http_body::Body for Watched {

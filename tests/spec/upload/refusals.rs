@@ -1,11 +1,14 @@
 //! When an upload is refused: before its body is asked for, and so that the client hears of it.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
+use http::header::CONNECTION;
 use http::{Method, Request, StatusCode, Version};
+use tokio::time::sleep;
 use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
@@ -20,7 +23,8 @@ use crate::support::repository::Failing;
 use crate::support::*;
 
 const MIB: u64 = 1024 * 1024;
-const DRAIN_LIMIT: u64 = 256 * MIB;
+/// How much is thrown away of what the holder of a genuine URL sends.
+const HOLDERS_REST: u64 = 256 * MIB;
 
 /// A request that can be refused by its head alone.
 struct Case {
@@ -161,22 +165,70 @@ async fn a_client_that_waits_to_be_told_to_go_on_is_refused_before_it_does() {
 
 #[tokio::test]
 async fn from_a_client_that_is_already_sending_the_body_is_taken_and_thrown_away() {
-    for case in cases().await {
-        let (request, watch) = case.request(&[]);
-        let answer = call(&case.layer, request).await;
-        answer.assert_refused(case.refusal.0, case.refusal.1);
-        assert_eq!(watch.bytes(), 7, "{:?}", case.refusal);
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        for case in cases().await {
+            let (mut request, watch) = case.request(&[]);
+            *request.version_mut() = version;
+            let answer = call(&case.layer, request).await;
+            answer.assert_refused(case.refusal.0, case.refusal.1);
+            assert_eq!(answer.header(CONNECTION), None, "it can be used again");
+            soon(watch.until(7)).await;
+        }
     }
 }
 
 #[tokio::test]
-async fn over_http_2_a_stream_can_be_ended_without_reading_it() {
+async fn a_refusal_does_not_wait_for_the_rest_of_the_body() {
     for case in cases().await {
-        let (mut request, watch) = case.request(&[]);
-        *request.version_mut() = Version::HTTP_2;
-        let answer = call(&case.layer, request).await;
+        let (mut request, _) = case.request(&[("content-length", "7")]);
+        *request.body_mut() = Body::from_stream(stream::pending::<io::Result<Bytes>>());
+        let answer = soon(call(&case.layer, request)).await;
         answer.assert_refused(case.refusal.0, case.refusal.1);
-        assert!(!watch.is_polled(), "{:?}", case.refusal);
+    }
+}
+
+#[tokio::test]
+async fn where_the_body_may_be_left_unread_the_connection_is_said_to_be_closed() {
+    let layer = layer(scan("image/png"));
+    let write = mint_upload(&layer, "scan").await;
+    let forged = write.replace("/scan/", "/other/");
+    let expect = ("expect", "100-continue");
+    let of = |url: &str, length: u64| (url.to_owned(), &[][..], announced(length));
+    for ((url, headers, body), closes) in [
+        (of(&forged, MIB), false),
+        (of(&forged, MIB + 1), true),
+        (of(&write, HOLDERS_REST), false),
+        (of(&write, HOLDERS_REST + 1), true),
+        ((forged.clone(), &[][..], chunks(&["con", "tent"])), true),
+        ((forged.clone(), &[expect][..], Body::from("content")), true),
+        ((forged.clone(), &[expect][..], Body::empty()), false),
+    ] {
+        let mut put = request(Method::PUT, &url, headers, body);
+        let answer = call(&layer, put).await;
+        let expected = closes.then_some("close");
+        assert_eq!(answer.header(CONNECTION), expected, "{answer:?}");
+
+        // There is no such header in HTTP/2 (RFC 9113 §8.2.2).
+        put = request(Method::PUT, &url, headers, chunks(&["con", "tent"]));
+        *put.version_mut() = Version::HTTP_2;
+        assert_eq!(call(&layer, put).await.header(CONNECTION), None);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_not_asked_for_is_taken_as_well() {
+    let layer = layer(scan("image/png"));
+    put(&layer, &mint_upload(&layer, "scan").await, "content").await;
+    let read = mint(&layer, "scan").await;
+    for (method, url) in [
+        (Method::GET, &*read),
+        (Method::OPTIONS, &read),
+        (Method::GET, "/fhir/Binary/scan/$presigned-url"),
+    ] {
+        let (body, watch) = watched("content");
+        let answer = call(&layer, request(method, url, &[], body)).await;
+        assert!(answer.status.is_success());
+        soon(watch.until(7)).await;
     }
 }
 
@@ -205,35 +257,63 @@ async fn an_upload_that_is_accepted_is_asked_for_whatever_it_expects() {
     }
 }
 
-#[tokio::test]
-async fn no_more_is_thrown_away_than_a_bounded_amount() {
-    let layer = layer(scan("image/png"));
-    let forged = mint_upload(&layer, "scan")
-        .await
-        .replace("/scan/", "/other/");
-    let chunk = Bytes::from(vec![0; 1024 * 1024]);
-    let endless = Body::from_stream(stream::repeat_with(move || {
+/// A body without an end.
+fn endless() -> Body {
+    let chunk = Bytes::from(vec![0; 64 * 1024]);
+    Body::from_stream(stream::repeat_with(move || {
         Ok::<_, io::Error>(chunk.clone())
-    }));
-    let (body, watch) = watched(endless);
-    let answer = put(&layer, &forged, body).await;
-    answer.assert_refused(403, "invalid-signature");
-    let (least, most) = (100 * MIB, DRAIN_LIMIT + MIB);
-    assert!((least..=most).contains(&watch.bytes()), "{}", watch.bytes());
+    }))
 }
 
-#[tokio::test]
-async fn nothing_is_thrown_away_of_what_is_announced_to_be_too_much_for_that() {
+#[tokio::test(start_paused = true)]
+async fn no_more_is_thrown_away_than_a_bounded_amount() {
+    let layer = PresignLayer::new(signer(), scan("image/png"), Tokens).clock(|| at(NOW));
+    let write = mint_upload(&support::layer(scan("image/png")), "scan").await;
+    let forged = write.replace("/scan/", "/other/");
+    let unsigned = write.split('?').next().unwrap();
+    let operation = "/fhir/Binary/scan/$presigned-url";
+    // Of somebody whom nobody knows, and of the holder of a genuine URL.
+    for (method, url, limit) in [
+        (Method::PUT, &*forged, MIB),
+        (Method::GET, unsigned, MIB),
+        (Method::PUT, unsigned, MIB),
+        (Method::GET, operation, MIB),
+        (Method::POST, operation, MIB),
+        (Method::DELETE, operation, MIB),
+        (Method::PUT, &write, HOLDERS_REST),
+    ] {
+        let (body, watch) = watched(endless());
+        let refused = request(method, url, &[("content-type", "image/gif")], body);
+        assert!(call(&layer, refused).await.status.is_client_error());
+        let dropped = async {
+            while !watch.is_dropped() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        soon(dropped).await;
+        let most = limit + 192 * 1024;
+        assert!((limit..=most).contains(&watch.bytes()), "{}", watch.bytes());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_time_is_spent_on_a_body_that_is_thrown_away_than_a_bounded_one() {
     let layer = layer(scan("image/png"));
-    let forged = mint_upload(&layer, "scan")
-        .await
-        .replace("/scan/", "/other/");
-    for (length, is_taken) in [(DRAIN_LIMIT, true), (DRAIN_LIMIT + 1, false)] {
-        let (body, watch) = watched(announced(length));
-        let headers = [("content-length", &*length.to_string())];
-        let answer = put_with(&layer, &forged, &headers, body).await;
-        answer.assert_refused(403, "invalid-signature");
-        assert_eq!(watch.is_polled(), is_taken, "{length}");
+    let write = mint_upload(&layer, "scan").await;
+    let forged = write.replace("/scan/", "/other/");
+    for (url, seconds) in [(forged, 10), (write, 120)] {
+        // A byte each second.
+        let trickle = stream::unfold((), async |()| {
+            sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, io::Error>("x"), ()))
+        });
+        let (body, watch) = watched(Body::from_stream(trickle));
+        let refused = request(Method::PUT, &url, &[("content-type", "image/gif")], body);
+        assert!(call(&layer, refused).await.status.is_client_error());
+        sleep(Duration::from_secs(seconds - 1)).await;
+        assert!(!watch.is_dropped());
+        sleep(Duration::from_secs(2)).await;
+        assert!(watch.is_dropped());
     }
 }
 
@@ -272,7 +352,7 @@ async fn a_refusal_on_the_way_reaches_the_client_as_well() {
         let (body, watch) = watched(chunks(&["con", "tent", "."]));
         let answer = put_with(&layer, &write, headers, body).await;
         answer.assert_refused(507, "storage-full");
-        assert_eq!(watch.bytes(), 8, "{headers:?}");
+        soon(watch.until(8)).await;
     }
 }
 
@@ -283,5 +363,5 @@ async fn what_is_found_too_long_on_the_way_is_thrown_away() {
     let (body, watch) = watched(chunks(&["con", "tent", "."]));
     let answer = put(&layer, &write, body).await;
     answer.assert_refused(413, "too-large");
-    assert_eq!(watch.bytes(), 8);
+    soon(watch.until(8)).await;
 }

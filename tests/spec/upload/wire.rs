@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutError};
 use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
@@ -202,15 +203,16 @@ async fn an_accepted_client_that_asks_first_is_told_to_go_on() {
 
 // Clients that send first and listen later
 
-/// Sends 100 MB, and only then looks for an answer, as simple blocking clients do.
-fn send_first(address: SocketAddr, head: &str, chunked: bool) -> String {
-    const MEGABYTE: usize = 1_000_000;
+const MEGABYTE: usize = 1_000_000;
+
+/// Sends so many megabytes, and only then looks for an answer, as simple blocking clients do.
+fn send_first(address: SocketAddr, head: &str, megabytes: usize, chunked: bool) -> String {
     let megabyte = vec![0x5a; MEGABYTE];
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
-    for _ in 0..100 {
+    for _ in 0..megabytes {
         if chunked {
             write!(stream, "{MEGABYTE:x}\r\n").unwrap();
         }
@@ -230,20 +232,70 @@ fn send_first(address: SocketAddr, head: &str, chunked: bool) -> String {
 #[tokio::test]
 async fn a_refusal_reaches_a_client_that_sends_everything_before_it_listens() {
     let server = Server::start().await;
-    for (framing, chunked) in [
-        ("Content-Length: 100000000", false),
-        ("Transfer-Encoding: chunked", true),
+    // As much as is taken of somebody whom nobody knows, and of the holder of a genuine URL.
+    for (target, content_type, megabytes, status) in [
+        (server.forged(), "image/png", 1, "403 Forbidden"),
+        (server.write.clone(), "image/jpeg", 100, "415 Unsupported"),
     ] {
-        let lines = [framing, "Connection: close"];
-        let forged = head(&server.forged(), &lines);
-        let jpeg = head(&server.write, &lines).replace("png", "jpeg");
-        for (head, status) in [(forged, "403 Forbidden"), (jpeg, "415 Unsupported")] {
+        let length = megabytes * MEGABYTE;
+        for (framing, chunked) in [
+            (format!("Content-Length: {length}"), false),
+            ("Transfer-Encoding: chunked".to_owned(), true),
+        ] {
+            let lines = [&*framing, "Connection: close"];
+            let head = head(&target, &lines).replace("image/png", content_type);
             let address = server.address;
-            let sending = tokio::task::spawn_blocking(move || send_first(address, &head, chunked));
-            let response = sending.await.unwrap();
+            let sending = move || send_first(address, &head, megabytes, chunked);
+            let response = tokio::task::spawn_blocking(sending).await.unwrap();
             let expected = format!("HTTP/1.1 {status}");
             assert!(response.starts_with(&expected), "{framing}: {response}");
             assert!(response.contains("OperationOutcome"), "{response}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_there_before_the_body_is() {
+    let server = Server::start().await;
+    let jpeg = head(&server.write, &["Content-Length: 300000000"]).replace("png", "jpeg");
+    let forged = head(&server.forged(), &["Transfer-Encoding: chunked"]);
+    for (head, status) in [(jpeg, "HTTP/1.1 415"), (forged, "HTTP/1.1 403")] {
+        let mut stream = server.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Its end as well: nothing more is sent until it is there.
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}]}") {
+            answer.push(soon(stream.read_u8()).await.unwrap());
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(status), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn over_http_2_a_refusal_reaches_a_client_that_is_still_sending() {
+    const CHUNK: usize = 64 * 1024;
+    let server = Server::start().await;
+    let stream = TokioIo::new(server.connect().await);
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    for (target, chunks, status) in [(server.forged(), 16, 403), (server.write.clone(), 640, 415)] {
+        let (sender, receiver) = mpsc::channel(1);
+        let body = axum::body::Body::from_stream(ReceiverStream::new(receiver));
+        let request = Request::put(format!("http://{}{target}", server.address))
+            .header("content-type", "image/gif");
+        let response = client.send_request(request.body(body).unwrap());
+        let answer = Answer::of(soon(response).await.unwrap()).await.unwrap();
+        assert_eq!(answer.status, status);
+        answer.refusal();
+        // The stream is not reset: clients take that for a failure, whatever they have been told.
+        for _ in 0..chunks {
+            let chunk = Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[0; CHUNK]));
+            soon(sender.send(chunk)).await.unwrap();
         }
     }
 }
