@@ -7,7 +7,10 @@ use std::time::SystemTime;
 use crate::mint::{Clock, DEFAULT_MAX_UPLOAD, Presigner};
 use crate::policy::{ErasedLedger, ErasedPolicy};
 use crate::store::BoxRepository;
+use crate::uploads::Uploads;
 use crate::url::UrlVerifier;
+
+const DEFAULT_MAX_UPLOADS_AT_ONCE: usize = 256;
 
 pub(crate) type IsTimeout = fn(&(dyn Error + 'static)) -> bool;
 
@@ -38,6 +41,8 @@ pub(crate) struct Serving {
     pub(crate) use_ledger: Option<Arc<dyn ErasedLedger>>,
     pub(crate) path: BasePath,
     pub(crate) max_upload: u64,
+    pub(crate) uploads: Arc<Uploads>,
+    pub(crate) max_uploads_at_once: usize,
     pub(crate) allows_empty_uploads: bool,
     pub(crate) caches_downloads: bool,
     pub(crate) redirects_to_storage: bool,
@@ -60,6 +65,8 @@ impl Serving {
             policy,
             use_ledger: None,
             max_upload: DEFAULT_MAX_UPLOAD,
+            uploads: Arc::default(),
+            max_uploads_at_once: DEFAULT_MAX_UPLOADS_AT_ONCE,
             allows_empty_uploads: false,
             caches_downloads: false,
             redirects_to_storage: false,

@@ -199,6 +199,15 @@ macro_rules! serving_settings {
                 self.set(|serving| serving.max_upload = bytes)
             }
 
+            /// The most uploads at once, whatever they are to; of each version no more than two are
+            /// taken. Others get 429 `too-many-requests`. Default: 256.
+            ///
+            /// All services that this layer and its clones make count together. An upload holds up
+            /// to half a megabyte of memory, and in the repository what has come of it.
+            pub fn max_uploads_at_once(self, uploads: usize) -> Self {
+                self.set(|serving| serving.max_uploads_at_once = uploads)
+            }
+
             /// Whether content may be empty. Default: no, since an empty upload is nearly always
             /// the mistake of a client that lost its content.
             pub fn allow_empty_uploads(self, allow: bool) -> Self {

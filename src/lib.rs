@@ -252,10 +252,15 @@
 //! - **TLS** is the server's or the proxy's. Over plain HTTP everyone on the way can read the URL.
 //! - **axum.** Use `Router::layer` (not `route_layer`, which sees the router's own routes alone); a
 //!   nested router needs a fallback of its own.
-//! - **Time limits.** The layer has no timers: put the limit of time on request bodies in front, as
-//!   above. Over HTTP/1, a refusal waits until the client has sent its body, since most clients do
-//!   not look for an answer before; not if the client waits for `100 Continue`, or announces more
-//!   than 256 MiB.
+//! - **Time limits.** An upload may take as long as it likes: put the limit of time on request bodies
+//!   in front, as above. A refusal does not wait for the body. What comes of it after that is thrown
+//!   away, so that clients which look for no answer before they have sent all get it: up to 1 MiB and
+//!   for 10 seconds, or 256 MiB and 2 minutes if the URL is genuine. Then the connection is closed.
+//! - **Slow readers.** A download holds up to 128 KiB of content, however slowly it is read, and
+//!   hyper keeps more: over HTTP/1 400 kB of each, unless the server sets
+//!   `http1::Builder::max_buf_size`, and as much of each stream over HTTP/2
+//!   (`http2::Builder::max_send_buf_size`), as the example servers do; `axum::serve` has no such
+//!   settings.
 //! - **Clients that leave.** An upload is completed once its last byte has arrived, also if its client
 //!   does not wait for the answer. hyper drops the request of a client that has closed its half of
 //!   the connection before anybody has seen it, unless the server sets
@@ -328,6 +333,7 @@ mod route;
 mod service;
 mod serving;
 pub mod store;
+mod uploads;
 pub mod url;
 
 #[cfg(feature = "test-util")]

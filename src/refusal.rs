@@ -180,7 +180,8 @@ refusals! {
     NotReady = "not-ready", 503 SERVICE_UNAVAILABLE, "transient":
         "The file is not ready yet."
         "The content has been uploaded, and is still being checked. Try again later."
-    /// The policy has been asked too often. The header `Retry-After` has the seconds.
+    /// The policy has been asked too often, or too many uploads run: two to one version, or as many
+    /// as the layer takes at once. The header `Retry-After` has the seconds.
     TooManyRequests = "too-many-requests", 429 TOO_MANY_REQUESTS, "throttled":
         "That was too often."
         "Wait for the seconds that the Retry-After header names, and try again."

@@ -117,7 +117,10 @@ impl Refusal {
 
 impl From<RefusalCode> for Refusal {
     fn from(code: RefusalCode) -> Self {
-        let is_transient = matches!(code, RefusalCode::Unavailable | RefusalCode::NotReady);
+        let is_transient = matches!(
+            code,
+            RefusalCode::Unavailable | RefusalCode::NotReady | RefusalCode::TooManyRequests
+        );
         Self {
             code,
             diagnostics: None,

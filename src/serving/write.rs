@@ -19,6 +19,7 @@ use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
 use crate::store::{BinaryRepository as _, RepositoryError, Upload};
+use crate::uploads::TooMany;
 use crate::url::{Grant, WriteTerms};
 
 /// Stores the body, if it is what was granted. What can be refused is refused before the body is
@@ -51,6 +52,10 @@ pub(super) async fn write(
         }
     }
 
+    let _running = serving
+        .uploads
+        .begin(key, serving.max_uploads_at_once)
+        .map_err(too_many)?;
     let stream = UploadStream {
         body: body.clone(),
         received: 0,
@@ -74,6 +79,14 @@ pub(super) async fn write(
         }
         Err(error) => Err(rejection(error)),
     }
+}
+
+fn too_many(too_many: TooMany) -> Refusal {
+    let diagnostics = match too_many {
+        TooMany::ToThisVersion => "Two uploads to this version run already.",
+        TooMany::InAll => "The server takes no more uploads at once.",
+    };
+    Refusal::because(RefusalCode::TooManyRequests, diagnostics)
 }
 
 fn stored(key: &BinaryKey) -> Response<OwnBody> {

@@ -150,3 +150,27 @@ async fn a_thousand_downloads_that_stall_over_http_1_hold_little_memory() {
     println!("{} MB for {} clients", held / MB, stalled.len());
     assert!(held < 200 * MB, "{} MB", held / MB);
 }
+
+#[tokio::test]
+async fn uploads_that_stall_hold_little_memory() {
+    const CLIENTS: usize = 256;
+    let victim = Victim::start(&[]).await;
+    let idle = victim.usage().settled().await;
+
+    let stall = async || {
+        let target = victim.vacant().await;
+        let mut stream = victim.connect().await;
+        let head = format!(
+            "PUT {target} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n\
+             Content-Length: 2000000\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&content(1_000_000, 0)).await.unwrap();
+        stream
+    };
+    let stalled = soon(join_all((0..CLIENTS).map(|_| stall()))).await;
+
+    let held = victim.usage().settled().await - idle;
+    println!("{} MB for {} uploads", held / MB, stalled.len());
+    assert!(held < 180 * MB, "{} MB", held / MB);
+}

@@ -18,6 +18,7 @@ use tower_presign::{
     PresignLayer, UrlSigner,
 };
 
+use crate::support;
 use crate::support::body::content;
 use crate::support::*;
 
@@ -79,7 +80,9 @@ async fn race_for_one_url(repository: impl Repository) {
         let url = mint_upload(&layer, id.as_str()).await;
         let start = Arc::new(Barrier::new(WRITERS));
         let writing = (0..WRITERS).map(|writer| {
-            let (layer, url, start) = (layer.clone(), url.clone(), Arc::clone(&start));
+            // Of its own, since each takes no more than two uploads to a version.
+            let layer = support::layer(repository.clone());
+            let (url, start) = (url.clone(), Arc::clone(&start));
             tokio::spawn(async move {
                 let content = content(1 + round * 1000, writer);
                 start.wait().await;
@@ -115,7 +118,7 @@ async fn race_for_versions(repository: impl Repository) {
     let id = BinaryId::random();
     repository.add(id).await.unwrap();
     let writing = (0..WRITERS).map(|writer| {
-        let layer = layer.clone();
+        let layer = support::layer(repository.clone());
         tokio::spawn(async move {
             let mut written = Vec::new();
             for number in 0..EACH {

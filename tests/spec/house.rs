@@ -19,6 +19,7 @@ const RANKS: &[&[Room]] = &[
         ("place", &[]),
         ("id", &[]),
         ("key", &["id", "place"]),
+        ("uploads", &["key"]),
         ("content_type", &[]),
         ("filename", &[]),
         ("content_kind", &[]),

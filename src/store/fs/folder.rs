@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
+use super::budget::Budget;
 use super::content_file::{self, Beginning, ContentFile, Disk};
 use super::error::{At as _, FileError};
 use super::open_files::{Name, OpenFiles};
@@ -17,7 +18,7 @@ use crate::content_type::ContentType;
 use crate::store::{ByteRange, Content, Metadata, RepositoryError, Upload, UploadError};
 
 /// How much of an upload is gathered in memory and then written at once, in bytes.
-const GATHER: usize = 1024 * 1024;
+const GATHER: usize = 256 * 1024;
 
 /// What is not whole yet, or any more.
 const STAGING: &str = "staging";
@@ -41,6 +42,7 @@ pub(super) struct Folder {
     root: Arc<Path>,
     lock_path: Arc<Path>,
     pub(super) fsync: bool,
+    pub(super) budget: Budget,
     disk: Disk,
     open_files: Arc<OpenFiles>,
     /// Locked as long as any clone is alive.
@@ -85,6 +87,7 @@ impl Folder {
             root,
             lock_path,
             fsync: true,
+            budget: Budget::default(),
             open_files: Arc::default(),
             _lock: Arc::new(lock),
         };
@@ -113,7 +116,7 @@ impl Folder {
     /// Finds out now, and not at the first upload, whether files can be published here.
     fn try_out(&self) -> Result<(), FileError> {
         let published = self.staged();
-        match StagedFile::create(self.staged()) {
+        match StagedFile::create(self.staged(), self.budget.share()) {
             Ok(staged) => staged.publish(&published)?,
             // What is there can be read, and deleted.
             Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(()),
@@ -280,8 +283,9 @@ impl Folder {
             staged
         } else {
             check()?;
-            StagedFile::create(self.staged())?
+            StagedFile::create(self.staged(), self.budget.share())?
         };
+        staged.share.take(bytes.len() as u64)?;
         staged.append(bytes)?;
         Ok(staged)
     }

@@ -1,6 +1,7 @@
 //! Content in a folder of the local disk.
 
 mod binaries;
+mod budget;
 mod cached;
 mod content_file;
 mod error;

@@ -5,21 +5,24 @@ use std::io::{self, ErrorKind, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::budget::Share;
 use super::error::{At as _, FileError};
 
 /// A file in the staging folder. Unless it is published it is removed when dropped.
 pub(super) struct StagedFile {
     file: File,
     path: PathBuf,
+    pub(super) share: Share,
     is_published: bool,
 }
 
 impl StagedFile {
-    pub(super) fn create(path: PathBuf) -> Result<Self, FileError> {
+    pub(super) fn create(path: PathBuf, share: Share) -> Result<Self, FileError> {
         let file = File::create_new(&path).at("create", &path)?;
         Ok(Self {
             file,
             path,
+            share,
             is_published: false,
         })
     }

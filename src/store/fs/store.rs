@@ -101,6 +101,19 @@ impl FsStore {
         self
     }
 
+    /// The bytes on the disk that uploads may take, all together, before they are whole. Default:
+    /// as many as there are.
+    ///
+    /// An upload that would take more ends as [`Unavailable`](RepositoryError::Unavailable), which
+    /// clients are to repeat. So those who hold write URLs can fill so much of the disk with uploads
+    /// that they never end, and no more. All that run at once must find room: set it to several
+    /// times the longest upload.
+    #[must_use]
+    pub fn staging_budget(mut self, bytes: u64) -> Self {
+        self.folder.budget.limit = bytes;
+        self
+    }
+
     fn publish(&self, staged: StagedFile, received: Received) -> Result<Stored, RepositoryError> {
         let day = Day::of(SystemTime::now());
         self.create_day(day)?;

@@ -1,5 +1,6 @@
 //! What a repository is made of: uploads, errors, a host's catalog, and a store of content.
 
+mod budget;
 mod composed;
 mod contracts;
 mod errors;

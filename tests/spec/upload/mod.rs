@@ -1,5 +1,6 @@
 //! `PUT` on a write URL.
 
+mod at_once;
 mod content;
 mod departures;
 mod headers;

@@ -294,7 +294,7 @@ async fn over_http_2_a_refusal_reaches_a_client_that_is_still_sending() {
         answer.refusal();
         // The stream is not reset: clients take that for a failure, whatever they have been told.
         for _ in 0..chunks {
-            let chunk = Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[0; CHUNK]));
+            let chunk = Ok::<_, std::io::Error>(bytes::Bytes::from(vec![0; CHUNK]));
             soon(sender.send(chunk)).await.unwrap();
         }
     }

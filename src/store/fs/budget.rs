@@ -1,0 +1,62 @@
+//! The room for what is not whole yet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::store::RepositoryError;
+
+/// How many bytes uploads that have not ended may take, all together. Clones share what is taken.
+#[derive(Debug, Clone)]
+pub(super) struct Budget {
+    pub(super) limit: u64,
+    taken: Arc<AtomicU64>,
+}
+
+/// The part of one upload, which is given back when this is dropped.
+pub(super) struct Share {
+    budget: Budget,
+    bytes: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the uploads that run have taken all of the staging budget of {limit} bytes")]
+struct OverBudget {
+    limit: u64,
+}
+
+impl Budget {
+    pub(super) fn share(&self) -> Share {
+        Share {
+            budget: self.clone(),
+            bytes: 0,
+        }
+    }
+}
+
+/// No limit.
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            limit: u64::MAX,
+            taken: Arc::default(),
+        }
+    }
+}
+
+impl Share {
+    pub(super) fn take(&mut self, bytes: u64) -> Result<(), RepositoryError> {
+        let Budget { limit, taken } = &self.budget;
+        let before = taken.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if before.saturating_add(bytes) > *limit {
+            return Err(RepositoryError::unavailable(OverBudget { limit: *limit }));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
