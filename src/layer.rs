@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use tower_layer::Layer;
 
+use crate::attachments::AttachmentsLayer;
 use crate::config::{BasePath, Config, InvalidPath, Operation, Serving};
 use crate::mint::Presigner;
 use crate::policy::{AccessPolicy, AllowAll, UseLedger};
 use crate::service::Presign;
 use crate::store::{BinaryRepository, BoxRepository};
-use crate::url::{UrlSigner, UrlVerifier};
+use crate::url::{InvalidBaseUrl, UrlSigner, UrlVerifier};
 
 /// The layer that hands out presigned URLs, and serves them.
 ///
@@ -107,8 +108,33 @@ impl PresignLayer {
     ///
     /// [`InvalidPath`] when no request can be below the path.
     pub fn fhir_base(mut self, path: impl AsRef<str>) -> Result<Self, InvalidPath> {
-        self.operation.fhir_base = Some(BasePath::new(path.as_ref())?);
+        let path = BasePath::new(path.as_ref())?;
+        self.operation.presigner.add_reference_base(path.as_str());
+        self.operation.fhir_base = Some(path);
         Ok(self)
+    }
+
+    /// The FHIR base as clients know it; as [`Presigner::fhir_base_url`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBaseUrl`] when the URL is not in the form that a storage base URL has.
+    pub fn fhir_base_url(mut self, url: impl AsRef<str>) -> Result<Self, InvalidBaseUrl> {
+        self.operation.presigner = self.operation.presigner.fhir_base_url(url)?;
+        Ok(self)
+    }
+
+    /// The layer that puts presigned URLs into the resources of the host's own answers, and takes
+    /// them out of those that clients send: see [`attachments`](crate::attachments).
+    ///
+    /// It has the settings that this layer has when it is called.
+    pub fn attachments(&self) -> AttachmentsLayer {
+        let Operation {
+            presigner,
+            fhir_base,
+            ..
+        } = &self.operation;
+        AttachmentsLayer::new(presigner.clone(), fhir_base.clone())
     }
 
     /// The lifetime of a URL whose [`Terms`](crate::Terms) set none, in whole seconds.

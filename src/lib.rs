@@ -307,6 +307,7 @@
 #![warn(unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod attachments;
 mod config;
 mod content_disposition;
 mod content_kind;
@@ -349,6 +350,7 @@ pub mod comparison {}
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use attachments::{Attachments, AttachmentsLayer};
 pub use config::InvalidPath;
 pub use content_type::{ContentType, InvalidContentType};
 pub use events::Ending;
@@ -357,7 +359,7 @@ pub use future::ResponseFuture;
 pub use id::{BinaryId, InvalidId, UploadId, UrlId, VersionId};
 pub use key::BinaryKey;
 pub use layer::{PresignLayer, ServeLayer};
-pub use mint::{MintError, Presigner};
+pub use mint::{Caller, MintError, Presigner};
 pub use policy::{
     Accepting, AccessPolicy, AllowAll, Denial, MemoryUseLedger, MintRequest, Minted, RedeemRequest,
     Settled, Terms, UseLedger, policy_fn,

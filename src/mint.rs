@@ -15,8 +15,8 @@ use crate::policy::{AccessPolicy, Denial, ErasedPolicy, MintRequest, Minted, Ter
 use crate::refusal::RefusalCode;
 use crate::store::{BinaryRepository, BoxRepository, RepositoryError, Target};
 use crate::url::{
-    Access, Expires, Grant, Permission, PresignedUrl, ReadTerms, UrlSigner, WriteTerms,
-    unix_seconds,
+    Access, BaseUrl, Expires, Grant, InvalidBaseUrl, Permission, PresignedUrl, ReadTerms,
+    UrlSigner, UrlVerifier, WriteTerms, unix_seconds,
 };
 
 /// The lifetime of a URL unless configured otherwise: 1 hour.
@@ -67,6 +67,55 @@ pub struct Presigner {
     max_upload: u64,
     redirects_to_storage: bool,
     clock: Clock,
+    reference_bases: Arc<[Box<str>]>,
+}
+
+/// On whose behalf URLs are made.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Caller {
+    /// That of a caller whose request this is: the policy is asked for each URL.
+    Request(Arc<Parts>),
+    /// That of the host itself, without a request: no policy is asked, and each URL is given on
+    /// these terms. For exports, and for notifications of a subscription.
+    Trusted(Terms),
+}
+
+impl From<&Parts> for Caller {
+    fn from(parts: &Parts) -> Self {
+        Self::Request(Arc::new(parts.clone()))
+    }
+}
+
+impl From<Arc<Parts>> for Caller {
+    fn from(parts: Arc<Parts>) -> Self {
+        Self::Request(parts)
+    }
+}
+
+impl From<Terms> for Caller {
+    fn from(terms: Terms) -> Self {
+        Self::Trusted(terms)
+    }
+}
+
+/// The form without headers, where credentials are.
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(_) => f.debug_tuple("Request").finish_non_exhaustive(),
+            Self::Trusted(terms) => f.debug_tuple("Trusted").field(terms).finish(),
+        }
+    }
+}
+
+/// Who signs a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The repository's storage, if it can.
+    Any,
+    /// This crate.
+    Own,
 }
 
 /// Why no URL was minted for a caller.
@@ -97,6 +146,7 @@ impl Presigner {
             max_upload: DEFAULT_MAX_UPLOAD,
             redirects_to_storage: false,
             clock: Arc::new(SystemTime::now),
+            reference_bases: Arc::new([]),
         }
     }
 
@@ -125,6 +175,45 @@ impl Presigner {
         self
     }
 
+    /// The FHIR base as clients know it (`https://health.example.com/fhir/R4`): what is below it is
+    /// a reference to a Binary of this server, as are relative references, when
+    /// [attachments](crate::attachments) get URLs. Default: relative references alone.
+    ///
+    /// It can be called again, for a server that has several.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBaseUrl`] when the URL is not in the form that a storage base URL has.
+    pub fn fhir_base_url(mut self, url: impl AsRef<str>) -> Result<Self, InvalidBaseUrl> {
+        let url = BaseUrl::parse(url.as_ref())?;
+        self.add_reference_base(url.as_str());
+        Ok(self)
+    }
+
+    /// Also takes what is below this base for a reference.
+    pub(crate) fn add_reference_base(&mut self, base: &str) {
+        let bases = self.reference_bases.iter().cloned();
+        self.reference_bases = bases.chain([format!("{base}/").into()]).collect();
+    }
+
+    /// What references begin with that are not relative; each ends with a slash.
+    pub(crate) fn reference_bases(&self) -> &[Box<str>] {
+        &self.reference_bases
+    }
+
+    pub(crate) fn verifier(&self) -> &UrlVerifier {
+        self.signer.verifier()
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+
+    /// Whether a URL stays the same for a while.
+    pub(crate) fn rounds_expiries(&self) -> bool {
+        !self.expiry_granularity.is_zero()
+    }
+
     /// Takes over the settings that minting shares with serving.
     pub(crate) fn share(&mut self, max_upload: u64, redirects_to_storage: bool, clock: &Clock) {
         self.max_upload = max_upload;
@@ -147,7 +236,7 @@ impl Presigner {
         terms: Terms,
     ) -> Result<PresignedUrl, RepositoryError> {
         let mut event = event_of(&target);
-        match self.issue(target, terms).await {
+        match self.issue(target, terms, Source::Any).await {
             Ok((grant, presigned)) => {
                 event.minted(&grant, &presigned);
                 event.complete();
@@ -173,27 +262,47 @@ impl Presigner {
         target: Target,
     ) -> Result<PresignedUrl, MintError> {
         let mut event = event_of(&target);
-        let presigned = self.mint(caller.clone(), target, &mut event).await;
-        match &presigned {
-            Ok(_) => event.complete(),
-            Err(MintError::Denied(denial)) => event.refused(&denial.clone().into()),
-            Err(MintError::Repository(error)) => event.failed(error),
-        }
+        let caller = Arc::new(caller.clone());
+        let presigned = self.mint(&caller, target, Source::Any, &mut event).await;
+        conclude(event, &presigned);
+        presigned
+    }
+
+    /// Mints a URL that stands in a resource. It is one of ours in any case, or it could not be
+    /// known again when the resource comes back.
+    pub(crate) async fn presign_in_resource(
+        &self,
+        caller: &Caller,
+        target: Target,
+    ) -> Result<PresignedUrl, MintError> {
+        let mut event = event_of(&target);
+        let presigned = match caller {
+            Caller::Request(parts) => self.mint(parts, target, Source::Own, &mut event).await,
+            Caller::Trusted(terms) => self
+                .issue(target, terms.clone(), Source::Own)
+                .await
+                .map(|(grant, presigned)| {
+                    event.minted(&grant, &presigned);
+                    presigned
+                })
+                .map_err(Into::into),
+        };
+        conclude(event, &presigned);
         presigned
     }
 
     /// Mints a URL if the policy agrees.
     pub(crate) async fn mint(
         &self,
-        caller: Parts,
+        caller: &Arc<Parts>,
         target: Target,
+        source: Source,
         event: &mut RequestEvent,
     ) -> Result<PresignedUrl, MintError> {
-        let caller = Arc::new(caller);
-        let request = MintRequest::new(Arc::clone(&caller), target.clone());
+        let request = MintRequest::new(Arc::clone(caller), target.clone());
         let terms = self.policy.mint(request).await?;
-        let (grant, presigned) = self.issue(target, terms).await?;
-        let minted = Minted::new(&caller, &grant, &presigned);
+        let (grant, presigned) = self.issue(target, terms, source).await?;
+        let minted = Minted::new(caller, &grant, &presigned);
         self.policy.minted(minted).await?;
         event.minted(&grant, &presigned);
         Ok(presigned)
@@ -204,6 +313,7 @@ impl Presigner {
         &self,
         target: Target,
         terms: Terms,
+        source: Source,
     ) -> Result<(Grant, PresignedUrl), RepositoryError> {
         let target = target.with_context(terms.context);
         let located = self.repository.locate(&target).await?;
@@ -226,7 +336,8 @@ impl Presigner {
         let mut grant = Grant::new(key, permission, self.expiry(terms.lifetime));
         grant.id = terms.id.or_else(|| is_once.then(UrlId::random));
         // Redirected at each use, or for one use, the URL is one of ours in any case.
-        let offloaded = if self.redirects_to_storage || is_once {
+        let is_own = self.redirects_to_storage || is_once || source == Source::Own;
+        let offloaded = if is_own {
             None
         } else {
             self.repository.presign(&grant).await?
@@ -247,6 +358,14 @@ impl Presigner {
             .checked_next_multiple_of(self.expiry_granularity.as_secs().max(1))
             .unwrap_or(expires);
         Expires::at_unix_seconds(rounded.min(latest))
+    }
+}
+
+fn conclude(mut event: RequestEvent, presigned: &Result<PresignedUrl, MintError>) {
+    match presigned {
+        Ok(_) => event.complete(),
+        Err(MintError::Denied(denial)) => event.refused(&denial.clone().into()),
+        Err(MintError::Repository(error)) => event.failed(error),
     }
 }
 

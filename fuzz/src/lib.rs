@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attachments;
 #[path = "../../tests/support/common/mod.rs"]
 mod common;
 pub mod conditional;
@@ -28,7 +29,8 @@ pub mod verify;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
+    ("attachments", attachments::run),
     ("conditional", conditional::run),
     ("disposition", disposition::run),
     ("operation", operation::run),

@@ -81,7 +81,7 @@ where
 }
 
 /// Nothing here waits for anything but bodies, which have themselves woken at once.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..100_000 {

@@ -306,6 +306,20 @@ use tracing::Span;
 pub use ending::Ending;
 pub(crate) use request_event::{Counter, Observer, RequestEvent};
 
+/// References of an answer have stayed as they are, since there were too many.
+pub(crate) fn references_left(left: usize, max_urls: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::event!(
+        target: "tower_presign::attachments",
+        tracing::Level::WARN,
+        left,
+        max_urls,
+        "attachments"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = (left, max_urls);
+}
+
 #[cfg(feature = "tracing")]
 use crate::url::RedactedUri;
 

@@ -3,6 +3,8 @@
 mod negotiation;
 mod upload_parameter;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -13,6 +15,7 @@ use crate::config::Operation;
 use crate::events::RequestEvent;
 use crate::fhir::{self, Refusal, json_response};
 use crate::id::{BinaryId, InvalidId, VersionId};
+use crate::mint::Source;
 use crate::refusal::RefusalCode;
 use crate::request_body::{RequestBody, classify};
 use crate::store::Target;
@@ -55,7 +58,11 @@ pub(crate) async fn answer(
     let target = target(subject, upload.is_requested())?;
     event.access(target.access());
 
-    let presigned = operation.presigner.mint(parts, target, event).await?;
+    let caller = Arc::new(parts);
+    let mint = operation
+        .presigner
+        .mint(&caller, target, Source::Any, event);
+    let presigned = mint.await?;
     let answer = fhir::describe_url(&presigned, operation.describes_urls);
     Ok(json_response(StatusCode::OK, &answer))
 }

@@ -38,13 +38,13 @@ pub enum InvalidBaseUrl {
 ///
 /// It is part of the string to sign, so another spelling of it would be another URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BaseUrl {
+pub(crate) struct BaseUrl {
     text: String,
     path_start: usize,
 }
 
 impl BaseUrl {
-    pub(super) fn parse(text: &str) -> Result<Self, InvalidBaseUrl> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidBaseUrl> {
         let (scheme, default_port) = if text.starts_with("https://") {
             ("https://", 443)
         } else if text.starts_with("http://") {
@@ -69,7 +69,7 @@ impl BaseUrl {
         })
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 

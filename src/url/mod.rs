@@ -67,6 +67,7 @@ mod redacted_uri;
 mod signer;
 mod verifier;
 
+pub(crate) use base_url::BaseUrl;
 pub use base_url::InvalidBaseUrl;
 pub use expires::Expires;
 pub(crate) use expires::unix_seconds;

@@ -8,6 +8,7 @@
 mod support;
 
 mod api;
+mod attachments;
 mod attacks;
 mod concurrency;
 mod download;

@@ -1,0 +1,161 @@
+//! The future of an answer whose head waits until it is known whether there are URLs in it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::request::Parts;
+use http::{Method, Response, response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::body::UrlsBody;
+use super::headers::{format_of_answer, with_urls};
+use super::output::{Known, Output};
+use super::service::Settings;
+use crate::mint::Caller;
+use crate::response_body::BoxError;
+
+/// What is needed for an answer to get URLs.
+pub(super) struct Job {
+    pub(super) settings: Arc<Settings>,
+    pub(super) caller: Parts,
+}
+
+pin_project! {
+    /// The response future of [`Attachments`](super::Attachments).
+    pub struct AttachmentsFuture<F, B> {
+        #[pin]
+        state: State<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, B> {
+        Inner { #[pin] future: F, job: Option<Box<Job>> },
+        Scanning { head: Option<Box<Head<B>>> },
+    }
+}
+
+/// An answer whose head waits.
+struct Head<B> {
+    parts: response::Parts,
+    output: Box<Output<B>>,
+    settings: Arc<Settings>,
+}
+
+impl<F, B> AttachmentsFuture<F, B> {
+    pub(super) fn new(future: F, job: Option<Box<Job>>) -> Self {
+        Self {
+            state: State::Inner { future, job },
+        }
+    }
+}
+
+impl<F, B, E> Future for AttachmentsFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Output = Result<Response<UrlsBody<B>>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut this = self.as_mut().project();
+            match this.state.as_mut().project() {
+                StateProjection::Inner { future, job } => {
+                    let response = ready!(future.poll(cx))?;
+                    let Some(job) = job.take() else {
+                        return Poll::Ready(Ok(response.map(UrlsBody::inner)));
+                    };
+                    match begin(*job, response) {
+                        Begun::Waiting(head) => {
+                            this.state.set(State::Scanning { head: Some(head) });
+                        }
+                        Begun::Done(response) => return Poll::Ready(Ok(response)),
+                    }
+                }
+                StateProjection::Scanning { head } => {
+                    let Some(waiting) = head else {
+                        return Poll::Pending;
+                    };
+                    let known = ready!(waiting.output.poll_known(cx));
+                    return match head.take() {
+                        Some(head) => Poll::Ready(Ok(head.finish(&known))),
+                        None => Poll::Pending,
+                    };
+                }
+            }
+        }
+    }
+}
+
+enum Begun<B> {
+    Waiting(Box<Head<B>>),
+    /// Nothing in it is to be replaced.
+    Done(Response<UrlsBody<B>>),
+}
+
+fn begin<B>(job: Job, response: Response<B>) -> Begun<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let Job { settings, caller } = job;
+    let Some(format) = format_of_answer(response.status(), response.headers()) else {
+        return Begun::Done(response.map(UrlsBody::inner));
+    };
+    let (mut parts, body) = response.into_parts();
+    if caller.method == Method::HEAD {
+        // There is nothing to scan, and so no knowing: the answer may not be kept.
+        with_urls(&mut parts.headers, None, None, settings.presigner.now());
+        return Begun::Done(Response::from_parts(parts, UrlsBody::inner(body)));
+    }
+    let presigner = settings.presigner.clone();
+    let caller = Caller::Request(Arc::new(caller));
+    let output = Output::new(body, format, presigner, caller, settings.max_urls);
+    Begun::Waiting(Box::new(Head {
+        parts,
+        output: Box::new(output),
+        settings,
+    }))
+}
+
+impl<B> Head<B> {
+    fn finish(mut self, known: &Known) -> Response<UrlsBody<B>> {
+        let presigner = &self.settings.presigner;
+        let headers = &mut self.parts.headers;
+        let now = presigner.now();
+        let length = match *known {
+            Known::Whole {
+                length,
+                first_expiry: None,
+            } => Some(length),
+            Known::Whole {
+                length,
+                first_expiry,
+            } => {
+                let may_be_kept = presigner.rounds_expiries();
+                let keep_until = first_expiry.filter(|_| may_be_kept);
+                with_urls(headers, Some(length), keep_until, now);
+                Some(length)
+            }
+            Known::Begun => {
+                with_urls(headers, None, None, now);
+                None
+            }
+        };
+        let body = UrlsBody::output(self.output, length);
+        Response::from_parts(self.parts, body)
+    }
+}
+
+impl<F, B> fmt::Debug for AttachmentsFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttachmentsFuture").finish_non_exhaustive()
+    }
+}

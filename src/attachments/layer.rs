@@ -1,0 +1,59 @@
+//! [`AttachmentsLayer`]: what can be configured.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::service::{Attachments, Settings};
+use crate::config::BasePath;
+use crate::mint::Presigner;
+
+/// The URLs in an answer, beyond which references stay, unless configured otherwise.
+const DEFAULT_MAX_URLS: usize = 10_000;
+
+/// The layer that puts presigned URLs into a host's resources; the [module's docs](super) have its
+/// rules.
+///
+/// [`PresignLayer::attachments`](crate::PresignLayer::attachments) makes one. It is cheap to clone.
+#[derive(Clone)]
+#[must_use = "a layer does nothing until it is given a service"]
+pub struct AttachmentsLayer {
+    settings: Arc<Settings>,
+}
+
+impl AttachmentsLayer {
+    pub(crate) fn new(presigner: Presigner, fhir_base: Option<BasePath>) -> Self {
+        let settings = Arc::new(Settings {
+            presigner,
+            fhir_base,
+            max_urls: DEFAULT_MAX_URLS,
+        });
+        Self { settings }
+    }
+
+    /// The most Binaries that the policy is asked for in one answer. References to more stay as
+    /// they are, of which an event of the level WARN says how many. Default: 10,000.
+    pub fn max_urls(mut self, urls: usize) -> Self {
+        Arc::make_mut(&mut self.settings).max_urls = urls;
+        self
+    }
+}
+
+impl<S> Layer<S> for AttachmentsLayer {
+    type Service = Attachments<S>;
+
+    fn layer(&self, inner: S) -> Attachments<S> {
+        Attachments::new(inner, Arc::clone(&self.settings))
+    }
+}
+
+impl fmt::Debug for AttachmentsLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttachmentsLayer")
+            .field("presigner", &self.settings.presigner)
+            .field("fhir_base", &self.settings.fhir_base)
+            .field("max_urls", &self.settings.max_urls)
+            .finish_non_exhaustive()
+    }
+}

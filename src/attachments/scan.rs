@@ -1,0 +1,610 @@
+//! Finds, in JSON that arrives in chunks, the members `url` whose text is looked for.
+//!
+//! It walks over the bytes and keeps a frame for each container that is open, and nothing else: no
+//! value is built, and no byte is copied but those of a name or a `url` that a chunk's end cuts in
+//! two. It checks the structure, not the grammar of each number: where that is broken, the rest of
+//! the document passes as it is.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use memchr::{memchr, memchr2, memchr3};
+
+use super::reference::{Reference, Sought, decode};
+
+/// The deepest document, in containers. What is deeper passes as it is; no FHIR resource is.
+const MAX_DEPTH: usize = 512;
+
+/// The longest `url` that is looked at, in bytes: of those that are longer none is of interest.
+const MAX_URL: usize = 8 * 1024;
+
+/// Longer than each name of interest, were each of its letters an escape.
+const MAX_NAME: usize = 128;
+
+/// The kinds of documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// One resource, as the media type says.
+    Resource,
+    /// One document, which is a resource if it has a `resourceType`.
+    Json,
+    /// A resource a line.
+    Lines,
+    /// One document, which is a patch: also its members `value`, `valueUri` and `valueUrl` count.
+    Patch,
+}
+
+/// A part of the document, in order.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// Bytes that stay as they are.
+    Kept(Bytes),
+    /// The inside of a string that is looked for.
+    Found {
+        raw: Bytes,
+        reference: Reference,
+        /// What has to be known before it may be replaced.
+        wait: Wait,
+    },
+    /// No bytes: the resource at this depth has turned out to be one that may be replaced in, or
+    /// not, or none at all.
+    Settled { depth: usize, verdict: Verdict },
+    /// No bytes: whatever still waits will never be known.
+    Abandoned,
+}
+
+/// Resources whose type comes after what was found in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Wait {
+    /// The depth of the innermost one.
+    pub(super) resource: Option<usize>,
+    /// The document may not be a resource at all.
+    pub(super) root: bool,
+}
+
+impl Wait {
+    pub(super) fn is_over(self) -> bool {
+        self == Self::default()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is a resource, and not a Binary.
+    Replaced,
+    /// It is a Binary.
+    Binary,
+    /// It has no type: what is around it decides.
+    NoResource {
+        /// The depth of the resource around it, if its type is not yet known.
+        outer: Option<usize>,
+        /// Whether the resource around it, if its type is known, is a Binary.
+        is_binary: bool,
+    },
+}
+
+/// The names that matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Url,
+    ResourceType,
+    Extension,
+    Link,
+    Request,
+    Entry,
+    Resource,
+    Other,
+}
+
+/// What a container is, by the name that it has, or that the array has in which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Plain,
+    /// An element of `extension` or `modifierExtension`.
+    Extension,
+    /// An element of `link`.
+    Link,
+    /// An element of `entry`.
+    Entry,
+    /// The `request` of an element of `entry`.
+    EntryRequest,
+    /// The document, or an element of `resource`, `contained` or `outcome`.
+    Resource,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    /// It is at no place where a resource could be.
+    None,
+    Unknown,
+    Binary,
+    Other,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    is_object: bool,
+    role: Role,
+    resource: Type,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Before a document.
+    Start,
+    Value,
+    FirstElement,
+    FirstName,
+    NextName,
+    Colon,
+    AfterValue,
+    Scalar,
+    Text(Purpose),
+    /// After the document.
+    End,
+    /// The rest passes as it is, up to the end of the line in [`Format::Lines`].
+    Broken,
+}
+
+/// What a string is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Name,
+    ResourceType,
+    Url,
+    Nothing,
+}
+
+pub(super) struct Scanner {
+    sought: Sought,
+    format: Format,
+    state: State,
+    frames: Vec<Frame>,
+    /// The last name that was read.
+    name: Name,
+    /// The string that is read has a backslash.
+    has_escape: bool,
+    /// The chunk before ended after a backslash.
+    is_escaped: bool,
+    /// The part of the string that came with chunks before.
+    text: Vec<u8>,
+    chunk: Bytes,
+    /// Where the scan is, in the chunk.
+    at: usize,
+    /// What follows here has not been put out.
+    kept: usize,
+    /// Where the string that is read begins, in the chunk.
+    token: usize,
+    /// Something was found whose resource has no type yet.
+    is_waiting: bool,
+    out: VecDeque<Piece>,
+}
+
+impl Scanner {
+    pub(super) fn new(sought: Sought, format: Format) -> Self {
+        Self {
+            sought,
+            format,
+            state: State::Start,
+            frames: Vec::new(),
+            name: Name::Other,
+            has_escape: false,
+            is_escaped: false,
+            text: Vec::new(),
+            chunk: Bytes::new(),
+            at: 0,
+            kept: 0,
+            token: 0,
+            is_waiting: false,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next chunk, when [`next`](Self::next) has returned `None`.
+    pub(super) fn feed(&mut self, chunk: Bytes) {
+        debug_assert!(self.chunk.is_empty());
+        self.chunk = chunk;
+        (self.at, self.kept, self.token) = (0, 0, 0);
+    }
+
+    /// The next part of what was fed; `None` once there is no more of it.
+    pub(super) fn next(&mut self) -> Option<Piece> {
+        if self.out.is_empty() && !self.chunk.is_empty() {
+            self.scan();
+        }
+        self.out.pop_front()
+    }
+
+    /// Ends the document, when [`next`](Self::next) has returned `None`. The parts that are left
+    /// follow.
+    pub(super) fn finish(&mut self) {
+        if !self.text.is_empty() && self.state == State::Text(Purpose::Url) {
+            let held = std::mem::take(&mut self.text);
+            self.out.push_back(Piece::Kept(held.into()));
+        }
+        self.abandon();
+        self.state = State::Broken;
+    }
+
+    /// Goes on until something is found, or the chunk ends.
+    fn scan(&mut self) {
+        let chunk = self.chunk.clone();
+        while self.out.is_empty() {
+            let Some(&byte) = chunk.get(self.at) else {
+                self.end_chunk(&chunk);
+                return;
+            };
+            match self.state {
+                State::Text(purpose) => self.read_text(&chunk, purpose),
+                State::Scalar if is_scalar(byte) => self.at += 1,
+                State::Scalar => self.state = State::AfterValue,
+                State::Broken => self.skip_broken(&chunk),
+                _ if matches!(byte, b' ' | b'\t' | b'\r') => self.at += 1,
+                _ if byte == b'\n' => {
+                    self.at += 1;
+                    self.end_line();
+                }
+                // A byte order mark.
+                State::Start if matches!(byte, 0xEF | 0xBB | 0xBF) => self.at += 1,
+                _ => self.step(byte),
+            }
+        }
+    }
+
+    /// One byte of the structure.
+    fn step(&mut self, byte: u8) {
+        let start = self.at;
+        self.at += 1;
+        let is_value = matches!(
+            self.state,
+            State::Start | State::Value | State::FirstElement
+        );
+        match (self.state, byte) {
+            (State::Colon, b':') => self.state = State::Value,
+            (State::FirstName | State::NextName, b'"') => self.begin_text(Purpose::Name),
+            (State::FirstName | State::AfterValue, b'}') => self.close(true),
+            (State::FirstElement | State::AfterValue, b']') => self.close(false),
+            (State::AfterValue, b',') => {
+                let is_object = self.frames.last().is_some_and(|frame| frame.is_object);
+                self.state = if is_object {
+                    State::NextName
+                } else {
+                    State::Value
+                };
+            }
+            (_, b'{') if is_value => self.open(true),
+            (_, b'[') if is_value => self.open(false),
+            (State::Value | State::FirstElement, b'"') => {
+                let purpose = self.purpose();
+                self.begin_text(purpose);
+            }
+            (State::Value | State::FirstElement, _) if is_scalar(byte) => {
+                self.state = State::Scalar;
+            }
+            _ => {
+                self.at = start;
+                self.break_off();
+            }
+        }
+    }
+
+    /// The purpose of a string that is a value.
+    fn purpose(&self) -> Purpose {
+        let Some(frame) = self.frames.last().filter(|frame| frame.is_object) else {
+            return Purpose::Nothing;
+        };
+        match self.name {
+            Name::Url if is_attachment(frame.role) => Purpose::Url,
+            Name::ResourceType if frame.resource == Type::Unknown => Purpose::ResourceType,
+            _ => Purpose::Nothing,
+        }
+    }
+
+    fn begin_text(&mut self, purpose: Purpose) {
+        self.token = self.at;
+        self.has_escape = false;
+        self.text.clear();
+        self.state = State::Text(purpose);
+    }
+
+    /// Reads on in a string, to its end or that of the chunk.
+    fn read_text(&mut self, chunk: &Bytes, purpose: Purpose) {
+        if std::mem::take(&mut self.is_escaped) {
+            self.at += 1;
+        }
+        loop {
+            let rest = &chunk[self.at..];
+            let next = match self.format {
+                Format::Lines => memchr3(b'"', b'\\', b'\n', rest),
+                _ => memchr2(b'"', b'\\', rest),
+            };
+            let Some(next) = next else {
+                self.at = chunk.len();
+                return;
+            };
+            self.at += next;
+            match chunk[self.at] {
+                b'"' => {
+                    self.end_text(chunk, purpose);
+                    return;
+                }
+                b'\\' => {
+                    self.has_escape = true;
+                    self.is_escaped = self.at + 1 == chunk.len();
+                    self.at = chunk.len().min(self.at + 2);
+                }
+                _ => {
+                    self.break_off();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn end_text(&mut self, chunk: &Bytes, purpose: Purpose) {
+        let end = self.at;
+        self.at += 1;
+        self.state = State::AfterValue;
+        match purpose {
+            Purpose::Nothing => return,
+            Purpose::Url => {
+                self.end_url(chunk, end);
+                return;
+            }
+            Purpose::Name | Purpose::ResourceType => {}
+        }
+        let mut text = std::mem::take(&mut self.text);
+        let raw = if text.is_empty() {
+            &chunk[self.token..end]
+        } else {
+            text.extend_from_slice(&chunk[..end]);
+            &text[..]
+        };
+        if purpose == Purpose::Name {
+            self.name = self.name_of(raw);
+            self.state = State::Colon;
+        } else {
+            let is_binary = raw == b"Binary"
+                || self.has_escape && decode(raw).is_some_and(|name| name == "Binary");
+            self.learn_type(is_binary);
+        }
+        self.text = text;
+        self.text.clear();
+    }
+
+    fn name_of(&self, raw: &[u8]) -> Name {
+        if !self.has_escape {
+            return self.plain_name_of(raw);
+        }
+        match decode(raw) {
+            Some(name) => self.plain_name_of(name.as_bytes()),
+            None => Name::Other,
+        }
+    }
+
+    fn plain_name_of(&self, name: &[u8]) -> Name {
+        match name {
+            b"url" => Name::Url,
+            b"resourceType" => Name::ResourceType,
+            b"extension" | b"modifierExtension" => Name::Extension,
+            b"link" => Name::Link,
+            b"request" => Name::Request,
+            b"entry" => Name::Entry,
+            b"resource" | b"contained" | b"outcome" => Name::Resource,
+            b"value" | b"valueUri" | b"valueUrl" if self.format == Format::Patch => Name::Url,
+            _ => Name::Other,
+        }
+    }
+
+    fn end_url(&mut self, chunk: &Bytes, end: usize) {
+        let is_held = !self.text.is_empty();
+        let raw = if is_held {
+            self.text.extend_from_slice(&chunk[..end]);
+            Bytes::from(std::mem::take(&mut self.text))
+        } else {
+            chunk.slice(self.token..end)
+        };
+        let found = self.sought.find(&raw).zip(self.wait());
+        if let Some((reference, wait)) = found {
+            if !is_held {
+                self.keep(chunk, self.token);
+            }
+            self.is_waiting |= !wait.is_over();
+            self.out.push_back(Piece::Found {
+                raw,
+                reference,
+                wait,
+            });
+            self.kept = end;
+        } else if is_held {
+            self.out.push_back(Piece::Kept(raw));
+            self.kept = end;
+        }
+    }
+
+    /// What has to be known of the resources around before something in them may be replaced;
+    /// `None` if nothing may.
+    fn wait(&self) -> Option<Wait> {
+        let (resource, is_binary) = self.innermost();
+        let root = self.frames.first()?.resource;
+        let needs_root = self.format == Format::Json;
+        if is_binary || needs_root && root == Type::None {
+            return None;
+        }
+        Some(Wait {
+            resource,
+            root: needs_root && root == Type::Unknown,
+        })
+    }
+
+    /// The depth of the innermost resource, if its type is not yet known, and otherwise whether it
+    /// is a Binary.
+    fn innermost(&self) -> (Option<usize>, bool) {
+        let mut frames = self.frames.iter().enumerate().rev();
+        let resource = frames.find(|(_, frame)| frame.resource != Type::None);
+        match resource {
+            Some((depth, frame)) if frame.resource == Type::Unknown => (Some(depth), false),
+            Some((_, frame)) => (None, frame.resource == Type::Binary),
+            None => (None, false),
+        }
+    }
+
+    fn learn_type(&mut self, is_binary: bool) {
+        let depth = self.frames.len().saturating_sub(1);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.resource = if is_binary { Type::Binary } else { Type::Other };
+        }
+        let verdict = if is_binary {
+            Verdict::Binary
+        } else {
+            Verdict::Replaced
+        };
+        self.settle(depth, verdict);
+    }
+
+    fn settle(&mut self, depth: usize, verdict: Verdict) {
+        if self.is_waiting {
+            self.out.push_back(Piece::Settled { depth, verdict });
+        }
+    }
+
+    fn open(&mut self, is_object: bool) {
+        if self.frames.len() == MAX_DEPTH {
+            self.at -= 1;
+            self.break_off();
+            return;
+        }
+        let role = match self.frames.last() {
+            None => Role::Resource,
+            Some(outer) if outer.is_object => match self.name {
+                Name::Extension => Role::Extension,
+                Name::Link => Role::Link,
+                Name::Entry => Role::Entry,
+                Name::Request if outer.role == Role::Entry => Role::EntryRequest,
+                Name::Resource => Role::Resource,
+                Name::Url | Name::ResourceType | Name::Request | Name::Other => Role::Plain,
+            },
+            // The elements of an array have its name, and those of an array in an array have none.
+            Some(outer) if is_object && self.frames.len() > 1 => outer.role,
+            Some(_) => Role::Plain,
+        };
+        let resource = if is_object && role == Role::Resource {
+            Type::Unknown
+        } else {
+            Type::None
+        };
+        self.frames.push(Frame {
+            is_object,
+            role,
+            resource,
+        });
+        self.state = if is_object {
+            State::FirstName
+        } else {
+            State::FirstElement
+        };
+    }
+
+    fn close(&mut self, is_object: bool) {
+        match self.frames.pop() {
+            Some(frame) if frame.is_object == is_object => {
+                if frame.resource == Type::Unknown {
+                    let (outer, is_binary) = self.innermost();
+                    let verdict = Verdict::NoResource { outer, is_binary };
+                    self.settle(self.frames.len(), verdict);
+                }
+                self.state = State::AfterValue;
+                if self.frames.is_empty() {
+                    self.state = State::End;
+                    self.is_waiting = false;
+                }
+            }
+            _ => {
+                self.at -= 1;
+                self.break_off();
+            }
+        }
+    }
+
+    /// The end of a line, which in [`Format::Lines`] is that of the document.
+    fn end_line(&mut self) {
+        if self.format != Format::Lines {
+            return;
+        }
+        self.abandon();
+        self.frames.clear();
+        self.state = State::Start;
+    }
+
+    fn skip_broken(&mut self, chunk: &Bytes) {
+        let rest = &chunk[self.at..];
+        let line = match self.format {
+            Format::Lines => memchr(b'\n', rest),
+            _ => None,
+        };
+        match line {
+            Some(end) => {
+                self.at += end + 1;
+                self.end_line();
+            }
+            None => self.at = chunk.len(),
+        }
+    }
+
+    /// The document is none, or too deep: the rest of it passes as it is.
+    fn break_off(&mut self) {
+        if self.state == State::Text(Purpose::Url) && !self.text.is_empty() {
+            let held = std::mem::take(&mut self.text);
+            self.out.push_back(Piece::Kept(held.into()));
+        }
+        self.abandon();
+        self.state = State::Broken;
+    }
+
+    fn abandon(&mut self) {
+        if std::mem::take(&mut self.is_waiting) {
+            self.out.push_back(Piece::Abandoned);
+        }
+    }
+
+    /// Puts out what comes before `end`.
+    fn keep(&mut self, chunk: &Bytes, end: usize) {
+        if end > self.kept {
+            self.out.push_back(Piece::Kept(chunk.slice(self.kept..end)));
+        }
+        self.kept = end;
+    }
+
+    /// Puts out the rest of the chunk, but for a `url` that it ends in.
+    fn end_chunk(&mut self, chunk: &Bytes) {
+        let part = &chunk[self.token.min(chunk.len())..];
+        match self.state {
+            State::Text(Purpose::Url) => {
+                self.text.extend_from_slice(part);
+                self.keep(chunk, self.token);
+                if self.text.len() > MAX_URL {
+                    let held = std::mem::take(&mut self.text);
+                    self.out.push_back(Piece::Kept(held.into()));
+                    self.state = State::Text(Purpose::Nothing);
+                }
+            }
+            State::Text(Purpose::Name | Purpose::ResourceType) => {
+                let room = MAX_NAME.saturating_sub(self.text.len());
+                self.text.extend_from_slice(&part[..part.len().min(room)]);
+                self.keep(chunk, chunk.len());
+            }
+            _ => self.keep(chunk, chunk.len()),
+        }
+        self.chunk = Bytes::new();
+    }
+}
+
+/// Whether a `url` in such an object may be that of an Attachment.
+fn is_attachment(role: Role) -> bool {
+    !matches!(role, Role::Extension | Role::Link | Role::EntryRequest)
+}
+
+/// Whether a byte is one of a number, or of `true`, `false` and `null`.
+fn is_scalar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}

@@ -1,0 +1,138 @@
+//! [`Attachments`]: URLs out, references in.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{CONTENT_LENGTH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::body::{ReferencesBody, UrlsBody};
+use super::future::{AttachmentsFuture, Job};
+use super::headers::format_of_request;
+use super::reference::{Reference, Sought};
+use crate::config::BasePath;
+use crate::mint::Presigner;
+use crate::response_body::BoxError;
+
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) presigner: Presigner,
+    /// `None`: any.
+    pub(super) fhir_base: Option<BasePath>,
+    pub(super) max_urls: usize,
+}
+
+impl Settings {
+    /// Whether there may be resources with attachments at this path.
+    fn is_of_resources(&self, path: &str) -> bool {
+        let base = self.fhir_base.as_ref().map_or("", BasePath::as_str);
+        let storage = self.presigner.verifier().base_path();
+        // With a bare host as storage base URL, the layer in front has taken what is its own.
+        let is_storage = !storage.is_empty() && is_below(path, storage);
+        is_below(path, base) && !is_storage && !is_of_binaries(path)
+    }
+}
+
+fn is_below(path: &str, base: &str) -> bool {
+    let rest = path.strip_prefix(base);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a Binary, or its content, is read or written here: of either no byte is changed.
+fn is_of_binaries(path: &str) -> bool {
+    let binary = path.rfind("/Binary/");
+    path.ends_with("/Binary")
+        || binary.is_some_and(|at| Reference::relative(&path[at + 1..]).is_some())
+}
+
+/// The service that [`AttachmentsLayer`](super::AttachmentsLayer) makes.
+#[derive(Clone)]
+pub struct Attachments<S> {
+    inner: S,
+    settings: Arc<Settings>,
+}
+
+impl<S> Attachments<S> {
+    pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self { inner, settings }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without what was around it.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Attachments<S>
+where
+    S: Service<Request<ReferencesBody<B>>, Response = Response<R>>,
+    B: Body,
+    B::Error: Into<BoxError>,
+    R: Body,
+    R::Error: Into<BoxError>,
+{
+    type Response = Response<UrlsBody<R>>;
+    type Error = S::Error;
+    type Future = AttachmentsFuture<S::Future, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let is_theirs = !self.settings.is_of_resources(request.uri().path());
+        if is_theirs || *request.method() == Method::OPTIONS {
+            let request = request.map(ReferencesBody::inner);
+            return AttachmentsFuture::new(self.inner.call(request), None);
+        }
+        let (mut parts, body) = request.into_parts();
+        let job = Job {
+            settings: Arc::clone(&self.settings),
+            caller: parts.clone(),
+        };
+        if matches!(parts.method, Method::GET | Method::HEAD) {
+            unconditional(&mut parts);
+        }
+        let body = match format_of_request(&parts.method, &parts.headers) {
+            None => ReferencesBody::inner(body),
+            Some(format) => {
+                parts.headers.remove(CONTENT_LENGTH);
+                let base = self.settings.presigner.verifier().base_url();
+                ReferencesBody::input(body, format, Sought::Urls(base.into()))
+            }
+        };
+        let request = Request::from_parts(parts, body);
+        AttachmentsFuture::new(self.inner.call(request), Some(Box::new(job)))
+    }
+}
+
+/// Has a read answered in full: with a 304, a client would keep URLs that have expired; and a part
+/// of the resource is none of the answer.
+fn unconditional(parts: &mut Parts) {
+    for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE, RANGE] {
+        parts.headers.remove(name);
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Attachments<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachments")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
