@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::frames::{Verdict, Wait};
 use super::reference::Reference;
-use super::scan::{Piece, Verdict, Wait};
+use super::scan::Piece;
 
 /// How much may be held back for a resource whose type comes after its attachments, in bytes.
 /// Beyond that they stay.

@@ -10,10 +10,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use memchr::{memchr, memchr2, memchr3};
 
+use super::frames::{Broken, Frames, Name, Verdict, Wait};
 use super::reference::{Reference, Sought, decode};
-
-/// The deepest document, in containers. What is deeper passes as it is; no FHIR resource is.
-const MAX_DEPTH: usize = 512;
 
 /// The longest `url` that is looked at, in bytes: of those that are longer none is of interest.
 const MAX_URL: usize = 8 * 1024;
@@ -53,81 +51,6 @@ pub(super) enum Piece {
     Abandoned,
 }
 
-/// Resources whose type comes after what was found in them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Wait {
-    /// The depth of the innermost one.
-    pub(super) resource: Option<usize>,
-    /// The document may not be a resource at all.
-    pub(super) root: bool,
-}
-
-impl Wait {
-    pub(super) fn is_over(self) -> bool {
-        self == Self::default()
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is a resource, and not a Binary.
-    Replaced,
-    /// It is a Binary.
-    Binary,
-    /// It has no type: what is around it decides.
-    NoResource {
-        /// The depth of the resource around it, if its type is not yet known.
-        outer: Option<usize>,
-        /// Whether the resource around it, if its type is known, is a Binary.
-        is_binary: bool,
-    },
-}
-
-/// The names that matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Name {
-    Url,
-    ResourceType,
-    Extension,
-    Link,
-    Request,
-    Entry,
-    Resource,
-    Other,
-}
-
-/// What a container is, by the name that it has, or that the array has in which it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Plain,
-    /// An element of `extension` or `modifierExtension`.
-    Extension,
-    /// An element of `link`.
-    Link,
-    /// An element of `entry`.
-    Entry,
-    /// The `request` of an element of `entry`.
-    EntryRequest,
-    /// The document, or an element of `resource`, `contained` or `outcome`.
-    Resource,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    /// It is at no place where a resource could be.
-    None,
-    Unknown,
-    Binary,
-    Other,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    is_object: bool,
-    role: Role,
-    resource: Type,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Before a document.
@@ -159,7 +82,7 @@ pub(super) struct Scanner {
     sought: Sought,
     format: Format,
     state: State,
-    frames: Vec<Frame>,
+    frames: Frames,
     /// The last name that was read.
     name: Name,
     /// The string that is read has a backslash.
@@ -186,7 +109,7 @@ impl Scanner {
             sought,
             format,
             state: State::Start,
-            frames: Vec::new(),
+            frames: Frames::default(),
             name: Name::Other,
             has_escape: false,
             is_escaped: false,
@@ -265,8 +188,7 @@ impl Scanner {
             (State::FirstName | State::AfterValue, b'}') => self.close(true),
             (State::FirstElement | State::AfterValue, b']') => self.close(false),
             (State::AfterValue, b',') => {
-                let is_object = self.frames.last().is_some_and(|frame| frame.is_object);
-                self.state = if is_object {
+                self.state = if self.frames.is_in_object() {
                     State::NextName
                 } else {
                     State::Value
@@ -290,12 +212,10 @@ impl Scanner {
 
     /// The purpose of a string that is a value.
     fn purpose(&self) -> Purpose {
-        let Some(frame) = self.frames.last().filter(|frame| frame.is_object) else {
-            return Purpose::Nothing;
-        };
         match self.name {
-            Name::Url if is_attachment(frame.role) => Purpose::Url,
-            Name::ResourceType if frame.resource == Type::Unknown => Purpose::ResourceType,
+            _ if !self.frames.is_in_object() => Purpose::Nothing,
+            Name::Url if self.frames.is_attachment() => Purpose::Url,
+            Name::ResourceType if self.frames.wants_type() => Purpose::ResourceType,
             _ => Purpose::Nothing,
         }
     }
@@ -366,34 +286,19 @@ impl Scanner {
         } else {
             let is_binary = raw == b"Binary"
                 || self.has_escape && decode(raw).is_some_and(|name| name == "Binary");
-            self.learn_type(is_binary);
+            let settled = self.frames.learn_type(is_binary);
+            self.settle(settled);
         }
         self.text = text;
         self.text.clear();
     }
 
     fn name_of(&self, raw: &[u8]) -> Name {
+        let is_patch = self.format == Format::Patch;
         if !self.has_escape {
-            return self.plain_name_of(raw);
+            return Name::of(raw, is_patch);
         }
-        match decode(raw) {
-            Some(name) => self.plain_name_of(name.as_bytes()),
-            None => Name::Other,
-        }
-    }
-
-    fn plain_name_of(&self, name: &[u8]) -> Name {
-        match name {
-            b"url" => Name::Url,
-            b"resourceType" => Name::ResourceType,
-            b"extension" | b"modifierExtension" => Name::Extension,
-            b"link" => Name::Link,
-            b"request" => Name::Request,
-            b"entry" => Name::Entry,
-            b"resource" | b"contained" | b"outcome" => Name::Resource,
-            b"value" | b"valueUri" | b"valueUrl" if self.format == Format::Patch => Name::Url,
-            _ => Name::Other,
-        }
+        decode(raw).map_or(Name::Other, |name| Name::of(name.as_bytes(), is_patch))
     }
 
     fn end_url(&mut self, chunk: &Bytes, end: usize) {
@@ -422,107 +327,41 @@ impl Scanner {
         }
     }
 
-    /// What has to be known of the resources around before something in them may be replaced;
-    /// `None` if nothing may.
     fn wait(&self) -> Option<Wait> {
-        let (resource, is_binary) = self.innermost();
-        let root = self.frames.first()?.resource;
-        let needs_root = self.format == Format::Json;
-        if is_binary || needs_root && root == Type::None {
-            return None;
-        }
-        Some(Wait {
-            resource,
-            root: needs_root && root == Type::Unknown,
-        })
+        self.frames.wait(self.format == Format::Json)
     }
 
-    /// The depth of the innermost resource, if its type is not yet known, and otherwise whether it
-    /// is a Binary.
-    fn innermost(&self) -> (Option<usize>, bool) {
-        let mut frames = self.frames.iter().enumerate().rev();
-        let resource = frames.find(|(_, frame)| frame.resource != Type::None);
-        match resource {
-            Some((depth, frame)) if frame.resource == Type::Unknown => (Some(depth), false),
-            Some((_, frame)) => (None, frame.resource == Type::Binary),
-            None => (None, false),
-        }
-    }
-
-    fn learn_type(&mut self, is_binary: bool) {
-        let depth = self.frames.len().saturating_sub(1);
-        if let Some(frame) = self.frames.last_mut() {
-            frame.resource = if is_binary { Type::Binary } else { Type::Other };
-        }
-        let verdict = if is_binary {
-            Verdict::Binary
-        } else {
-            Verdict::Replaced
-        };
-        self.settle(depth, verdict);
-    }
-
-    fn settle(&mut self, depth: usize, verdict: Verdict) {
+    fn settle(&mut self, (depth, verdict): (usize, Verdict)) {
         if self.is_waiting {
             self.out.push_back(Piece::Settled { depth, verdict });
         }
     }
 
     fn open(&mut self, is_object: bool) {
-        if self.frames.len() == MAX_DEPTH {
+        if self.frames.open(is_object, self.name).is_err() {
             self.at -= 1;
             self.break_off();
-            return;
+        } else if is_object {
+            self.state = State::FirstName;
+        } else {
+            self.state = State::FirstElement;
         }
-        let role = match self.frames.last() {
-            None => Role::Resource,
-            Some(outer) if outer.is_object => match self.name {
-                Name::Extension => Role::Extension,
-                Name::Link => Role::Link,
-                Name::Entry => Role::Entry,
-                Name::Request if outer.role == Role::Entry => Role::EntryRequest,
-                Name::Resource => Role::Resource,
-                Name::Url | Name::ResourceType | Name::Request | Name::Other => Role::Plain,
-            },
-            // The elements of an array have its name, and those of an array in an array have none.
-            Some(outer) if is_object && self.frames.len() > 1 => outer.role,
-            Some(_) => Role::Plain,
-        };
-        let resource = if is_object && role == Role::Resource {
-            Type::Unknown
-        } else {
-            Type::None
-        };
-        self.frames.push(Frame {
-            is_object,
-            role,
-            resource,
-        });
-        self.state = if is_object {
-            State::FirstName
-        } else {
-            State::FirstElement
-        };
     }
 
     fn close(&mut self, is_object: bool) {
-        match self.frames.pop() {
-            Some(frame) if frame.is_object == is_object => {
-                if frame.resource == Type::Unknown {
-                    let (outer, is_binary) = self.innermost();
-                    let verdict = Verdict::NoResource { outer, is_binary };
-                    self.settle(self.frames.len(), verdict);
-                }
-                self.state = State::AfterValue;
-                if self.frames.is_empty() {
-                    self.state = State::End;
-                    self.is_waiting = false;
-                }
-            }
-            _ => {
+        match self.frames.close(is_object) {
+            Err(Broken) => {
                 self.at -= 1;
                 self.break_off();
+                return;
             }
+            Ok(Some(settled)) => self.settle(settled),
+            Ok(None) => {}
+        }
+        self.state = State::AfterValue;
+        if self.frames.is_empty() {
+            self.state = State::End;
+            self.is_waiting = false;
         }
     }
 
@@ -597,11 +436,6 @@ impl Scanner {
         }
         self.chunk = Bytes::new();
     }
-}
-
-/// Whether a `url` in such an object may be that of an Attachment.
-fn is_attachment(role: Role) -> bool {
-    !matches!(role, Role::Extension | Role::Link | Role::EntryRequest)
 }
 
 /// Whether a byte is one of a number, or of `true`, `false` and `null`.

@@ -1,4 +1,4 @@
-//! Corner cases of JSON, with the names that JSONTestSuite (Nicolas Seriot, "Parsing JSON is a
+//! Corner cases of JSON, with the names that `JSONTestSuite` (Nicolas Seriot, "Parsing JSON is a
 //! Minefield") has for them, in the midst of a resource.
 
 use super::*;
