@@ -220,6 +220,16 @@ macro_rules! serving_settings {
                 Ok(self.set(|serving| serving.path = path))
             }
 
+            /// Whether a URL whose parameters arrive in another order than they were signed in is
+            /// served: for gateways that rebuild queries from a map. Default: no
+            /// ([`UrlVerifier::with_accept_reordered_query`]).
+            pub fn accept_reordered_query(self, accept: bool) -> Self {
+                self.set(|serving| {
+                    let verifier = serving.verifier.clone();
+                    serving.verifier = verifier.with_accept_reordered_query(accept);
+                })
+            }
+
             /// The longest upload, in bytes, whatever a URL grants. Default: 5 GiB.
             pub fn max_upload(self, bytes: u64) -> Self {
                 self.set(|serving| serving.max_upload = bytes)

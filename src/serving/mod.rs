@@ -47,7 +47,9 @@ pub(crate) async fn serve(
         .get(serving.path.as_str().len()..)
         .unwrap_or_default();
     let now = (serving.clock)();
-    let Authentic { mut grant, key_id } = serving.verifier.authenticate(target)?;
+    let mut sorted = String::new();
+    let authentic = serving.verifier.authenticate(target, &mut sorted)?;
+    let Authentic { mut grant, key_id } = authentic;
     event.granted(&grant, key_id);
     body.belongs_to_holder();
     verify::check_method(&grant, &parts.method)?;

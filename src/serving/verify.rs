@@ -37,7 +37,9 @@ impl UrlVerifier {
             .path_and_query()
             .map_or("", |target| target.as_str());
         let target = target.strip_prefix(self.base_path());
-        let grant = self.authenticate(target.unwrap_or_default())?.grant;
+        let mut sorted = String::new();
+        let authentic = self.authenticate(target.unwrap_or_default(), &mut sorted)?;
+        let grant = authentic.grant;
         check_method(&grant, &parts.method)?;
         self.check_time(&grant, now)?;
         Ok(grant)

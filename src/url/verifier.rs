@@ -60,6 +60,7 @@ const SIGNATURE_LENGTH: usize = 43;
 pub struct UrlVerifier {
     shared: Arc<Shared>,
     max_lifetime: Duration,
+    accepts_reordered_query: bool,
 }
 
 struct Shared {
@@ -116,6 +117,7 @@ impl UrlVerifier {
                 keyring: ArcSwap::from_pointee(keyring),
             }),
             max_lifetime: DEFAULT_MAX_LIFETIME,
+            accepts_reordered_query: false,
         })
     }
 
@@ -126,6 +128,19 @@ impl UrlVerifier {
     #[must_use]
     pub fn with_max_lifetime(mut self, max_lifetime: Duration) -> Self {
         self.max_lifetime = max_lifetime;
+        self
+    }
+
+    /// Whether to verify a query that is not right once more, its parameters sorted by their names,
+    /// which is the order in which they were signed. Default: no. Clones made before are not
+    /// affected.
+    ///
+    /// It is for gateways that take a query apart into a map and hand that on, as Amazon API
+    /// Gateway's REST APIs and load balancers do in front of AWS Lambda. Every other change of a URL
+    /// stays an error.
+    #[must_use]
+    pub fn with_accept_reordered_query(mut self, accept: bool) -> Self {
+        self.accepts_reordered_query = accept;
         self
     }
 
@@ -165,14 +180,35 @@ impl UrlVerifier {
     /// [`VerifyError`], the first that applies. An unknown key id and a wrong signature are the
     /// same error.
     pub fn verify(&self, target: &str, now: SystemTime) -> Result<Grant, VerifyError> {
-        let Authentic { grant, .. } = self.authenticate(target)?;
+        let mut sorted = String::new();
+        let Authentic { grant, .. } = self.authenticate(target, &mut sorted)?;
         self.check_time(&grant, now)?;
         Ok(grant)
     }
 
-    /// What was signed, whether its time has come or gone.
+    /// What was signed, whether its time has come or gone. `sorted` is room for the target in
+    /// another order.
     #[inline]
-    pub(crate) fn authenticate<'a>(&self, target: &'a str) -> Result<Authentic<'a>, VerifyError> {
+    pub(crate) fn authenticate<'a>(
+        &self,
+        target: &'a str,
+        sorted: &'a mut String,
+    ) -> Result<Authentic<'a>, VerifyError> {
+        let authentic = self.authenticate_as_it_is(target);
+        if authentic.is_ok() || !self.accepts_reordered_query {
+            return authentic;
+        }
+        let Some((path, query)) = target.split_once('?') else {
+            return authentic;
+        };
+        let mut parameters: Vec<&str> = query.split('&').collect();
+        parameters.sort_by_key(|parameter| parameter.split('=').next());
+        *sorted = format!("{path}?{}", parameters.join("&"));
+        self.authenticate_as_it_is(sorted)
+    }
+
+    #[inline]
+    fn authenticate_as_it_is<'a>(&self, target: &'a str) -> Result<Authentic<'a>, VerifyError> {
         let Some((signed, signature)) = split_signature(target) else {
             return Err(if target.contains("Signature=") {
                 VerifyError::InvalidSignature

@@ -3,5 +3,6 @@
 mod base;
 mod keys;
 mod lifetime;
+mod order;
 mod properties;
 mod vectors;
