@@ -79,7 +79,7 @@ pub fn run(data: &[u8]) {
     };
     let request = ReadRequest::new(&method, &headers);
     let validators = Validators::new(&VersionId::from(1), at(NOW), at(NOW));
-    let decision = match request.opening() {
+    let decision = match request.opening(&validators.entity_tag) {
         Opening::Content(range) => Decision::Content(range),
         Opening::Metadata => request.decide(&validators, length),
     };

@@ -132,14 +132,18 @@ impl From<RefusalCode> for Refusal {
 
 impl From<RepositoryError> for Refusal {
     fn from(error: RepositoryError) -> Self {
-        let code = error.code();
-        match error {
+        let (code, pause) = (error.code(), error.pause());
+        let refusal = match error {
             RepositoryError::RangeNotSatisfiable { length } => Self::range_not_satisfiable(length),
             RepositoryError::Unavailable(source) | RepositoryError::Internal(source) => {
                 Self::from(code).with_source(source)
             }
             RepositoryError::Upload(error) => error.into(),
             _ => code.into(),
+        };
+        match pause {
+            Some(pause) => refusal.with_header(RETRY_AFTER, pause.as_secs().max(1).into()),
+            None => refusal,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::header::{CONTENT_LENGTH, ETAG};
+use http::header::{CONTENT_LENGTH, ETAG, IF_RANGE};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
@@ -30,9 +30,12 @@ pub(super) async fn read(
         now,
     };
     let request = ReadRequest::new(&parts.method, &parts.headers);
-    // Only the layer itself knows that a URL for one download has been used.
+    let tag = entity_tag(&grant.key.version());
+    // Only the layer itself knows that a URL for one download has been used, and what its own
+    // entity tag is.
     if !terms.once
-        && matches!(request.opening(), Opening::Content(_))
+        && !parts.headers.contains_key(IF_RANGE)
+        && matches!(request.opening(&tag), Opening::Content(_))
         && let Some(response) = redirect(serving, grant, &parts.headers, now).await?
     {
         return Ok(response);
@@ -47,7 +50,7 @@ pub(super) async fn answer<R: BinaryRepository>(
     request: &ReadRequest<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let key = &headers.grant.key;
-    let range = match request.opening() {
+    let range = match request.opening(&entity_tag(&key.version())) {
         Opening::Content(range) => range,
         Opening::Metadata => {
             let metadata = repository.head(key).await?;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use crate::refusal::RefusalCode;
 
@@ -63,6 +64,23 @@ impl RepositoryError {
         Self::Unavailable(source.into())
     }
 
+    /// As [`unavailable`](Self::unavailable), of storage that said when to come back: clients get
+    /// that time as `Retry-After`, in whole seconds.
+    pub fn busy(pause: Duration, source: impl Into<BoxError>) -> Self {
+        Self::unavailable(Busy {
+            pause,
+            source: source.into(),
+        })
+    }
+
+    /// The time after which to come back, where the storage said it.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        let Self::Unavailable(source) = self else {
+            return None;
+        };
+        Some(source.downcast_ref::<Busy>()?.pause)
+    }
+
     /// Wraps an error as [`Internal`](Self::Internal).
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::Internal(source.into())
@@ -83,6 +101,14 @@ impl RepositoryError {
             Self::Internal(_) => RefusalCode::Internal,
         }
     }
+}
+
+/// The storage is not available, and said for how long.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}, for {} seconds", pause.as_secs())]
+struct Busy {
+    pause: Duration,
+    source: BoxError,
 }
 
 impl RepositoryError {

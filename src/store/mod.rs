@@ -108,6 +108,8 @@ mod upload;
 use std::future::Future;
 use std::sync::Arc;
 
+#[cfg(feature = "object-store-http")]
+pub use self::object_store::Connector;
 #[cfg(feature = "object-store")]
 pub use self::object_store::{Bucket, BucketStore, ObjectStoreRepository, SigningProtocol};
 pub use box_repository::BoxRepository;

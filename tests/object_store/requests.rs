@@ -8,7 +8,7 @@ use tower_presign::store::{
     BucketStore, ByteRange, Content, ContentStore as _, ObjectStoreRepository, Target, Upload,
 };
 use tower_presign::url::{Expires, ReadTerms};
-use tower_presign::{Access, BinaryKey, BinaryRepository as _, Grant, VersionId};
+use tower_presign::{Access, AllowAll, BinaryKey, BinaryRepository as _, Grant, VersionId};
 
 /// A server, and a Binary without content.
 async fn repository() -> (S3Server, ObjectStoreRepository, BinaryId) {
@@ -130,6 +130,54 @@ async fn reading_is_one_request() {
 }
 
 #[tokio::test]
+async fn each_request_of_a_client_is_one_request_or_none() {
+    for length in [1000, LARGE] {
+        let server = S3Server::start().await;
+        let repository = ObjectStoreRepository::new(server.bucket());
+        let id = BinaryId::random();
+        let png = ContentType::new("image/png").unwrap();
+        repository.create(id, png).await.unwrap();
+        write(&repository, id, bytes(length, 1)).await;
+        let layer = layer(repository.clone());
+        server.requests();
+        let url = super::mint(&layer, id.as_str()).await;
+        assert_eq!(server.requests(), ["LIST"], "a mint");
+        for (what, headers, expected) in [
+            ("GET", vec![], "GET"),
+            ("a range", vec![("range", "bytes=5-9")], "GET"),
+            (
+                "the rest of the same",
+                vec![("range", "bytes=5-"), ("if-range", "\"1\"")],
+                "GET",
+            ),
+            (
+                "the rest of another",
+                vec![("range", "bytes=5-"), ("if-range", "\"2\"")],
+                "GET",
+            ),
+            ("what is known", vec![("if-none-match", "\"1\"")], "HEAD"),
+        ] {
+            let answer = get_with(&layer, &url, &headers).await;
+            assert!(answer.status.as_u16() < 400, "{what}: {answer:?}");
+            assert_eq!(server.requests(), [expected], "{what} of {length}");
+        }
+        head_with(&layer, &url, &[]).await;
+        assert_eq!(server.requests(), ["HEAD"], "HEAD of {length}");
+
+        let repository = repository.offload_reads(true);
+        write(&repository, id, bytes(length, 1)).await;
+        let layer = PresignLayer::new(signer(), repository, AllowAll)
+            .clock(std::time::SystemTime::now)
+            .redirect_to_storage(true);
+        let url = super::mint(&layer, id.as_str()).await;
+        server.requests();
+        let redirected = get(&layer, &url).await;
+        assert_eq!(redirected.status, StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(server.requests(), [""; 0], "a redirection");
+    }
+}
+
+#[tokio::test]
 async fn a_url_that_was_minted_before_there_was_content_takes_one_more_where_that_is_large() {
     for length in [1000, LARGE] {
         let (server, repository, id) = repository().await;
@@ -190,7 +238,9 @@ async fn opening_asks_nothing_or_tries_once() {
     drop(ObjectStoreRepository::new(server.bucket()));
     assert_eq!(server.requests(), [""; 0]);
     ObjectStoreRepository::open(server.bucket()).await.unwrap();
-    let trial = ["PUT", "PUT", "PUT", "GET", "LIST", "DELETE"];
+    let trial = [
+        "PUT", "PUT", "PUT", "GET", "CREATE", "ABORT", "LIST", "DELETE",
+    ];
     assert_eq!(server.requests(), trial);
 }
 

@@ -1,7 +1,7 @@
 //! `GET` and `HEAD`: conditions, ranges, and what they come to.
 
 use http::header::IF_RANGE;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::conditions::{self, Validators, Verdict};
 use super::ranges;
@@ -58,15 +58,19 @@ impl<'a> ReadRequest<'a> {
         }
     }
 
-    /// Finds out whether one question to the repository is enough.
+    /// Finds out whether one question to the repository is enough. `entity_tag` is that of the
+    /// version, which the URL names.
     #[must_use]
-    pub fn opening(&self) -> Opening {
+    pub fn opening(&self, entity_tag: &HeaderValue) -> Opening {
         if !self.is_get || conditions::has_preconditions(self.headers) {
             return Opening::Metadata;
         }
-        match *self.ranges {
-            [] => Opening::Content(None),
-            [one] if !self.headers.contains_key(IF_RANGE) => Opening::Content(Some(one)),
+        match (&*self.ranges, self.headers.get(IF_RANGE)) {
+            ([], _) => Opening::Content(None),
+            ([one], None) => Opening::Content(Some(*one)),
+            ([one], Some(tag)) if tag == entity_tag => Opening::Content(Some(*one)),
+            // Another tag. What begins otherwise is a date.
+            (_, Some(tag)) if tag.as_bytes().contains(&b'"') => Opening::Content(None),
             _ => Opening::Metadata,
         }
     }

@@ -1,32 +1,30 @@
-//! A bucket, and the requests that are made to it.
+//! A bucket, and what its requests are made with.
 
 use std::fmt;
-use std::future::Future;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::future::ready;
-use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
-use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use arc_swap::ArcSwapOption;
+use object_store::list::PaginatedListStore;
 use object_store::path::Path;
 use object_store::signer::Signer;
-use object_store::{
-    Error as StoreError, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore,
-    ObjectStoreExt as _, PutMode, PutOptions,
-};
-use tokio::time::timeout;
+use object_store::{BackoffConfig, Error as StoreError, ObjectStore, RetryConfig};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
-use super::error::{Action, Fault, Meaning};
-use super::mark::Mark;
+use super::error::{Fault, Meaning};
+use super::patience::Pulse;
 use super::presign::SigningProtocol;
 
 /// The time that the store has for an answer unless configured otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The slowest link that content is put over, in bytes a second: the time for a part follows from
-/// it, also while others share the link.
-const SLOWEST: u64 = 100 * 1024;
+/// What may be on its way to the store at once, in mebibytes.
+const ROOM: usize = 80;
+
+/// The least time between two renewals of the client: a right that is missing stays so.
+const RENEWAL: Duration = Duration::from_secs(30);
 
 /// A bucket of a cloud object store, or a path in one: Amazon S3, Google Cloud Storage, Azure Blob
 /// Storage, and whatever else is an [`ObjectStore`] with attributes.
@@ -36,53 +34,153 @@ const SLOWEST: u64 = 100 * 1024;
 ///
 /// # How the store's client is set up
 ///
-/// Each request has a deadline here: 10 seconds for an answer's first byte, and a time by its
-/// length for content on its way in. The client's own limit of 30 seconds on a whole request is
-/// too short for large content on a slow link, and its ten retries in three minutes too many for
-/// somebody who waits. So set the client's retries to two and its timeout to some minutes:
+/// By itself, the client limits a request to 30 seconds in all, which cuts large content on a slow
+/// link, and tries ten times in three minutes, which is too long for somebody who waits. So give it
+/// a [`Connector`](super::Connector) and [`Bucket::retry_config`], and a store whose credentials
+/// change to [`renewable`](Self::renewable):
 ///
-/// ```
-/// use std::time::Duration;
-/// use object_store::{ClientOptions, RetryConfig};
+#[cfg_attr(feature = "object-store-aws", doc = "```no_run")]
+#[cfg_attr(not(feature = "object-store-aws"), doc = "```ignore")]
+/// use object_store::aws::{AmazonS3Builder, Checksum};
+/// use tower_presign::store::{Bucket, Connector};
 ///
-/// let retry = RetryConfig {
-///     max_retries: 2,
-///     retry_timeout: Duration::from_secs(10),
-///     ..RetryConfig::default()
-/// };
-/// let options = ClientOptions::new()
-///     .with_connect_timeout(Duration::from_secs(3))
-///     .with_timeout(Duration::from_secs(15 * 60));
-/// // AmazonS3Builder::from_env().with_retry(retry).with_client_options(options)
-/// # let _ = (retry, options);
+/// let bucket = Bucket::renewable(|| {
+///     let store = AmazonS3Builder::from_env()
+///         .with_bucket_name("binaries")
+///         .with_http_connector(Connector::new())
+///         .with_retry(Bucket::retry_config())
+///         // S3 compares it with what arrives; other stores may not know it.
+///         .with_checksum_algorithm(Checksum::SHA256)
+///         .build()?;
+///     Ok(store.into())
+/// })?;
+/// # Ok::<(), object_store::Error>(())
 /// ```
+///
+/// Then every request is given up after ten seconds without an answer, and is tried three times at
+/// most. Content that arrives or leaves slowly takes as long as it takes: a download that the store
+/// breaks off is continued with the rest of the very same object; an upload is given up when the
+/// store, asked in between, no longer answers anything.
 ///
 /// # The rights it needs
 ///
-/// To put, read, delete and list objects. On Amazon S3: `s3:PutObject`, `s3:GetObject`,
-/// `s3:DeleteObject` and `s3:AbortMultipartUpload` on the objects, `s3:ListBucket` on the bucket.
-/// On Google Cloud Storage: the role `roles/storage.objectUser`. On Azure: the role `Storage Blob
-/// Data Contributor`. Without the right to list, S3 says of what is not there that it is
-/// forbidden.
+/// To put, read, delete and list objects, and to abort an upload in parts. `open` of a repository
+/// tries each and names the one that is missing. Without the right to list, S3 says of what is not
+/// there that it is forbidden.
+///
+/// **Amazon S3**, as a policy of the server's role:
+///
+/// ```json
+/// {
+///   "Version": "2012-10-17",
+///   "Statement": [
+///     {
+///       "Effect": "Allow",
+///       "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+///       "Resource": "arn:aws:s3:::binaries/*"
+///     },
+///     {
+///       "Effect": "Allow",
+///       "Action": "s3:ListBucket",
+///       "Resource": "arn:aws:s3:::binaries"
+///     }
+///   ]
+/// }
+/// ```
+///
+/// **Google Cloud Storage**: a role that others need not share, or `roles/storage.objectUser`.
+///
+/// ```text
+/// gcloud iam roles create binaries --project=PROJECT --permissions=\
+/// storage.objects.create,storage.objects.get,storage.objects.delete,storage.objects.list,\
+/// storage.multipartUploads.create,storage.multipartUploads.abort
+/// gcloud storage buckets add-iam-policy-binding gs://binaries \
+///   --member=serviceAccount:SERVER --role=projects/PROJECT/roles/binaries
+/// ```
+///
+/// **Azure**: the role `Storage Blob Data Contributor`, of the container alone.
+///
+/// ```text
+/// az role assignment create --role "Storage Blob Data Contributor" --assignee SERVER --scope \
+/// /subscriptions/S/resourceGroups/G/providers/Microsoft.Storage/storageAccounts/A/blobServices/default/containers/binaries
+/// ```
 #[derive(Clone)]
 pub struct Bucket {
-    store: Arc<dyn ObjectStore>,
-    pages: Option<Arc<dyn PaginatedListStore>>,
-    signer: Option<(Arc<dyn Signer>, SigningProtocol)>,
+    client: Arc<Client>,
+    renewal: Option<Arc<Renewal>>,
     below: Path,
     patience: Duration,
+    pulse: Arc<Pulse>,
+    /// The mebibytes that may be on their way.
+    traffic: Arc<Semaphore>,
+}
+
+/// What requests are made with.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) pages: Option<Arc<dyn PaginatedListStore>>,
+    pub(super) signer: Option<(Arc<dyn Signer>, SigningProtocol)>,
+}
+
+struct Renewal {
+    open: Box<dyn Fn() -> Result<Bucket, StoreError> + Send + Sync>,
+    newest: ArcSwapOption<Client>,
+    last: Mutex<Option<Instant>>,
 }
 
 impl Bucket {
+    /// The bytes of a permit of [`traffic`](Self::traffic).
+    pub(super) const ROOM_UNIT: usize = 1024 * 1024;
+
     /// A bucket of any store. Those of the clouds know more of themselves: use [`From`] there.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
         Self {
-            store,
-            pages: None,
-            signer: None,
+            client: Arc::new(Client {
+                store,
+                pages: None,
+                signer: None,
+            }),
+            renewal: None,
             below: Path::default(),
             patience: PATIENCE,
+            pulse: Arc::new(Pulse::new()),
+            traffic: Arc::new(Semaphore::new(ROOM)),
+        }
+    }
+
+    /// A bucket that is opened again when the store refuses its credentials: they may have been
+    /// replaced before their time. The request is then repeated, once, and the bucket is opened
+    /// every 30 seconds at most. `open` runs on a thread where it may wait for a disk.
+    ///
+    /// # Errors
+    ///
+    /// That of `open`.
+    pub fn renewable(
+        open: impl Fn() -> Result<Self, StoreError> + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
+        let first = open()?;
+        Ok(Self {
+            renewal: Some(Arc::new(Renewal {
+                open: Box::new(open),
+                newest: ArcSwapOption::empty(),
+                last: Mutex::new(None),
+            })),
+            ..first
+        })
+    }
+
+    /// How a store's client should try again: twice, within ten seconds. It has `with_retry` for it.
+    #[must_use]
+    pub fn retry_config() -> RetryConfig {
+        RetryConfig {
+            max_retries: 2,
+            retry_timeout: PATIENCE,
+            backoff: BackoffConfig {
+                max_backoff: Duration::from_secs(1),
+                ..BackoffConfig::default()
+            },
         }
     }
 
@@ -93,14 +191,14 @@ impl Bucket {
     /// buckets of S3 Express.
     #[must_use]
     pub fn with_pages(mut self, pages: Arc<dyn PaginatedListStore>) -> Self {
-        self.pages = Some(pages);
+        Arc::make_mut(&mut self.client).pages = Some(pages);
         self
     }
 
     /// Sets what signs the store's own URLs: nearly always the same store once more.
     #[must_use]
     pub fn with_signer(mut self, signer: Arc<dyn Signer>, protocol: SigningProtocol) -> Self {
-        self.signer = Some((signer, protocol));
+        Arc::make_mut(&mut self.client).signer = Some((signer, protocol));
         self
     }
 
@@ -111,9 +209,10 @@ impl Bucket {
         self
     }
 
-    /// The time that the store has for the first byte of an answer; twice as long may it pause in
-    /// the middle of content, and in addition to it, content on its way in has a second for each
-    /// 100 KiB. After that the store is not available. Default: 10 seconds.
+    /// The time that the store has for the first byte of an answer, and for a pause in the middle of
+    /// one. Content on its way in has a second for each 100 KiB in addition to it, as long as the
+    /// store answers other requests in this time. After that the store is not available. Default:
+    /// 10 seconds.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -124,18 +223,39 @@ impl Bucket {
         self.patience
     }
 
-    /// The time that content of this length may take on its way in.
-    pub(super) fn time_for(&self, length: usize) -> Duration {
-        self.patience + Duration::from_secs(length as u64 / SLOWEST)
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
-    pub(super) fn signer(&self) -> Option<(&dyn Signer, SigningProtocol)> {
-        let (signer, protocol) = self.signer.as_ref()?;
-        Some((signer.as_ref(), *protocol))
+    pub(super) fn traffic(&self) -> &Arc<Semaphore> {
+        &self.traffic
     }
 
-    pub(super) fn store(&self) -> &dyn ObjectStore {
-        self.store.as_ref()
+    /// What requests are made with now.
+    pub(super) fn client(&self) -> Arc<Client> {
+        let newest = self.renewal.as_ref().and_then(|it| it.newest.load_full());
+        newest.unwrap_or_else(|| Arc::clone(&self.client))
+    }
+
+    /// Whether there is another client than the one whose credentials the store refused.
+    pub(super) async fn is_renewed(&self, used: &Arc<Client>, fault: &Fault) -> bool {
+        let (Some(renewal), Meaning::Denied(_)) = (&self.renewal, fault.meaning()) else {
+            return false;
+        };
+        if !Arc::ptr_eq(used, &self.client()) {
+            return true;
+        }
+        if !renewal.is_due() {
+            return false;
+        }
+        let opening = Arc::clone(renewal);
+        match spawn_blocking(move || (opening.open)()).await {
+            Ok(Ok(bucket)) => {
+                renewal.newest.store(Some(bucket.client));
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Names are of characters that need no encoding.
@@ -143,179 +263,16 @@ impl Bucket {
         let parts = self.below.parts().map(|part| part.as_ref().to_owned());
         parts.chain(name.split('/').map(str::to_owned)).collect()
     }
+}
 
-    /// An object without its content; `None` if there seems to be none: see [`Action::Look`].
-    pub(super) async fn look(&self, name: &str) -> Result<Option<GetResult>, Fault> {
-        let options = GetOptions {
-            head: true,
-            ..GetOptions::default()
-        };
-        let path = self.path(name);
-        let looking = self.store.get_opts(&path, options);
-        found(within(self.patience, Action::Look, looking).await)
-    }
-
-    /// An object with its content, or a part of it; `None` if there is none.
-    pub(super) async fn get(
-        &self,
-        name: &str,
-        range: Option<GetRange>,
-        if_match: Option<String>,
-    ) -> Result<Option<GetResult>, Fault> {
-        let options = GetOptions {
-            range,
-            if_match,
-            ..GetOptions::default()
-        };
-        let path = self.path(name);
-        let getting = self.store.get_opts(&path, options);
-        found(within(self.patience, Action::Get, getting).await)
-    }
-
-    pub(super) async fn put(
-        &self,
-        name: &str,
-        content: Bytes,
-        content_type: &str,
-        mark: &Mark,
-        mode: PutMode,
-    ) -> Result<(), Fault> {
-        let options = PutOptions {
-            mode,
-            attributes: mark.attributes(content_type),
-            ..PutOptions::default()
-        };
-        let limit = self.time_for(content.len());
-        let path = self.path(name);
-        let putting = self.store.put_opts(&path, content.into(), options);
-        within(limit, Action::Put, putting).await.map(drop)
-    }
-
-    /// Removes an object. That it is not there is a success.
-    pub(super) async fn delete(&self, name: &str) -> Result<(), Fault> {
-        let path = self.path(name);
-        match within(self.patience, Action::Delete, self.store.delete(&path)).await {
-            Err(fault) if fault.meaning() != Meaning::Absent => Err(fault),
-            _ => Ok(()),
+impl Renewal {
+    fn is_due(&self) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| last.elapsed() >= RENEWAL);
+        if is_due {
+            *last = Some(Instant::now());
         }
-    }
-
-    /// Removes objects, of which some may not be there, in as few requests as the store allows.
-    pub(super) async fn delete_all(&self, names: Vec<String>) -> Result<(), Fault> {
-        let paths: Vec<_> = names.iter().map(|name| Ok(self.path(name))).collect();
-        let mut deleting = self.store.delete_stream(stream::iter(paths).boxed());
-        loop {
-            match timeout(self.patience, deleting.next()).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(Ok(_) | Err(StoreError::NotFound { .. }))) => {}
-                Ok(Some(Err(error))) => return Err(Fault::new(Action::Delete, error)),
-                Err(_) => return Err(late(Action::Delete, self.patience)),
-            }
-        }
-    }
-
-    /// The first objects of a folder, in the order of their names.
-    pub(super) async fn first(&self, folder: &str, count: usize) -> Result<Vec<Listed>, Fault> {
-        let mut objects = if let Some(pages) = &self.pages {
-            self.first_pages(pages.as_ref(), folder, count).await?
-        } else {
-            self.list(folder).try_collect().await?
-        };
-        objects.sort_unstable_by(|a: &Listed, b| a.name.cmp(&b.name));
-        objects.truncate(count);
-        Ok(objects)
-    }
-
-    async fn first_pages(
-        &self,
-        pages: &dyn PaginatedListStore,
-        folder: &str,
-        count: usize,
-    ) -> Result<Vec<Listed>, Fault> {
-        let path = self.path(folder);
-        let prefix = format!("{path}/");
-        let mut objects = Vec::new();
-        let mut page_token = None;
-        // A page may have fewer objects than were asked for, though there are more.
-        while objects.len() < count {
-            let options = PaginatedListOptions {
-                max_keys: Some(count - objects.len()),
-                page_token,
-                ..PaginatedListOptions::default()
-            };
-            let listing = pages.list_paginated(Some(&prefix), options);
-            let page = within(self.patience, Action::List, listing).await?;
-            let listed = page.result.objects.iter();
-            objects.extend(listed.filter_map(|object| Listed::new(&path, object)));
-            page_token = page.page_token;
-            if page_token.is_none() {
-                break;
-            }
-        }
-        Ok(objects)
-    }
-
-    /// All objects of a folder.
-    pub(super) fn list(&self, folder: &str) -> BoxStream<'static, Result<Listed, Fault>> {
-        let path = self.path(folder);
-        let listing = self.store.list(Some(&path));
-        let patience = self.patience;
-        let objects = stream::unfold(Some(listing), move |listing| async move {
-            let mut listing = listing?;
-            match timeout(patience, listing.next()).await {
-                Ok(None) => None,
-                Ok(Some(Ok(object))) => Some((Ok(object), Some(listing))),
-                Ok(Some(Err(error))) => Some((Err(Fault::new(Action::List, error)), None)),
-                Err(_) => Some((Err(late(Action::List, patience)), None)),
-            }
-        });
-        objects
-            .try_filter_map(move |object| ready(Ok(Listed::new(&path, &object))))
-            .boxed()
-    }
-}
-
-/// An object of a folder.
-#[derive(Debug)]
-pub(super) struct Listed {
-    /// Without the folder.
-    pub(super) name: String,
-    pub(super) size: u64,
-    pub(super) modified: SystemTime,
-}
-
-impl Listed {
-    fn new(folder: &Path, object: &ObjectMeta) -> Option<Self> {
-        let name = object.location.as_ref().strip_prefix(folder.as_ref())?;
-        Some(Self {
-            name: name.strip_prefix('/')?.to_owned(),
-            size: object.size,
-            modified: object.last_modified.into(),
-        })
-    }
-}
-
-fn found(result: Result<GetResult, Fault>) -> Result<Option<GetResult>, Fault> {
-    match result {
-        Ok(object) => Ok(Some(object)),
-        Err(fault) if fault.meaning() == Meaning::Absent => Ok(None),
-        Err(fault) => Err(fault),
-    }
-}
-
-fn late(action: Action, limit: Duration) -> Fault {
-    Fault::Late { action, limit }
-}
-
-/// Gives up a call that takes too long.
-pub(super) async fn within<T>(
-    limit: Duration,
-    action: Action,
-    call: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, Fault> {
-    match timeout(limit, call).await {
-        Ok(result) => result.map_err(|error| Fault::new(action, error)),
-        Err(_) => Err(late(action, limit)),
+        is_due
     }
 }
 
@@ -323,15 +280,15 @@ pub(super) async fn within<T>(
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bucket")
-            .field("store", &format_args!("{}", self.store))
+            .field("store", &format_args!("{}", self.client.store))
             .field("below", &self.below.as_ref())
-            .field("pages", &self.pages.is_some())
+            .field("pages", &self.client.pages.is_some())
             .field(
                 "signer",
-                &self.signer.as_ref().map(|(_, protocol)| protocol),
+                &self.client.signer.as_ref().map(|(_, protocol)| protocol),
             )
             .field("patience", &self.patience)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

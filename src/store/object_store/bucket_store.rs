@@ -1,17 +1,15 @@
 //! [`BucketStore`]: the bytes of a host's records in a bucket.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt as _};
 use object_store::PutMode;
-use tokio::sync::Semaphore;
 
 use super::bucket::Bucket;
 use super::content_name::ContentName;
 use super::mark::{self, Facts, Kind, Mark};
-use super::parts::{Inflow, PARTS_AT_ONCE, Parts};
+use super::parts::{Inflow, Parts};
 use super::{download, presign, trial};
 use crate::content_type::ContentType;
 use crate::store::{ByteRange, Content, ContentStore, Day, Place, RepositoryError, Stored, Upload};
@@ -48,8 +46,6 @@ use crate::url::{Access, Grant, PresignedUrl};
 #[derive(Debug, Clone)]
 pub struct BucketStore {
     bucket: Bucket,
-    /// The parts that may be on their way.
-    budget: Arc<Semaphore>,
     offloads_reads: bool,
 }
 
@@ -59,7 +55,6 @@ impl BucketStore {
     pub fn new(bucket: impl Into<Bucket>) -> Self {
         Self {
             bucket: bucket.into(),
-            budget: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
             offloads_reads: false,
         }
     }
@@ -108,11 +103,13 @@ impl BucketStore {
         );
         mark.owner = owner;
         if has_more {
-            let (bucket, budget) = (&self.bucket, &self.budget);
-            let parts = Parts::start(bucket, name.clone(), content_type.as_str(), &mark, budget);
+            let parts = Parts::start(&self.bucket, &name, content_type.as_str(), &mark);
             let mut parts = parts.await?;
             if let Err(error) = parts.send(start, inflow).await {
-                parts.abort().await;
+                // A store that does not answer would not answer this either, while somebody waits.
+                if !matches!(error, RepositoryError::Unavailable(_)) {
+                    parts.abort().await;
+                }
                 return Err(error);
             }
         } else {
@@ -140,7 +137,8 @@ impl BucketStore {
         if !Mark::of(&object).is_some_and(|mark| matches!(mark.kind, Kind::Content(_))) {
             return Err(unmarked(name.as_str()));
         }
-        download::content(&self.bucket, name.as_str(), object, known).map(Some)
+        let content = download::content(&self.bucket, name.as_str(), object, known);
+        content.await.map(Some)
     }
 
     /// The store's own URL for content of this name.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use object_store::{Error as StoreError, GetRange, GetResult};
 use sha2::{Digest as _, Sha256};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::bucket::Bucket;
 use super::error::{Action, Fault, Meaning};
@@ -16,6 +16,9 @@ use crate::store::{ByteRange, Content, Metadata, RepositoryError};
 
 /// How often it is asked for the rest without sending any of it.
 const TRIES: u32 = 3;
+
+/// The pause before the first of these; it grows fivefold.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// An object, or a part of it; `None` if there is none. Of an object that is no content, whatever
 /// of it the store gave.
@@ -97,9 +100,12 @@ pub(super) fn metadata(object: &GetResult, known: Facts) -> Result<Metadata, Rep
     })
 }
 
-/// An object as content to serve. It is an error before the first byte if the object has another
-/// length than content was put with, and one before the last if it has another digest.
-pub(super) fn content(
+/// An object as content to serve, of which the first bytes have come: what is wrong with small
+/// content is found out before anything is answered, and its head and bytes leave together.
+///
+/// It is an error before the first byte if the object has another length than content was put
+/// with, and one before the last if it has another digest.
+pub(super) async fn content(
     bucket: &Bucket,
     name: &str,
     object: GetResult,
@@ -108,19 +114,20 @@ pub(super) fn content(
     let metadata = metadata(&object, known)?;
     let range = object.range.clone();
     let is_whole = range == (0..metadata.length);
-    let body = Body {
+    let mut body = Body {
         bucket: bucket.clone(),
         name: name.to_owned(),
         e_tag: object.meta.e_tag.clone(),
         rest: range.clone(),
-        failures: 0,
         digest: metadata
             .sha256
             .filter(|_| is_whole)
             .map(|expected| (Sha256::new(), expected)),
         stream: Some(object.into_stream()),
     };
-    Ok(Content::new(metadata, range, body.into_stream()))
+    let first = stream::iter(body.next().await?.map(Ok));
+    let stream = first.chain(body.into_stream());
+    Ok(Content::new(metadata, range, stream))
 }
 
 /// The bytes of a part of an object, for as long as they flow: where the store breaks off, it is
@@ -130,8 +137,6 @@ struct Body {
     name: String,
     e_tag: Option<String>,
     rest: Range<u64>,
-    /// Since something came last.
-    failures: u32,
     /// Of what has come so far, and what the whole must have.
     digest: Option<(Sha256, [u8; 32])>,
     stream: Option<BoxStream<'static, Result<Bytes, StoreError>>>,
@@ -150,6 +155,9 @@ impl Body {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, RepositoryError> {
+        let started = Instant::now();
+        let mut pause = PAUSE;
+        let mut tries = 0;
         while !self.rest.is_empty() {
             let fault = match self.read().await {
                 Ok(bytes) if bytes.is_empty() => continue,
@@ -157,12 +165,15 @@ impl Body {
                 Err(fault) => fault,
             };
             self.stream = None;
-            self.failures += 1;
-            let is_over = self.failures > TRIES || self.e_tag.is_none();
+            tries += 1;
+            let is_over = tries > TRIES
+                || started.elapsed() > self.bucket.patience() * 3 / 2
+                || self.e_tag.is_none();
             if is_over || fault.meaning() != Meaning::Unavailable {
                 return Err(fault.into());
             }
-            sleep(Duration::from_millis(50) * self.failures).await;
+            sleep(pause).await;
+            pause *= 5;
         }
         Ok(None)
     }
@@ -175,14 +186,11 @@ impl Body {
         let Some(stream) = &mut self.stream else {
             return Ok(Bytes::new());
         };
-        let limit = self.bucket.patience() * 2;
+        let limit = self.bucket.patience();
         match timeout(limit, stream.next()).await {
             Ok(Some(bytes)) => bytes.map_err(|error| Fault::new(Action::Get, error)),
             Ok(None) => Err(Fault::Short),
-            Err(_) => Err(Fault::Late {
-                action: Action::Get,
-                limit,
-            }),
+            Err(_) => Err(Fault::late(Action::Get, limit)),
         }
     }
 
@@ -201,7 +209,6 @@ impl Body {
     }
 
     fn take(&mut self, bytes: Bytes) -> Result<Bytes, RepositoryError> {
-        self.failures = 0;
         self.rest.start += bytes.len() as u64;
         if self.rest.start > self.rest.end {
             return Err(RepositoryError::internal(

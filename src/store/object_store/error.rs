@@ -14,6 +14,9 @@ use crate::store::RepositoryError;
 /// is not public, and has the status nowhere else. A test holds it to a server's answers.
 const STATUS: &str = "Server returned non-2xx status code: ";
 
+/// How the client says that the bucket is elsewhere, which happens where its region is wrong.
+const REDIRECTION: &str = "Received redirect without LOCATION";
+
 /// How the stores in this process say that a range lies outside. That type is not public either.
 const OUTSIDE: &str = "Wanted range starting at ";
 
@@ -25,6 +28,8 @@ pub(super) enum Action {
     Get,
     Put,
     Delete,
+    /// To abort an upload in parts.
+    Abort,
     List,
     Sign,
 }
@@ -36,6 +41,7 @@ impl fmt::Display for Action {
             Self::Get => "read an object",
             Self::Put => "put an object",
             Self::Delete => "delete an object",
+            Self::Abort => "abort an upload in parts",
             Self::List => "list objects",
             Self::Sign => "sign a URL",
         })
@@ -49,6 +55,7 @@ impl Action {
             Self::Look | Self::Get => "s3:GetObject",
             Self::Put => "s3:PutObject",
             Self::Delete => "s3:DeleteObject",
+            Self::Abort => "s3:AbortMultipartUpload",
             Self::List => "s3:ListBucket",
             Self::Sign => "to sign",
         }
@@ -72,6 +79,11 @@ pub(super) enum Fault {
     #[error("the object is gone, or another, before all of it was read")]
     Gone,
 }
+
+/// The store asked to be left alone for so long, and is.
+#[derive(Debug, thiserror::Error)]
+#[error("the store asks to be left alone, still for {} seconds", .0.as_secs())]
+pub(super) struct Closed(pub(super) Duration);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -129,6 +141,26 @@ impl Fault {
         }
     }
 
+    pub(super) fn late(action: Action, limit: Duration) -> Self {
+        Self::Late { action, limit }
+    }
+
+    /// Whether it shows that the store is there.
+    pub(super) fn is_of_the_store(&self) -> bool {
+        match self {
+            Self::Answer { source, .. } => Answer::of(source).is_some(),
+            Self::Late { .. } | Self::Short | Self::Gone => false,
+        }
+    }
+
+    /// For how long the store is to be left alone.
+    fn pause(&self) -> Option<Duration> {
+        let Self::Answer { source, .. } = self else {
+            return None;
+        };
+        causes(source).find_map(|cause| Some(cause.downcast_ref::<Closed>()?.0))
+    }
+
     pub(super) fn meaning(&self) -> Meaning {
         match self {
             Self::Answer { meaning, .. } => *meaning,
@@ -144,7 +176,10 @@ impl From<Fault> for RepositoryError {
             Meaning::Absent => Self::NotFound,
             Meaning::Taken => Self::AlreadyWritten,
             Meaning::Full => Self::StorageFull,
-            Meaning::Unavailable | Meaning::NoUpload => Self::unavailable(fault),
+            Meaning::Unavailable | Meaning::NoUpload => match fault.pause() {
+                Some(pause) => Self::busy(pause, fault),
+                None => Self::unavailable(fault),
+            },
             // Among them refused credentials, which is for the operator to mend.
             _ => Self::internal(fault),
         }
@@ -182,7 +217,9 @@ fn meaning(action: Action, error: &StoreError) -> Meaning {
             None if chain(error).any(|text| text.contains("(code: AccessDenied)")) => {
                 Meaning::Denied(action.right())
             }
+            None if chain(error).any(|text| text.starts_with(REDIRECTION)) => Meaning::Refused,
             None => Meaning::Unavailable,
+            Some(answer) if answer.is_of_old_credentials() => Meaning::Denied(action.right()),
             Some(answer) => answer.meaning(),
         },
         _ => Meaning::Refused,
@@ -212,6 +249,13 @@ impl Answer {
         Some(code.split_once("</Code>")?.0)
     }
 
+    /// S3 refuses these as a bad request.
+    fn is_of_old_credentials(&self) -> bool {
+        let codes = ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"];
+        self.status == StatusCode::BAD_REQUEST
+            && self.code().is_some_and(|code| codes.contains(&code))
+    }
+
     fn meaning(&self) -> Meaning {
         match self.status {
             StatusCode::RANGE_NOT_SATISFIABLE => Meaning::OutsideRange,
@@ -226,6 +270,10 @@ impl Answer {
 }
 
 fn chain(error: &StoreError) -> impl Iterator<Item = String> {
+    causes(error).map(ToString::to_string)
+}
+
+fn causes(error: &StoreError) -> impl Iterator<Item = &(dyn Error + 'static)> {
     let first: &(dyn Error + 'static) = error;
-    iter::successors(Some(first), |&cause| cause.source()).map(ToString::to_string)
+    iter::successors(Some(first), |&cause| cause.source())
 }

@@ -2,19 +2,25 @@
 
 mod bucket;
 mod bucket_store;
+#[cfg(feature = "object-store-http")]
+mod connector;
 mod content_name;
 mod download;
 mod error;
 mod layout;
 mod mark;
 mod parts;
+mod patience;
 mod presign;
 mod removal;
 mod repository;
+mod requests;
 mod slot;
 mod trial;
 
 pub use bucket::Bucket;
 pub use bucket_store::BucketStore;
+#[cfg(feature = "object-store-http")]
+pub use connector::Connector;
 pub use presign::SigningProtocol;
 pub use repository::ObjectStoreRepository;

@@ -1,15 +1,14 @@
 //! Content that is put in parts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::{MultipartUpload, PutMultipartOptions};
+use object_store::MultipartUpload;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 
-use super::bucket::{Bucket, within};
+use super::bucket::Bucket;
 use super::content_name::ContentName;
 use super::error::{Action, Fault};
 use super::mark::Mark;
@@ -18,9 +17,6 @@ use crate::store::{RepositoryError, Upload};
 /// The size of a part, in bytes: the smallest that S3 allows. It allows 10,000 of them, so that an
 /// upload may have 48 GiB.
 pub(super) const PART: usize = 5 * 1024 * 1024;
-
-/// How many parts are on their way to the store at once, of all uploads together.
-pub(super) const PARTS_AT_ONCE: usize = 16;
 
 /// Room for the start of an upload; what follows is four times as much each time, up to a part.
 const START: usize = PART / 64;
@@ -95,37 +91,32 @@ pub(super) struct Parts {
     bucket: Bucket,
     name: ContentName,
     state: Option<State>,
-    budget: Arc<Semaphore>,
 }
 
 struct State {
     upload: Box<dyn MultipartUpload>,
     on_their_way: JoinSet<Result<(), Fault>>,
+    /// Whether they may have been put together.
+    is_finishing: bool,
 }
 
 impl Parts {
     pub(super) async fn start(
         bucket: &Bucket,
-        name: ContentName,
+        name: &ContentName,
         content_type: &str,
         mark: &Mark,
-        budget: &Arc<Semaphore>,
     ) -> Result<Self, RepositoryError> {
-        let options = PutMultipartOptions {
-            attributes: mark.attributes(content_type),
-            ..PutMultipartOptions::default()
-        };
-        let path = bucket.path(name.as_str());
-        let starting = bucket.store().put_multipart_opts(&path, options);
-        let upload = within(bucket.patience(), Action::Put, starting).await?;
+        let starting = bucket.put_in_parts(name.as_str(), content_type, mark);
+        let upload = starting.await?;
         Ok(Self {
             bucket: bucket.clone(),
-            name,
+            name: name.clone(),
             state: Some(State {
                 upload,
                 on_their_way: JoinSet::new(),
+                is_finishing: false,
             }),
-            budget: Arc::clone(budget),
         })
     }
 
@@ -153,13 +144,19 @@ impl Parts {
         while let Some(put) = state.on_their_way.try_join_next() {
             done(put)?;
         }
-        let budget = Arc::clone(&self.budget);
-        let permit = budget.acquire_owned().await;
-        let limit = self.bucket.time_for(part.len());
+        // The client is read on only once there is room: memory follows the store.
+        let room = self.bucket.room(part.len());
+        let room = self
+            .bucket
+            .while_alive(Action::Put, async { Ok(room.await) });
+        let room = room.await?;
+        let bucket = self.bucket.clone();
+        let limit = bucket.time_for(part.len());
         let putting = state.upload.put_part(part.into());
         state.on_their_way.spawn(async move {
-            let put = within(limit, Action::Put, putting).await;
-            drop(permit);
+            let putting = bucket.within(limit, Action::Put, putting);
+            let put = bucket.while_alive(Action::Put, putting).await;
+            drop(room);
             put
         });
         Ok(())
@@ -173,9 +170,14 @@ impl Parts {
         while let Some(put) = state.on_their_way.join_next().await {
             done(put)?;
         }
-        let assembling = state.upload.complete();
-        let assembled = within(ASSEMBLY, Action::Put, assembling).await;
+        state.is_finishing = true;
+        let bucket = &self.bucket;
+        let assembling = bucket.within(ASSEMBLY, Action::Put, state.upload.complete());
+        let assembled = bucket.while_alive(Action::Put, assembling).await;
         if let Err(fault) = assembled {
+            if matches!(fault, Fault::Late { .. }) {
+                return Err(fault.into());
+            }
             // The client repeats a request whose answer it has not seen, and is then told that
             // there is no such upload any more.
             match self.bucket.look(self.name.as_str()).await {
@@ -197,12 +199,22 @@ impl Parts {
 
 impl State {
     async fn abort(mut self, bucket: &Bucket, name: &ContentName) {
-        // A part that is still on its way would arrive after the abortion, and stay.
-        while self.on_their_way.join_next().await.is_some() {}
+        // A part that is still on its way would arrive after the abortion, and stay. One that
+        // takes long is cut: the connection of a client that has left is not held for ever.
+        let limit = bucket.patience() / 2;
+        let arriving = async { while self.on_their_way.join_next().await.is_some() {} };
+        if timeout(limit, arriving).await.is_err() {
+            self.on_their_way.shutdown().await;
+        }
         // What cannot be removed now is left to the bucket's lifecycle rule.
-        drop(within(bucket.patience(), Action::Delete, self.upload.abort()).await);
-        // They may have been put together, with the answer lost.
-        drop(bucket.delete(name.as_str()).await);
+        drop(
+            bucket
+                .within(limit, Action::Abort, self.upload.abort())
+                .await,
+        );
+        if self.is_finishing {
+            drop(bucket.delete(name.as_str()).await);
+        }
     }
 }
 

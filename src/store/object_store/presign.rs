@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use http::{HeaderName, HeaderValue, Method};
 use object_store::signer::{SignedUrlOptions, Signer};
 
-use super::bucket::{Bucket, within};
+use super::bucket::Bucket;
 use super::error::{Action, Meaning};
 use crate::content_disposition::content_disposition;
 use crate::content_kind::ContentKind;
@@ -66,8 +66,9 @@ pub(super) async fn read(
     let Permission::Read(terms) = &grant.permission else {
         return Ok(None);
     };
+    let client = bucket.client();
     let (Some((signer, protocol)), Some(served_type)) =
-        (bucket.signer(), complete_media_type(content_type))
+        (&client.signer, complete_media_type(content_type))
     else {
         return Ok(None);
     };
@@ -83,10 +84,10 @@ pub(super) async fn read(
         ("response-content-disposition", disposition),
         ("response-content-type", content_type.to_owned()),
     ]);
-    if protocol == SigningProtocol::S3 {
+    if *protocol == SigningProtocol::S3 {
         options = options.with_query([("response-cache-control", "private, no-store")]);
     }
-    sign(bucket, signer, Method::GET, name, grant, options).await
+    sign(bucket, signer.as_ref(), Method::GET, name, grant, options).await
 }
 
 /// The URL that puts an object where there is none, unless there is something that it could not
@@ -99,7 +100,8 @@ pub(super) async fn write(
     let Permission::Write(terms) = &grant.permission else {
         return Ok(None);
     };
-    let Some((signer, protocol)) = bucket.signer() else {
+    let client = bucket.client();
+    let Some((signer, protocol)) = &client.signer else {
         return Ok(None);
     };
     let Some(headers) = protocol.write_headers(&terms.content_type, terms.max_length) else {
@@ -109,7 +111,7 @@ pub(super) async fn write(
     for (name, value) in &headers {
         options = options.with_signed_header(name.clone(), value.clone());
     }
-    let presigned = sign(bucket, signer, Method::PUT, name, grant, options).await?;
+    let presigned = sign(bucket, signer.as_ref(), Method::PUT, name, grant, options).await?;
     Ok(presigned.map(|presigned| {
         headers
             .into_iter()
@@ -134,7 +136,10 @@ async fn sign(
     }
     let path = bucket.path(name);
     let signing = signer.signed_url_opts(method.clone(), &path, lifetime, &options);
-    match within(bucket.patience(), Action::Sign, signing).await {
+    match bucket
+        .within(bucket.patience(), Action::Sign, signing)
+        .await
+    {
         Ok(url) => Ok(Some(PresignedUrl::new(url, grant.access(), grant.expires))),
         Err(fault) if fault.meaning() == Meaning::NotSupported => Ok(None),
         Err(fault) => Err(fault.into()),

@@ -334,7 +334,7 @@ impl BinaryRepository for ObjectStoreRepository {
         let mark = self.kind(&slot, &object)?;
         match mark.kind {
             Kind::Deleted => Err(RepositoryError::Deleted),
-            Kind::Content(_) => download::content(bucket, &slot, object, Facts::default()),
+            Kind::Content(_) => download::content(bucket, &slot, object, Facts::default()).await,
             Kind::Apart(name) => match self.store.get_apart(&name, mark.facts, range).await? {
                 Some(content) => Ok(content),
                 None => Err(self.absent(key.id()).await),
@@ -378,7 +378,7 @@ impl BinaryRepository for ObjectStoreRepository {
 
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
         let bucket = self.store.bucket();
-        if bucket.signer().is_none() {
+        if bucket.client().signer.is_none() {
             return Ok(None);
         }
         match grant.access() {

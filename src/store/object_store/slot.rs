@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::{GetResult, PutMode};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::ObjectStoreRepository;
 use super::bucket_store::unmarked;
@@ -41,6 +41,7 @@ impl ObjectStoreRepository {
         let mut tries = 0;
         loop {
             tries += 1;
+            let started = Instant::now();
             if !self.is_write_once
                 && let Some(found) = bucket.look(name).await?
             {
@@ -59,8 +60,10 @@ impl ObjectStoreRepository {
                     None if tries < TRIES => sleep(Duration::from_millis(50) * tries).await,
                     None => return Err(RepositoryError::unavailable(fault)),
                 },
-                // The answer may be all that is lost.
-                (Meaning::Unavailable, Fault::Answer { .. }) => {
+                // The answer may be all that is lost. Nobody waits for a store twice.
+                (Meaning::Unavailable, Fault::Answer { .. })
+                    if started.elapsed() < bucket.patience() / 2 =>
+                {
                     return match bucket.look(name).await {
                         Ok(Some(found)) if is_own(&found) => Ok(()),
                         _ => Err(fault.into()),
@@ -138,7 +141,7 @@ impl ObjectStoreRepository {
         if object.meta.size == 0 {
             return Ok(None);
         }
-        let content_type = object.bytes().await.map_err(RepositoryError::unavailable)?;
+        let content_type = bucket.content(object).await?;
         let content_type = String::from_utf8_lossy(&content_type);
         let content_type = ContentType::new(content_type).map_err(RepositoryError::internal)?;
         Ok(Some(content_type))

@@ -5,18 +5,21 @@ use object_store::PutMode;
 
 use super::bucket::Bucket;
 use super::content_name::random;
-use super::error::{Fault, Meaning};
+use super::error::{Action, Fault, Meaning};
 use super::mark::{Facts, Kind, Mark};
 use crate::store::RepositoryError;
 
-/// Tries each right once, with two objects below `trial/`, which are removed whatever comes of it.
+/// Tries each right once, with two objects below `trial/`, which are removed afterwards.
 pub(super) async fn try_out(bucket: &Bucket, is_write_once: bool) -> Result<(), RepositoryError> {
     let folder = format!("trial/{}", random()?);
     let (first, second) = (format!("{folder}/1"), format!("{folder}/2"));
     let tried = try_objects(bucket, &folder, [&first, &second], is_write_once).await;
+    // A store that does not answer would not answer this either.
+    if matches!(tried, Err(RepositoryError::Unavailable(_))) {
+        return tried;
+    }
     let removed = bucket.delete_all(vec![first, second]).await;
-    tried?;
-    removed.map_err(told)
+    tried.and(removed.map_err(told))
 }
 
 async fn try_objects(
@@ -54,6 +57,10 @@ async fn try_objects(
             "the object store does not keep attributes",
         ));
     }
+    let starting = bucket.put_in_parts(first, "text/plain", &mark);
+    let mut parts = starting.await.map_err(told)?;
+    let aborting = bucket.within(bucket.patience(), Action::Abort, parts.abort());
+    aborting.await.map_err(told)?;
     let listed = bucket.first(folder, 1).await.map_err(told)?;
     if listed.len() != 1 || listed[0].name != "1" {
         return Err(RepositoryError::internal(

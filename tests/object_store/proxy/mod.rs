@@ -1,0 +1,3 @@
+//! What is between a client and its store.
+
+pub mod link;
