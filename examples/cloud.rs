@@ -40,13 +40,11 @@ mod settings;
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use object_store::RetryConfig;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
-use tower_presign::store::{Bucket, ObjectStoreRepository, RepositoryError};
+use tower_presign::store::{Bucket, Connector, ObjectStoreRepository, RepositoryError};
 use tower_presign::{BinaryId, BinaryKey, ContentType};
 use url::Url;
 
@@ -101,22 +99,8 @@ fn switch(name: &str, default: bool) -> Result<bool, String> {
 }
 
 async fn open(place: &Url, is_write_once: bool) -> Result<ObjectStoreRepository, Box<dyn Error>> {
-    let bucket = match place.scheme() {
-        "s3" => {
-            let store = AmazonS3Builder::from_env().with_url(place.as_str());
-            Bucket::from(store.with_retry(retry()).build()?)
-        }
-        "gs" => {
-            let store = GoogleCloudStorageBuilder::from_env().with_url(place.as_str());
-            Bucket::from(store.with_retry(retry()).build()?)
-        }
-        "az" => {
-            let store = MicrosoftAzureBuilder::from_env().with_url(place.as_str());
-            Bucket::from(store.with_retry(retry()).build()?)
-        }
-        _ => return Err("it must begin with s3://, gs:// or az://".into()),
-    };
-    let bucket = bucket.below(place.path());
+    let at = place.clone();
+    let bucket = Bucket::renewable(move || connect(&at))?.below(place.path());
     if is_write_once {
         Ok(ObjectStoreRepository::open(bucket).await?)
     } else {
@@ -124,13 +108,37 @@ async fn open(place: &Url, is_write_once: bool) -> Result<ObjectStoreRepository,
     }
 }
 
-/// Somebody waits for the answer.
-fn retry() -> RetryConfig {
-    RetryConfig {
-        max_retries: 2,
-        retry_timeout: Duration::from_secs(10),
-        ..RetryConfig::default()
-    }
+/// The bucket at a place, with the credentials that there are now.
+fn connect(place: &Url) -> Result<Bucket, object_store::Error> {
+    let (connector, retry) = (Connector::new(), Bucket::retry_config());
+    Ok(match place.scheme() {
+        "s3" => AmazonS3Builder::from_env()
+            .with_url(place.as_str())
+            .with_http_connector(connector)
+            .with_retry(retry)
+            // The store compares it with what arrives.
+            .with_checksum_algorithm(Checksum::SHA256)
+            .build()?
+            .into(),
+        "gs" => GoogleCloudStorageBuilder::from_env()
+            .with_url(place.as_str())
+            .with_http_connector(connector)
+            .with_retry(retry)
+            .build()?
+            .into(),
+        "az" => MicrosoftAzureBuilder::from_env()
+            .with_url(place.as_str())
+            .with_http_connector(connector)
+            .with_retry(retry)
+            .build()?
+            .into(),
+        _ => {
+            return Err(object_store::Error::Generic {
+                store: "cloud",
+                source: "it must begin with s3://, gs:// or az://".into(),
+            });
+        }
+    })
 }
 
 /// An error with its causes, for the operator.

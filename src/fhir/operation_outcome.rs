@@ -142,7 +142,11 @@ impl From<RepositoryError> for Refusal {
             _ => code.into(),
         };
         match pause {
-            Some(pause) => refusal.with_header(RETRY_AFTER, pause.as_secs().max(1).into()),
+            Some(pause) => {
+                let seconds = pause.as_millis().div_ceil(1000).max(1);
+                let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+                refusal.with_header(RETRY_AFTER, seconds.into())
+            }
             None => refusal,
         }
     }

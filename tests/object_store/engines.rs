@@ -3,23 +3,18 @@
 use std::env;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use super::proxy::front::{Front, Trouble};
 use crate::support::skip::skip;
 use axum::Router;
 use axum::body::Body;
 use axum::error_handling::HandleError;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use futures_util::stream;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::{HeaderValue, Method, StatusCode};
-use http_body_util::BodyExt as _;
+use http::StatusCode;
+use http::header::AUTHORIZATION;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -32,12 +27,12 @@ use s3s_fs::FileSystem;
 use sha2::Sha256;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::{Barrier, Mutex};
 use tower_presign::BinaryId;
 use tower_presign::store::{Bucket, ObjectStoreRepository};
 
 pub const BUCKET: &str = "binaries";
 pub const ACCESS_KEY: &str = "access-key";
+pub const NEXT_ACCESS_KEY: &str = "next-access-key";
 pub const SECRET_KEY: &str = "secret-key";
 
 /// Servers in this process are slow where the machine has much else to do.
@@ -140,65 +135,16 @@ pub struct S3Server {
     front: Arc<Front>,
 }
 
-/// What a server in trouble does to requests.
-#[derive(Clone, Copy, Default)]
-pub enum Trouble {
-    #[default]
-    None,
-    /// Answers with this status.
-    Status(StatusCode),
-    /// Puts the next object that must not be there, and then answers that this has failed.
-    LoseAnswer,
-    /// Puts the parts of the next large object together, and then answers that this has failed.
-    LoseCompletion,
-    /// Says that it has put an object, whatever has become of it.
-    ClaimsSuccess,
-    /// Answers with this status, and this code of S3.
-    Code(u16, &'static str),
-    /// Answers so to the next put of an object that must not be there.
-    NextConditional(u16, &'static str),
-    /// Answers so to each put of an object that must not be there.
-    Conditional(u16, &'static str),
-    /// Never answers.
-    Stall,
-    /// Answers to three parts of an upload at once, when it has them.
-    WithThreeParts,
-    /// Sends the first half of what was asked for, as if it were all.
-    Half,
-    /// Changes the first byte.
-    Flip,
-    /// A login page, as of a proxy.
-    LoginPage,
-    /// Breaks off in the middle of each answer that is longer than this.
-    Cut(usize),
-}
-
-/// What is between the server and its clients.
-struct Front {
-    trouble: std::sync::Mutex<Trouble>,
-    requests: std::sync::Mutex<Vec<String>>,
-    longest_list: AtomicU64,
-    three: Barrier,
-    conditional: Mutex<()>,
-}
-
 impl S3Server {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
-        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let front = Arc::new(Front {
-            trouble: std::sync::Mutex::default(),
-            requests: std::sync::Mutex::default(),
-            longest_list: AtomicU64::default(),
-            three: Barrier::new(3),
-            conditional: Mutex::default(),
-        });
+        let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
+        keys.register(NEXT_ACCESS_KEY.into(), SECRET_KEY.into());
+        service.set_auth(keys);
         let service = HandleError::new(service.build(), |_| async { StatusCode::BAD_GATEWAY });
-        let router = Router::new()
-            .fallback_service(service)
-            .layer(from_fn_with_state(Arc::clone(&front), pass));
+        let (front, router) = Front::before(Router::new().fallback_service(service));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, router).into_future());
@@ -210,7 +156,7 @@ impl S3Server {
     }
 
     pub fn trouble(&self, trouble: Trouble) {
-        *self.front.trouble.lock().unwrap() = trouble;
+        self.front.trouble(trouble);
     }
 
     /// A client that does not try for long: the server panics at some ranges that S3 refuses.
@@ -242,129 +188,13 @@ impl S3Server {
 
     /// What has been asked since the last call, in order.
     pub fn requests(&self) -> Vec<String> {
-        std::mem::take(&mut *self.front.requests.lock().unwrap())
+        self.front.requests()
     }
 
     /// The length of the longest answer to a LIST since the server was started, in bytes.
     pub fn longest_list(&self) -> u64 {
-        self.front.longest_list.load(Ordering::Relaxed)
+        self.front.longest_list()
     }
-}
-
-/// The operation of S3 that a request is.
-fn operation(request: &Request) -> &'static str {
-    let query = request.uri().query().unwrap_or_default();
-    match request.method().as_str() {
-        "GET" if query.contains("list-type=2") => "LIST",
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "PUT" if query.contains("partNumber=") => "PART",
-        "PUT" => "PUT",
-        "POST" if query.contains("uploadId=") => "COMPLETE",
-        "POST" if query.contains("uploads") => "CREATE",
-        "DELETE" if query.contains("uploadId=") => "ABORT",
-        "POST" | "DELETE" => "DELETE",
-        _ => "OTHER",
-    }
-}
-
-async fn pass(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
-    let operation = operation(&request);
-    front.requests.lock().unwrap().push(operation.to_owned());
-    let response = answer(&front, request, next).await;
-    if operation == "LIST" {
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        let length = body.len() as u64;
-        front.longest_list.fetch_max(length, Ordering::Relaxed);
-        return Response::from_parts(parts, body.into());
-    }
-    response
-}
-
-async fn answer(front: &Front, request: Request, next: Next) -> Response {
-    let is_conditional = request.headers().contains_key(IF_NONE_MATCH);
-    let is_completion = request.method() == Method::POST
-        && request
-            .uri()
-            .query()
-            .is_some_and(|query| query.contains("uploadId="));
-    let is_part = operation(&request) == "PART";
-    // S3 looks whether there is an object and puts one in a single step; this server takes two.
-    let _guard = if is_conditional {
-        Some(front.conditional.lock().await)
-    } else {
-        None
-    };
-    let trouble = *front.trouble.lock().unwrap();
-    match trouble {
-        Trouble::Status(status) => status.into_response(),
-        Trouble::LoseAnswer if !is_conditional => next.run(request).await,
-        Trouble::LoseCompletion if !is_completion => next.run(request).await,
-        Trouble::LoseAnswer | Trouble::LoseCompletion => {
-            *front.trouble.lock().unwrap() = Trouble::None;
-            drop(next.run(request).await);
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-        Trouble::Code(status, code) => error(status, code),
-        Trouble::NextConditional(status, code) if is_conditional => {
-            *front.trouble.lock().unwrap() = Trouble::None;
-            error(status, code)
-        }
-        Trouble::Conditional(status, code) if is_conditional => error(status, code),
-        Trouble::WithThreeParts if is_part => {
-            front.three.wait().await;
-            next.run(request).await
-        }
-        Trouble::None
-        | Trouble::NextConditional(..)
-        | Trouble::Conditional(..)
-        | Trouble::WithThreeParts => next.run(request).await,
-        Trouble::Stall => std::future::pending().await,
-        Trouble::Half | Trouble::Flip | Trouble::LoginPage | Trouble::Cut(_)
-            if request.method() != Method::GET =>
-        {
-            next.run(request).await
-        }
-        Trouble::Half | Trouble::Flip | Trouble::LoginPage | Trouble::Cut(_) => {
-            spoil(trouble, next.run(request).await).await
-        }
-        Trouble::ClaimsSuccess => {
-            let mut response = next.run(request).await;
-            if is_conditional {
-                *response.status_mut() = StatusCode::OK;
-                response
-                    .headers_mut()
-                    .insert(ETAG, HeaderValue::from_static("\"any\""));
-            }
-            response
-        }
-    }
-}
-
-fn error(status: u16, code: &str) -> Response {
-    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
-    let status = StatusCode::from_u16(status).unwrap();
-    (status, [(CONTENT_TYPE, "application/xml")], body).into_response()
-}
-
-async fn spoil(trouble: Trouble, response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    let mut body = body.collect().await.unwrap().to_bytes().to_vec();
-    match trouble {
-        Trouble::Half => body.truncate(body.len() / 2),
-        Trouble::Flip => body[0] ^= 1,
-        Trouble::LoginPage => return ([(CONTENT_TYPE, "text/html")], "Log in").into_response(),
-        Trouble::Cut(length) if body.len() > length => {
-            body.truncate(length);
-            let cut = Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
-            let chunks = stream::iter([Ok(body), cut]);
-            return Response::from_parts(parts, Body::from_stream(chunks));
-        }
-        _ => {}
-    }
-    parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    Response::from_parts(parts, body.into())
 }
 
 /// Every Azurite has this account, with this key.

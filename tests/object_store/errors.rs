@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::engines::{S3Server, Trouble};
+use super::engines::S3Server;
+use super::proxy::front::Trouble;
 use super::*;
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use tokio::net::TcpListener;
@@ -237,6 +238,24 @@ async fn the_operator_is_told_which_right_is_missing() {
 }
 
 #[tokio::test]
+async fn each_right_that_is_missing_is_named_at_once() {
+    let server = S3Server::start().await;
+    for (operation, right) in [
+        ("PUT", "s3:PutObject"),
+        ("CREATE", "s3:PutObject"),
+        ("GET", "s3:GetObject"),
+        ("LIST", "s3:ListBucket"),
+        ("ABORT", "s3:AbortMultipartUpload"),
+        ("DELETE", "s3:DeleteObject"),
+    ] {
+        server.trouble(Trouble::Forbid(operation));
+        let opened = ObjectStoreRepository::open(server.bucket()).await;
+        let error = opened.expect_err(operation).to_string();
+        assert!(error.contains(right), "{operation}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn a_put_that_the_store_refuses_for_the_sake_of_another_is_repeated() {
     for length in [1000, LARGE] {
         let (server, layer, id) = server().await;
@@ -279,34 +298,6 @@ async fn a_ranged_read_that_fails_is_not_tried_as_another() {
     part.assert_refused(503, "unavailable");
     // Once, and repeated by the store's client.
     assert_eq!(server.requests().len(), 2);
-}
-
-#[tokio::test]
-async fn a_store_that_stalls_is_unavailable_soon() {
-    let server = S3Server::start().await;
-    let repository = server.repository().await;
-    let id = BinaryId::random();
-    let png = ContentType::new("image/png").unwrap();
-    repository.create(id, png.clone()).await.unwrap();
-    let bucket = server.bucket().with_patience(Duration::from_millis(200));
-    let layer = layer(ObjectStoreRepository::new(bucket));
-    let id = id.as_str();
-    let (read, write) = (mint(&layer, id).await, mint_upload(&layer, id).await);
-    server.trouble(Trouble::Stall);
-    let limit = Duration::from_secs(5);
-    let operation = format!("/Binary/{id}/$presigned-url");
-    timeout(limit, async {
-        for answer in [
-            get(&layer, &operation).await,
-            get(&layer, &read).await,
-            get_with(&layer, &read, &[("range", "bytes=5-9")]).await,
-            put(&layer, &write, "content").await,
-        ] {
-            answer.assert_refused(503, "unavailable");
-        }
-    })
-    .await
-    .expect("each is given up");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What was stored is what comes back, or it is an error.
 
-use super::engines::{S3Server, Trouble};
+use super::engines::S3Server;
+use super::proxy::front::Trouble;
 use super::*;
 use http_body_util::BodyExt as _;
 use tower_presign::BinaryRepository as _;

@@ -5,6 +5,7 @@
 mod support;
 
 mod bucket_store;
+mod connector;
 mod contexts;
 mod deletion;
 mod engines;
@@ -13,6 +14,7 @@ mod gcs;
 mod integrity;
 mod links;
 mod offload;
+mod patience;
 mod proxy;
 mod redirect;
 mod replica;

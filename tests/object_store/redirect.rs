@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::engines::S3Server;
 use super::offload::curl;
+use super::proxy::front::Trouble;
 use super::*;
 use axum::Router;
 use base64::Engine as _;
@@ -114,6 +115,20 @@ async fn a_download_is_redirected_to_the_store() {
         (206, true),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn a_redirection_works_though_the_clocks_differ() {
+    let server = Redirecting::start().await;
+    server.upload("whatever the time").await;
+    let url = server.url(Access::Read).await;
+    for minutes in [-10, 10] {
+        server.store.trouble(Trouble::Clock(minutes));
+        let (status, answer) = curl(&["--location", &url]).await;
+        assert_eq!(status, 200, "{minutes} minutes ahead: {answer}");
+    }
+    server.store.trouble(Trouble::Clock(12));
+    assert_eq!(curl(&["--location", &url]).await.0, 403);
 }
 
 #[tokio::test]

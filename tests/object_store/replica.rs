@@ -28,8 +28,6 @@ impl Replica {
             .env("AWS_ENDPOINT", &store.endpoint)
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "us-east-1")
-            // To put the parts of an upload together takes this server long.
-            .env("AWS_TIMEOUT", "10 minutes")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         let (process, output, origin) = start(command).await;

@@ -210,9 +210,9 @@ impl Bucket {
     }
 
     /// The time that the store has for the first byte of an answer, and for a pause in the middle of
-    /// one. Content on its way in has a second for each 100 KiB in addition to it, as long as the
-    /// store answers other requests in this time. After that the store is not available. Default:
-    /// 10 seconds.
+    /// one, after half of which the rest is asked for anew. Content on its way in has a second for
+    /// each 100 KiB in addition to it, as long as the store answers other requests in this time.
+    /// After that the store is not available. Default: 10 seconds.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

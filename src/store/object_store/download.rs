@@ -167,7 +167,7 @@ impl Body {
             self.stream = None;
             tries += 1;
             let is_over = tries > TRIES
-                || started.elapsed() > self.bucket.patience() * 3 / 2
+                || started.elapsed() >= self.bucket.patience()
                 || self.e_tag.is_none();
             if is_over || fault.meaning() != Meaning::Unavailable {
                 return Err(fault.into());
@@ -180,31 +180,25 @@ impl Body {
 
     /// What comes next of the rest.
     async fn read(&mut self) -> Result<Bytes, Fault> {
-        if self.stream.is_none() {
-            self.stream = Some(self.resume().await?);
-        }
-        let Some(stream) = &mut self.stream else {
-            return Ok(Bytes::new());
-        };
-        let limit = self.bucket.patience();
-        match timeout(limit, stream.next()).await {
-            Ok(Some(bytes)) => bytes.map_err(|error| Fault::new(Action::Get, error)),
-            Ok(None) => Err(Fault::Short),
+        // So there is time for a second try: a connection may be dead though the store is not.
+        let limit = self.bucket.patience() / 2;
+        match timeout(limit, self.read_on()).await {
+            Ok(bytes) => bytes,
             Err(_) => Err(Fault::late(Action::Get, limit)),
         }
     }
 
-    async fn resume(&mut self) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, Fault> {
-        let rest = GetRange::Bounded(self.rest.clone());
-        let object = self
-            .bucket
-            .get(&self.name, Some(rest), self.e_tag.clone())
-            .await?;
-        match object {
-            Some(object) if object.range == self.rest && object.meta.e_tag == self.e_tag => {
-                Ok(object.into_stream())
+    async fn read_on(&mut self) -> Result<Bytes, Fault> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            none => {
+                let e_tag = self.e_tag.as_deref();
+                none.insert(resume(&self.bucket, &self.name, &self.rest, e_tag).await?)
             }
-            _ => Err(Fault::Gone),
+        };
+        match stream.next().await {
+            Some(bytes) => bytes.map_err(|error| Fault::new(Action::Get, error)),
+            None => Err(Fault::Short),
         }
     }
 
@@ -225,5 +219,24 @@ impl Body {
             }
         }
         Ok(bytes)
+    }
+}
+
+/// The rest of the very same object.
+async fn resume(
+    bucket: &Bucket,
+    name: &str,
+    rest: &Range<u64>,
+    e_tag: Option<&str>,
+) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, Fault> {
+    let range = GetRange::Bounded(rest.clone());
+    match bucket
+        .get(name, Some(range), e_tag.map(str::to_owned))
+        .await?
+    {
+        Some(object) if object.range == *rest && object.meta.e_tag.as_deref() == e_tag => {
+            Ok(object.into_stream())
+        }
+        _ => Err(Fault::Gone),
     }
 }

@@ -148,7 +148,9 @@ impl Fault {
     /// Whether it shows that the store is there.
     pub(super) fn is_of_the_store(&self) -> bool {
         match self {
-            Self::Answer { source, .. } => Answer::of(source).is_some(),
+            Self::Answer {
+                meaning, source, ..
+            } => *meaning != Meaning::Unavailable || Answer::of(source).is_some(),
             Self::Late { .. } | Self::Short | Self::Gone => false,
         }
     }
@@ -219,8 +221,7 @@ fn meaning(action: Action, error: &StoreError) -> Meaning {
             }
             None if chain(error).any(|text| text.starts_with(REDIRECTION)) => Meaning::Refused,
             None => Meaning::Unavailable,
-            Some(answer) if answer.is_of_old_credentials() => Meaning::Denied(action.right()),
-            Some(answer) => answer.meaning(),
+            Some(answer) => answer.meaning(action),
         },
         _ => Meaning::Refused,
     }
@@ -252,12 +253,15 @@ impl Answer {
     /// S3 refuses these as a bad request.
     fn is_of_old_credentials(&self) -> bool {
         let codes = ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"];
-        self.status == StatusCode::BAD_REQUEST
-            && self.code().is_some_and(|code| codes.contains(&code))
+        self.code().is_some_and(|code| codes.contains(&code))
     }
 
-    fn meaning(&self) -> Meaning {
+    fn meaning(&self, action: Action) -> Meaning {
         match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Meaning::Denied(action.right()),
+            StatusCode::BAD_REQUEST if self.is_of_old_credentials() => {
+                Meaning::Denied(action.right())
+            }
             StatusCode::RANGE_NOT_SATISFIABLE => Meaning::OutsideRange,
             StatusCode::INSUFFICIENT_STORAGE => Meaning::Full,
             StatusCode::NOT_FOUND if self.code() == Some("NoSuchBucket") => Meaning::NoBucket,
