@@ -107,17 +107,24 @@ impl Parts {
         content_type: &str,
         mark: &Mark,
     ) -> Result<Self, RepositoryError> {
-        let starting = bucket.put_in_parts(name.as_str(), content_type, mark);
-        let upload = starting.await?;
-        Ok(Self {
-            bucket: bucket.clone(),
-            name: name.clone(),
-            state: Some(State {
-                upload,
+        let (bucket, name) = (bucket.clone(), name.clone());
+        let (content_type, mark) = (content_type.to_owned(), mark.clone());
+        // In a task of its own: an upload that its client leaves meanwhile is known then, and
+        // removed.
+        let starting = tokio::spawn(async move {
+            let starting = bucket.put_in_parts(name.as_str(), &content_type, &mark);
+            let state = State {
+                upload: starting.await?,
                 on_their_way: JoinSet::new(),
                 is_finishing: false,
-            }),
-        })
+            };
+            Ok(Self {
+                bucket,
+                name,
+                state: Some(state),
+            })
+        });
+        starting.await.map_err(RepositoryError::internal)?
     }
 
     /// Sends all of an upload, which begins with `part` and has more.
