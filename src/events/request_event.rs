@@ -26,7 +26,6 @@ pub(crate) struct RequestEvent {
 }
 
 /// The facts of an event. None of them lets anyone in, or names a patient.
-#[cfg_attr(not(feature = "tracing"), expect(dead_code))]
 struct Facts {
     started: Instant,
     event: Option<Event>,
@@ -47,7 +46,6 @@ pub(crate) trait Observer: Send {
 
 /// The kinds of events. A request without one is refused, or a preflight.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(feature = "tracing"), expect(dead_code))]
 enum Event {
     Mint,
     Refusal,
