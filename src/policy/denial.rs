@@ -11,6 +11,7 @@ use http::{HeaderValue, Response};
 
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
+use crate::store::RepositoryError;
 
 /// Why a URL is not given, or may not be used; or why an upload is not taken.
 #[derive(Debug, Clone)]
@@ -114,6 +115,13 @@ impl Error for Denial {
     /// What [`unavailable`](Self::unavailable) was given.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
+    }
+}
+
+/// As the layer itself would answer it: for a policy over the host's own records.
+impl From<RepositoryError> for Denial {
+    fn from(error: RepositoryError) -> Self {
+        Self(error.into())
     }
 }
 

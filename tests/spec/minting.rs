@@ -188,6 +188,12 @@ fn each_denial_has_its_code() {
             RefusalCode::TooManyRequests,
         ),
         (Denial::unavailable("away"), RefusalCode::Unavailable),
+        // What a policy's own records report.
+        (RepositoryError::NotFound.into(), RefusalCode::NotFound),
+        (
+            RepositoryError::unavailable("away").into(),
+            RefusalCode::Unavailable,
+        ),
     ] {
         assert_eq!(denial.code(), code);
         let because = denial.because("A reason.");
