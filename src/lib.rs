@@ -16,13 +16,29 @@
 //! # A server
 //!
 //! ```no_run
-//! use axum::{Router, routing::get};
+//! use axum::{Extension, Router, extract::State, http::StatusCode, routing::post};
 //! use tower_presign::{
-//!     Access, Denial, FsRepository, MintRequest, PresignLayer, SigningKey, Terms, UrlSigner,
+//!     Access, BinaryId, ContentType, Denial, FsRepository, MintRequest, PresignLayer, SigningKey,
+//!     Terms, UrlSigner,
 //! };
 //!
 //! #[derive(Clone)]
 //! struct User { may_write: bool } // what your authentication puts into a request's extensions
+//!
+//! // The Binary is empty: its content comes by the URL.
+//! async fn create(
+//!     State(repository): State<FsRepository>,
+//!     user: Option<Extension<User>>,
+//! ) -> Result<String, StatusCode> {
+//!     if !user.is_some_and(|Extension(user)| user.may_write) {
+//!         return Err(StatusCode::FORBIDDEN);
+//!     }
+//!     let png = ContentType::new("image/png").map_err(|_| StatusCode::BAD_REQUEST)?;
+//!     match repository.create(BinaryId::random(), png).await {
+//!         Ok(key) => Ok(key.id().to_string()),
+//!         Err(error) => Err(error.code().status()),
+//!     }
+//! }
 //!
 //! async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
 //!     let user = request.extensions().get::<User>().ok_or_else(Denial::login_required)?;
@@ -40,10 +56,11 @@
 //!     let signer = UrlSigner::new(key, "https://health.example.com/storage")?;
 //!     let repository = FsRepository::open("/var/lib/binaries").await?;
 //!
-//!     let layer = PresignLayer::new(signer, repository, authorize).fhir_base("/fhir/R4")?;
+//!     let layer = PresignLayer::new(signer, repository.clone(), authorize).fhir_base("/fhir/R4")?;
 //!
 //!     let app = Router::new()
-//!         .route("/fhir/R4/Patient/{id}", get(async || "a patient"))
+//!         .route("/fhir/R4/Binary", post(create))
+//!         .with_state(repository)
 //!         .layer(layer);
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     axum::serve(listener, app).await?;
@@ -53,9 +70,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! A Binary must exist before a URL for it can: [`FsRepository::create`] adds one. The repository
-//! has whole servers, to be run and copied from: `examples/axum` with authentication, CORS, time
-//! limits and a page to try it, `cloud.rs` with a bucket, `hyper.rs` without a framework, and
+//! A Binary must exist before a URL for it can, so the host's own `POST /Binary` creates one. The
+//! repository has whole servers, to be run and copied from: `examples/axum` with authentication,
+//! CORS, time limits and a page to try it, `examples/hosts` over PostgreSQL with tenants, an audit
+//! trail and a virus scanner, `cloud.rs` with a bucket, `hyper.rs` without a framework, and
 //! `tonic.rs`, where an RPC hands out the URLs.
 //!
 //! # How a request flows
@@ -194,8 +212,9 @@
 //!
 //! A host with a table of Binaries of its own implements [`Catalog`], four methods
 //! over that table, and keeps the bytes in a folder or a bucket:
-//! [`Composed`] makes a repository of both, and its docs have the order of things
-//! and what a crash leaves. To serve content that lives elsewhere altogether, implement
+//! [`Composed`] makes a repository of both. [`guide::your_table_our_bytes`] has the SQL, the order of
+//! things, and what a crash leaves; [`guide::audit`] the trail of URLs and uses beside it, and
+//! [`guide::one_tenant_one_place`] what keeps tenants apart. To serve content that lives elsewhere altogether, implement
 //! [`BinaryRepository`]: the [`store`] module has a whole one, and [`store::database`] one over a
 //! table.
 //!
@@ -340,6 +359,9 @@ pub mod url;
 #[cfg(feature = "test-util")]
 #[doc(hidden)]
 pub use serving::plan;
+
+#[cfg(any(doc, doctest))]
+pub mod guide;
 
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/comparison.md")]
