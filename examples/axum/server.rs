@@ -1,6 +1,7 @@
 //! The server, whatever keeps its content.
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub(crate) async fn run(
         .map_err(|error| format!("PRESIGN_LISTEN={}: {error}", settings.listen))?;
     let origin = origin(listener.local_addr()?);
     let layer = configure(presign(settings, &origin, repository.clone())?);
+    survive_long_files()?;
 
     let app = app(settings, &origin, repository, layer);
     println!("{}", introduction(settings, &origin, place));
@@ -170,6 +172,22 @@ curl -sSf -o "$file.copy" "$read_url"
 cmp "$file" "$file.copy" && echo 'The content came back as it was sent.'
 "#
     )
+}
+
+/// Beyond the length that a process may give its files (`RLIMIT_FSIZE`) writing is an error from now
+/// on, and no longer the end of the process.
+#[cfg(unix)]
+fn survive_long_files() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // The same on Linux, macOS and the BSDs, but for Linux on MIPS.
+    const SIGXFSZ: i32 = 25;
+    // It is caught from now on, whether anybody waits for it or not.
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+}
+
+#[cfg(not(unix))]
+fn survive_long_files() -> io::Result<()> {
+    Ok(())
 }
 
 /// Completes when the server is told to stop. It then accepts nothing new, and ends when the

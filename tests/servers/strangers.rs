@@ -1,5 +1,7 @@
 //! Strangers, and clients that stall, against the example server: nobody else is taken down.
 
+use std::time::{Duration, Instant};
+
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -9,8 +11,10 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
 
 use crate::support::body::content;
 use crate::support::client::Client;
@@ -173,4 +177,83 @@ async fn uploads_that_stall_hold_little_memory() {
     let held = victim.usage().settled().await - idle;
     println!("{} MB for {} uploads", held / MB, stalled.len());
     assert!(held < 180 * MB, "{} MB", held / MB);
+}
+
+// The end
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_ends_whatever_strangers_do() {
+    const GRACE: Duration = Duration::from_secs(2);
+    let mut victim = Victim::start(&[("PRESIGN_SHUTDOWN", "2")]).await;
+    let (large, vacant) = (victim.large().await, victim.vacant().await);
+
+    let mut silent = victim.connect().await;
+    silent
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        .await
+        .unwrap();
+
+    let mut trickling = victim.connect().await;
+    let head = "PUT /storage/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n";
+    trickling.write_all(head.as_bytes()).await.unwrap();
+    let mut refused = [0; 12];
+    soon(trickling.read_exact(&mut refused)).await.unwrap();
+    assert_eq!(&refused, b"HTTP/1.1 403");
+
+    let mut stalled = victim.connect().await;
+    let head = format!("GET {large} HTTP/1.1\r\nHost: x\r\n\r\n");
+    stalled.write_all(head.as_bytes()).await.unwrap();
+    let mut begun = [0; 12];
+    soon(stalled.read_exact(&mut begun)).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
+
+    let mut upload = TcpStream::connect(&victim.address).await.unwrap();
+    let head = format!(
+        "PUT {vacant} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n\
+         Content-Length: 7\r\nExpect: 100-continue\r\n\r\n"
+    );
+    upload.write_all(head.as_bytes()).await.unwrap();
+    let mut go_ahead = [0; 25];
+    soon(upload.read_exact(&mut go_ahead)).await.unwrap();
+
+    victim.server.tell_to_stop().await;
+    let told = Instant::now();
+    while TcpStream::connect(&victim.address).await.is_ok() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // What can be finished is.
+    upload.write_all(b"content").await.unwrap();
+    let mut answer = String::new();
+    soon(upload.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+
+    victim.server.end().await;
+    let took = told.elapsed();
+    println!("It took {took:?}.");
+    // It had something to wait for, and a slow machine has more time.
+    assert!(took >= GRACE && took < 5 * GRACE, "{took:?}");
+    // Its folder is free.
+    Server::start(victim.server.folder).await;
+}
+
+// The disk
+
+#[tokio::test]
+async fn a_limit_on_the_length_of_files_refuses_an_upload_and_ends_no_server() {
+    const LIMIT: u64 = 1_000_000;
+    let victim = Victim::start(&[]).await;
+    let (long, short) = (victim.vacant().await, victim.vacant().await);
+    let limited = Rlimit {
+        current: Some(LIMIT),
+        maximum: Some(LIMIT),
+    };
+    let server = i32::try_from(victim.server.pid()).unwrap();
+    prlimit(Pid::from_raw(server), Resource::Fsize, limited).unwrap();
+
+    let (long, short) = (victim.url(&long), victim.url(&short));
+    let refused = victim.client.put(&long, content(2_000_000, 0)).await;
+    refused.assert_refused(413, "too-large");
+    let stored = victim.client.put(&short, content(500_000, 0)).await;
+    assert_eq!(stored.status, StatusCode::OK);
+    assert_eq!(victim.server.staged(), 0);
 }

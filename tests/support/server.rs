@@ -71,9 +71,18 @@ impl Server {
 
     /// Tells it to stop, which it does once it has done what it has begun.
     pub async fn stop(&mut self) {
+        self.tell_to_stop().await;
+        self.end().await;
+    }
+
+    pub async fn tell_to_stop(&self) {
         let kill = format!("kill -TERM {}", self.pid());
         let told = Command::new("sh").args(["-c", &kill]).status().await;
         assert!(told.unwrap().success());
+    }
+
+    /// Waits until it has ended as it should.
+    pub async fn end(&mut self) {
         let ended = soon(self.process.wait()).await;
         assert!(ended.unwrap().success());
     }

@@ -26,6 +26,7 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::chunk::{CHUNK, Chunk};
 use super::error::{At as _, FileError};
 use super::{cached, drop_elsewhere};
 use crate::store::{ByteRange, Metadata, RepositoryError};
@@ -36,10 +37,6 @@ const WHOLE: u64 = 128 * 1024;
 /// What is read at first of what is longer, in bytes. It shows that the disk works, and has the
 /// header of a file, which is far shorter, since a content type has at most 512 bytes.
 const SAMPLE: u64 = 4096;
-
-/// What is read at once after that, in bytes. Where a client does not read, the server has two of
-/// these in memory: hyper asks for the next before it may send the last (HTTP/2).
-const CHUNK: u64 = 64 * 1024;
 
 /// Up to this length, in bytes, a file is closed at once: if it has been deleted meanwhile,
 /// closing it gives its blocks back, which takes the longer the more there are.
@@ -229,7 +226,7 @@ impl ContentFile {
             let first = poll_fn(|cx| Pin::new(&mut chunks).poll_next(cx)).await;
             chunks.first = first.transpose()?;
         }
-        chunks.next_read = CHUNK;
+        chunks.next_read = CHUNK as u64;
         Ok((range, chunks))
     }
 }
@@ -251,18 +248,30 @@ type ReadAt = fn(&File, &mut [u8], u64) -> io::Result<usize>;
 
 /// The `length` bytes from `position` on, or fewer if the file ends before.
 fn read(file: &File, position: u64, length: u64, read_at: ReadAt) -> io::Result<Bytes> {
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+    let length = usize::try_from(length).unwrap_or_default();
+    if length == CHUNK {
+        let mut chunk = Chunk::new();
+        let filled = fill(chunk.memory(), file, position, read_at)?;
+        return Ok(chunk.into_bytes(filled));
+    }
+    let mut bytes = vec![0; length];
+    let filled = fill(&mut bytes, file, position, read_at)?;
+    bytes.truncate(filled);
+    Ok(bytes.into())
+}
+
+/// Returns how many bytes there were.
+fn fill(memory: &mut [u8], file: &File, position: u64, read_at: ReadAt) -> io::Result<usize> {
     let mut filled = 0;
-    while filled < bytes.len() {
-        match read_at(file, &mut bytes[filled..], position + filled as u64) {
+    while filled < memory.len() {
+        match read_at(file, &mut memory[filled..], position + filled as u64) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    bytes.truncate(filled);
-    Ok(bytes.into())
+    Ok(filled)
 }
 
 #[cfg(unix)]

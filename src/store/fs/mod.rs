@@ -3,6 +3,7 @@
 mod binaries;
 mod budget;
 mod cached;
+mod chunk;
 mod content_file;
 mod error;
 mod folder;

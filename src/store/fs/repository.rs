@@ -71,6 +71,9 @@ const LAYOUT: Layout = Layout {
 /// blocking threads it works; what the page cache has of a local file system it reads at once. No
 /// thread of the runtime itself waits for a disk.
 ///
+/// Where the system limits the length of files (`RLIMIT_FSIZE`), writing beyond it ends a process
+/// that does not ignore or catch SIGXFSZ, as the example servers do; then the upload is too large.
+///
 /// An upload whose future is dropped before its content has ended leaves nothing. After that it
 /// takes its course: the version is there as a whole a little later, or not at all.
 ///
