@@ -1,10 +1,13 @@
 //! Whether a browser shows content or saves it, and under which name.
 
+use data_url::mime::Mime;
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::content_kind::ContentKind;
+use crate::extension::extension;
 use crate::filename::Filename;
+use crate::id::BinaryId;
 
 /// Characters that RFC 8187 §3.2.1 does not allow unencoded in `filename*`.
 const EXTENDED_VALUE: &AsciiSet = &NON_ALPHANUMERIC
@@ -22,25 +25,26 @@ const EXTENDED_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// `Content-Disposition` (RFC 6266): inline only what is known to be harmless, and both forms of the
-/// file name, for old clients and new.
+/// file name, for old clients and new. Without a name it is `{id}.{extension}`: a browser would make
+/// one of the URL's last segment, which is the version.
 pub(crate) fn content_disposition(
-    kind: ContentKind,
+    content_type: Option<&Mime>,
     filename: Option<&Filename>,
     attachment: bool,
+    id: BinaryId,
 ) -> HeaderValue {
-    let disposition = if !attachment && kind.is_shown_inline() {
-        "inline"
+    let is_inline = !attachment && ContentKind::of(content_type).is_shown_inline();
+    let disposition = if is_inline { "inline" } else { "attachment" };
+    let value = if let Some(filename) = filename {
+        let plain = plain_filename(filename);
+        let extended = utf8_percent_encode(filename.as_str(), EXTENDED_VALUE);
+        format!("{disposition}; filename=\"{plain}\"; filename*=UTF-8''{extended}")
     } else {
-        "attachment"
+        let extension = format!(".{}", extension(content_type));
+        let name = id.as_str().strip_suffix(&extension).unwrap_or(id.as_str());
+        format!("{disposition}; filename=\"{name}{extension}\"")
     };
-    filename
-        .and_then(|filename| {
-            let plain = plain_filename(filename);
-            let extended = utf8_percent_encode(filename.as_str(), EXTENDED_VALUE);
-            let value = format!("{disposition}; filename=\"{plain}\"; filename*=UTF-8''{extended}");
-            HeaderValue::try_from(value).ok()
-        })
-        .unwrap_or(HeaderValue::from_static(disposition))
+    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
 /// A name in ASCII, without what must be escaped in quotes, and without `%`, which some browsers

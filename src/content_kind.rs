@@ -1,8 +1,10 @@
 //! The kinds of content, by what a browser does with them: one table for `Content-Disposition` and
 //! `Content-Security-Policy`.
 
+use data_url::mime::Mime;
 use http::HeaderValue;
-use mime::Mime;
+
+use crate::content_type::essence;
 
 /// The raster formats that browsers show. Not SVG, which is a document with scripts.
 const RASTER_IMAGES: [&str; 10] = [
@@ -27,14 +29,14 @@ impl ContentKind {
             return Self::Other;
         };
         // `image/png+xml`, if there were such a thing, would be XML.
-        if content_type.suffix().is_some() {
+        if content_type.subtype.contains('+') {
             return Self::Other;
         }
-        let subtype = content_type.subtype();
-        match content_type.type_() {
-            mime::AUDIO | mime::VIDEO => Self::Media,
-            mime::IMAGE if RASTER_IMAGES.iter().any(|raster| subtype == *raster) => Self::Still,
-            _ => match content_type.essence_str() {
+        let essence = essence(content_type);
+        match essence.split_once('/') {
+            Some(("audio" | "video", _)) => Self::Media,
+            Some(("image", subtype)) if RASTER_IMAGES.contains(&subtype) => Self::Still,
+            _ => match essence.as_str() {
                 "application/pdf" => Self::Pdf,
                 "text/plain" => Self::Still,
                 _ => Self::Other,

@@ -1,14 +1,45 @@
-//! A media type that content is stored with and uploads are held to.
+//! A media type that content is stored with and uploads are held to, read as browsers read it
+//! (<https://mimesniff.spec.whatwg.org/#parsing-a-mime-type>).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use mime::Mime;
+use data_url::mime::Mime;
+
+pub(crate) const OCTET_STREAM: &str = "application/octet-stream";
+
+/// Names of a media type that are not the registered one, and that clients send all the same.
+const ALIASES: &[(&str, &str)] = &[
+    ("image/jpg", "image/jpeg"),
+    ("image/pjpeg", "image/jpeg"),
+    ("image/x-png", "image/png"),
+    ("image/x-ms-bmp", "image/bmp"),
+    ("image/vnd.microsoft.icon", "image/x-icon"),
+    ("audio/mp3", "audio/mpeg"),
+    ("audio/x-mp3", "audio/mpeg"),
+    ("audio/x-mpeg", "audio/mpeg"),
+    ("audio/wave", "audio/wav"),
+    ("audio/x-wav", "audio/wav"),
+    ("audio/x-pn-wav", "audio/wav"),
+    ("audio/vnd.wave", "audio/wav"),
+    ("audio/x-m4a", "audio/mp4"),
+    ("audio/x-flac", "audio/flac"),
+    ("audio/x-aac", "audio/aac"),
+    ("video/x-m4v", "video/mp4"),
+    ("application/x-pdf", "application/pdf"),
+    ("application/x-gzip", "application/gzip"),
+    ("application/x-zip-compressed", "application/zip"),
+];
 
 /// The longest content type, in bytes: generous beside RFC 6838's 127 + 1 + 127 for the names.
 const MAX_LENGTH: usize = 512;
 
 /// A complete media type, such as `image/png` or `text/plain; charset=utf-8`.
+///
+/// It is read as browsers read it: a parameter's value need not be quoted because it has a comma, an
+/// equal sign or a slash in it (`video/webm;codecs=vp8,opus`), and what is no parameter is skipped.
+/// A text in which browsers find two media types is none.
 ///
 /// It keeps the text that it was made from, byte for byte, since that text is signed into write
 /// URLs and stored with the content.
@@ -26,7 +57,7 @@ pub enum InvalidContentType {
         /// The length of the text, in bytes.
         length: usize,
     },
-    /// It is not of the form `type/subtype`, with optional parameters (RFC 9110 §8.3.1).
+    /// It is not of the form `type/subtype`, with optional parameters, or has two of them.
     #[error("{0:?} is no media type such as image/png")]
     Syntax(Box<str>),
     /// It has a wildcard in place of a name.
@@ -61,22 +92,45 @@ impl ContentType {
     /// Whether content that calls itself `other` is of this type.
     ///
     /// Type, subtype and each parameter of `self` must be there, compared without regard to case;
-    /// `other` may have further parameters, since browsers add a `charset`.
+    /// `other` may have further parameters, since browsers add a `charset`. Names that mean the
+    /// same type are the same.
     pub(crate) fn accepts(&self, other: &str) -> bool {
         let (Some(own), Some(other)) = (parse_media_type(&self.0), parse_media_type(other)) else {
             return false;
         };
-        own.essence_str() == other.essence_str()
-            && own.params().all(|(name, value)| {
+        essence(&own) == essence(&other)
+            && own.parameters.iter().all(|(name, value)| {
                 other
-                    .get_param(name)
-                    .is_some_and(|theirs| theirs.as_str().eq_ignore_ascii_case(value.as_str()))
+                    .get_parameter(name.as_str())
+                    .is_some_and(|theirs| theirs.eq_ignore_ascii_case(value))
             })
     }
+
+    /// This type, with the charset that the text was sent with if none is named: what the text is
+    /// worth without it, browsers guess.
+    pub(crate) fn with_charset_of(&self, sent: &str) -> Self {
+        let charset = || {
+            let own = parse_media_type(&self.0)?;
+            let sent = parse_media_type(sent)?;
+            let charset = sent.get_parameter("charset")?;
+            let is_token = !charset.is_empty() && charset.bytes().all(is_charset_byte);
+            let is_unnamed = own.type_ == "text" && own.get_parameter("charset").is_none();
+            let text = self.0.trim_end_matches(BLANK_OR_SEMICOLON);
+            (is_token && is_unnamed).then(|| format!("{text};charset={charset}"))
+        };
+        let text = charset().filter(|text| text.len() <= MAX_LENGTH);
+        text.map_or_else(|| self.clone(), |text| Self(text.into()))
+    }
+}
+
+/// RFC 2978 §2.3, without the characters that need quotes in a parameter.
+fn is_charset_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'+-^_`~.".contains(&byte)
 }
 
 /// What HTTP takes for white space (RFC 9110 §5.6.3).
 const BLANK: [char; 2] = [' ', '\t'];
+const BLANK_OR_SEMICOLON: [char; 3] = [' ', '\t', ';'];
 
 /// What is not a media type, or not a complete one, could be taken for anything.
 pub(crate) fn complete_media_type(text: &str) -> Option<Mime> {
@@ -84,34 +138,55 @@ pub(crate) fn complete_media_type(text: &str) -> Option<Mime> {
 }
 
 fn is_complete(mime: &Mime) -> bool {
-    mime.type_() != mime::STAR && mime.subtype() != mime::STAR
+    mime.type_ != "*" && mime.subtype != "*"
 }
 
-/// Parses a media type as headers have it. What passes is ASCII, and so a header value.
+/// Parses a media type as browsers do. What passes can be a header value.
 pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {
-    let mime: Mime = text.parse().or_else(|_| compact(text).parse()).ok()?;
-    (text.is_ascii() && mime.subtype() != "").then_some(mime)
+    let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+    if text.starts_with(BLANK) || !text.bytes().all(is_text) || has_second(text) {
+        return None;
+    }
+    text.parse().ok()
 }
 
-/// Blanks and tabs around `;` are legal, and so is nothing between two of them (RFC 9110 §5.6.6),
-/// though `mime` minds.
-fn compact(text: &str) -> String {
-    let mut is_quoted = false;
-    let parts = text.split(|c| {
-        is_quoted ^= c == '"';
-        c == ';' && !is_quoted
+/// Whether a browser finds a media type after a comma. It would take that one for the content's
+/// (<https://fetch.spec.whatwg.org/#concept-header-extract-mime-type>).
+fn has_second(text: &str) -> bool {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let mut pieces = text.split(|c| {
+        let is_end = c == ',' && !is_quoted;
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = is_quoted && c == '\\' && !is_escaped;
+        is_end
     });
-    let mut compact = String::with_capacity(text.len());
-    for (position, part) in parts.enumerate() {
-        let part = part.trim_end_matches(BLANK);
-        if position == 0 {
-            compact.push_str(part);
-        } else if !part.is_empty() {
-            compact.push(';');
-            compact.push_str(part.trim_start_matches(BLANK));
-        }
+    pieces.next();
+    pieces.any(|piece| piece.parse::<Mime>().is_ok())
+}
+
+/// The type and subtype, in lower case, under the name that is registered.
+pub(crate) fn essence(mime: &Mime) -> String {
+    let essence = format!("{}/{}", mime.type_, mime.subtype);
+    match alias(&essence) {
+        Some(registered) => registered.to_owned(),
+        None => essence,
     }
-    compact
+}
+
+fn alias(essence: &str) -> Option<&'static str> {
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == essence);
+    alias.map(|(_, registered)| *registered)
+}
+
+/// A media type as it is sent to clients: browsers do not show content of all names that they send.
+pub(crate) fn with_registered_name<'a>(text: &'a str, mime: &Mime) -> Cow<'a, str> {
+    match alias(&format!("{}/{}", mime.type_, mime.subtype)) {
+        Some(registered) => {
+            let parameters = text.find(';').map_or("", |start| &text[start..]);
+            format!("{registered}{parameters}").into()
+        }
+        None => text.into(),
+    }
 }
 
 impl fmt::Debug for ContentType {

@@ -336,6 +336,7 @@ mod detached;
 mod events;
 #[cfg(feature = "tracing")]
 pub mod events;
+mod extension;
 pub mod fhir;
 mod filename;
 mod future;

@@ -128,10 +128,10 @@ refusals! {
     PreconditionFailed = "precondition-failed", 412 PRECONDITION_FAILED, "conflict":
         "The content is not in the expected state."
         "A conditional header of the request does not hold for the content."
-    /// The version has its content: the write URL is used up.
+    /// The version has other content: the write URL is used up.
     AlreadyWritten = "already-written", 412 PRECONDITION_FAILED, "conflict":
         "This link has already been used."
-        "A write URL writes once, and this version has its content. Ask for a new URL to write another."
+        "A write URL writes once, and this version has other content. Ask for a new URL to write another."
     /// The upload is longer than the URL or the server allows.
     TooLarge = "too-large", 413 PAYLOAD_TOO_LARGE, "too-long":
         "The file is too large."
@@ -156,10 +156,11 @@ refusals! {
     UploadTimeout = "upload-timeout", 408 REQUEST_TIMEOUT, "timeout":
         "The upload took too long."
         "No more content arrived in time. Nothing was stored; send it again."
-    /// The upload is not what `Content-Digest` or `Repr-Digest` announced (RFC 9530).
+    /// The upload is not what a digest announced: `Content-Digest` and `Repr-Digest` (RFC 9530),
+    /// `Content-MD5`, `x-amz-checksum-sha256`; in the headers or after the content.
     DigestMismatch = "digest-mismatch", 400 BAD_REQUEST, "value":
         "The file was damaged on its way."
-        "The content does not have the digest that Content-Digest or Repr-Digest tells. Nothing was stored; send it again."
+        "The content does not have the digest that was sent with it. Nothing was stored; send it again."
     /// A URL for one download, which has been used.
     Used = "used", 410 GONE, "expired":
         "This link has already been used."
@@ -168,6 +169,10 @@ refusals! {
     Rejected = "rejected", 422 UNPROCESSABLE_ENTITY, "business-rule":
         "The file was not accepted."
         "The server has looked at the content and does not take it. Nothing was stored."
+    /// The request has another transfer coding than `chunked`.
+    UnsupportedCoding = "unsupported-coding", 501 NOT_IMPLEMENTED, "not-supported":
+        "The file was sent in a form that is not supported."
+        "The only transfer coding that is supported is chunked: send the content as it is."
     /// The repository has no room left.
     StorageFull = "storage-full", 507 INSUFFICIENT_STORAGE, "no-store":
         "The server has no room left."

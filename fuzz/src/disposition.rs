@@ -125,7 +125,12 @@ pub fn run(data: &[u8]) {
     assert!(is_inline || disposition.kind == "attachment");
 
     let Some(filename) = filename else {
-        assert_eq!((disposition.plain, disposition.extended), (None, None));
+        let plain = disposition.plain.unwrap();
+        let extension = plain
+            .strip_prefix("scan.")
+            .unwrap_or_else(|| panic!("{header}"));
+        assert!(!extension.is_empty() && extension.bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert_eq!(disposition.extended, None);
         return;
     };
     let name = filename.as_str();

@@ -1,12 +1,10 @@
 //! `Accept` and `_format`: whether the client takes JSON, the one format there is.
 
-use http::HeaderMap;
-use http::header::ACCEPT;
-use mime::Mime;
-
-use crate::content_type::parse_media_type;
+use crate::content_type::{essence, parse_media_type};
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
+use http::HeaderMap;
+use http::header::ACCEPT;
 
 /// What is produced, and the other names of JSON that FHIR clients use, the last two since before
 /// FHIR R3.
@@ -40,7 +38,7 @@ pub(super) fn check(headers: &HeaderMap, query: &str) -> Result<(), Refusal> {
 
 /// Whether a media type is JSON, whatever its parameters (`fhirVersion`, `charset`).
 pub(super) fn is_json(media_type: &str) -> bool {
-    parse_media_type(media_type).is_some_and(|mime| JSON.contains(&mime.essence_str()))
+    parse_media_type(media_type).is_some_and(|mime| JSON.contains(&&*essence(&mime)))
 }
 
 fn is_json_format(format: &str) -> bool {
@@ -51,23 +49,21 @@ fn is_json_format(format: &str) -> bool {
 
 /// RFC 9110 §12.5.1, for a server with one format. What cannot be parsed excludes nothing.
 fn accepts_json(headers: &HeaderMap) -> bool {
-    let ranges: Vec<(Mime, bool)> = headers
+    let ranges: Vec<(String, bool)> = headers
         .get_all(ACCEPT)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|range| parse_media_type(range.trim()))
         .map(|range| {
-            let quality = range.get_param("q").map(|q| q.as_str().parse::<f32>());
+            let quality = range.get_parameter("q").map(str::parse::<f32>);
             let is_wanted = !matches!(quality, Some(Ok(quality)) if quality <= 0.0);
-            (range, is_wanted)
+            (essence(&range), is_wanted)
         })
         .collect();
     // Of several ranges that match alike, any that wants it decides.
     let wants = |essence: &str| {
-        let matching = ranges
-            .iter()
-            .filter(|(range, _)| range.essence_str() == essence);
+        let matching = ranges.iter().filter(|(range, _)| range == essence);
         matching.map(|(_, is_wanted)| *is_wanted).max()
     };
     // The most specific range decides. Clients that name JSON by another of its names take ours.

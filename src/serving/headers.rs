@@ -9,10 +9,11 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::digest::{REPR_DIGEST, repr_digest};
 use super::plan::Validators;
 use crate::content_disposition::content_disposition;
 use crate::content_kind::ContentKind;
-use crate::content_type::complete_media_type;
+use crate::content_type::{OCTET_STREAM, complete_media_type, with_registered_name};
 use crate::fhir::NOSNIFF;
 use crate::store::Metadata;
 use crate::url::{Grant, ReadTerms};
@@ -27,6 +28,8 @@ const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 pub(super) struct DownloadHeaders<'a> {
     pub(super) grant: &'a Grant,
     pub(super) terms: &'a ReadTerms,
+    /// The client asks for the SHA-256.
+    pub(super) wants_digest: bool,
     /// Browsers may keep the download.
     pub(super) is_cached: bool,
     pub(super) now: SystemTime,
@@ -40,17 +43,27 @@ impl DownloadHeaders<'_> {
         let validators = Validators::new(&version, metadata.last_modified, self.now);
         let content_type = complete_media_type(&metadata.content_type);
         let text = match &content_type {
-            Some(_) => &metadata.content_type,
-            None => mime::APPLICATION_OCTET_STREAM.as_ref(),
+            Some(content_type) => with_registered_name(&metadata.content_type, content_type),
+            None => OCTET_STREAM.into(),
         };
-        if let Ok(text) = HeaderValue::from_str(text) {
+        if let Ok(text) = HeaderValue::from_str(&text) {
             headers.insert(CONTENT_TYPE, text);
         }
         let kind = ContentKind::of(content_type.as_ref());
         headers.insert(
             CONTENT_DISPOSITION,
-            content_disposition(kind, self.terms.filename.as_ref(), self.terms.attachment),
+            content_disposition(
+                content_type.as_ref(),
+                self.terms.filename.as_ref(),
+                self.terms.attachment,
+                self.grant.key.id(),
+            ),
         );
+        if self.wants_digest
+            && let Some(value) = metadata.sha256.and_then(repr_digest)
+        {
+            headers.insert(REPR_DIGEST, value);
+        }
         if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(validators.last_modified)) {
             headers.insert(LAST_MODIFIED, date);
         }

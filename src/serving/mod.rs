@@ -7,6 +7,7 @@ mod headers;
 pub mod plan;
 mod read;
 mod redirect;
+mod repeat;
 mod upload_stream;
 mod usage;
 mod verify;

@@ -6,6 +6,7 @@ use http::header::{CONTENT_LENGTH, ETAG, IF_RANGE};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
+use super::digest::is_sha256_wanted;
 use super::headers::DownloadHeaders;
 use super::plan::{Decision, Opening, ReadRequest, Validators, entity_tag};
 use super::redirect::redirect;
@@ -26,6 +27,7 @@ pub(super) async fn read(
     let headers = DownloadHeaders {
         grant,
         terms,
+        wants_digest: is_sha256_wanted(&parts.headers),
         is_cached: serving.caches_downloads && !terms.once,
         now,
     };

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 
 use super::digest::Digests;
 use crate::config::IsTimeout;
 use crate::events::Counter;
 use crate::request_body::{RequestBody, classify};
-use crate::store::UploadError;
+use crate::store::{Hashed, UploadError};
 
 /// Ends with `None` if the content is whole and within all limits, else with an error, after which
 /// [`Upload`](crate::store::Upload) does not ask again.
@@ -40,6 +40,17 @@ impl UploadStream {
         Ok(chunk)
     }
 
+    /// What follows the content counts as if it had been in the headers.
+    fn end_with(&mut self, frame: Frame<Bytes>) -> Result<(), UploadError> {
+        match frame.into_trailers() {
+            Ok(trailers) => self
+                .digests
+                .add_trailers(&trailers)
+                .map_err(|_| UploadError::DigestMismatch),
+            Err(_) => Ok(()),
+        }
+    }
+
     fn end(&self) -> Option<UploadError> {
         if self
             .announced
@@ -64,13 +75,22 @@ impl Stream for UploadStream {
             let outcome = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => self.accept(chunk).map(Some),
-                    // Trailers, or nothing.
-                    _ => continue,
+                    Ok(_) => continue,
+                    Err(frame) => match self.end_with(frame) {
+                        Ok(()) => continue,
+                        Err(error) => Err(error),
+                    },
                 },
                 Some(Err(error)) => Err(classify(error, &self.is_timeout)),
                 None => self.end().map_or(Ok(None), Err),
             };
             return Poll::Ready(outcome.transpose());
         }
+    }
+}
+
+impl Hashed for UploadStream {
+    fn sha256(&self) -> [u8; 32] {
+        self.digests.sha256()
     }
 }

@@ -9,6 +9,7 @@ use http::{HeaderValue, Response};
 use super::digest::Digests;
 use super::plan::{Validators, WriteRequest, entity_tag};
 use super::redirect::redirect;
+use super::repeat;
 use super::upload_stream::UploadStream;
 use super::usage::{Usage, rejection};
 use crate::config::Serving;
@@ -18,7 +19,7 @@ use crate::key::BinaryKey;
 use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
-use crate::store::{BinaryRepository as _, RepositoryError, Upload};
+use crate::store::{BinaryRepository as _, Metadata, RepositoryError, Upload};
 use crate::uploads::TooMany;
 use crate::url::{Grant, WriteTerms};
 
@@ -39,8 +40,14 @@ pub(super) async fn write(
     let request = WriteRequest::new(headers, length);
     request.check(&terms.content_type, limit, serving.allows_empty_uploads)?;
     let digests = Digests::announced(headers)?;
-    if request.has_preconditions() {
-        check_preconditions(serving, key, &request, now).await?;
+    let announced = digests.announced_sha256();
+    if request.has_preconditions() || announced.is_some() {
+        let current = current(serving, key).await?;
+        check_preconditions(key, &request, current.as_ref(), now)?;
+        let sha256 = current.and_then(|current| current.sha256);
+        if let (Some(announced), Some(stored)) = (announced, sha256) {
+            return repeat::answer(key, announced == stored);
+        }
     }
     let expects_continue = body.expects_continue();
     // Content that is on its way is taken, and what the storage cannot check is not left to it.
@@ -66,16 +73,18 @@ pub(super) async fn write(
         digests,
         is_timeout: serving.is_timeout.clone(),
     };
-    let mut upload = Upload::new(terms.content_type.clone(), stream)
+    let content_type = request.content_type(&terms.content_type);
+    let mut upload = Upload::hashed(content_type, stream)
         .with_expects_continue(expects_continue)
         .with_acceptance(usage.acceptance());
     if let Some(length) = length {
         upload = upload.with_length(length);
     }
+    let content = upload.content();
     match serving.repository.write(key, upload).await {
         Ok(_) => Ok(stored(key)),
-        Err(error @ RepositoryError::AlreadyWritten) => {
-            Err(Refusal::from(error).with_header(ETAG, entity_tag(&key.version())))
+        Err(RepositoryError::AlreadyWritten) => {
+            repeat::compare(serving, key, content, length).await
         }
         Err(error) => Err(rejection(error)),
     }
@@ -89,7 +98,8 @@ fn too_many(too_many: TooMany) -> Refusal {
     Refusal::because(RefusalCode::TooManyRequests, diagnostics)
 }
 
-fn stored(key: &BinaryKey) -> Response<OwnBody> {
+/// The answer to an upload that is stored.
+pub(super) fn stored(key: &BinaryKey) -> Response<OwnBody> {
     let mut response = Response::new(OwnBody::empty());
     let headers = response.headers_mut();
     headers.insert(ETAG, entity_tag(&key.version()));
@@ -99,18 +109,23 @@ fn stored(key: &BinaryKey) -> Response<OwnBody> {
     response
 }
 
-async fn check_preconditions(
-    serving: &Serving,
+/// What is known of the version's content, if there is any.
+async fn current(serving: &Serving, key: &BinaryKey) -> Result<Option<Metadata>, Refusal> {
+    match serving.repository.head(key).await {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(RepositoryError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn check_preconditions(
     key: &BinaryKey,
     request: &WriteRequest<'_>,
+    current: Option<&Metadata>,
     now: SystemTime,
 ) -> Result<(), Refusal> {
     let version = key.version();
-    let current = match serving.repository.head(key).await {
-        Ok(metadata) => Some(Validators::new(&version, metadata.last_modified, now)),
-        Err(RepositoryError::NotFound) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let current = current.map(|current| Validators::new(&version, current.last_modified, now));
     if request.preconditions_hold(current.as_ref()) {
         return Ok(());
     }

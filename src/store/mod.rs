@@ -125,7 +125,7 @@ pub use fs::{FsRepository, FsStore};
 pub use memory::MemoryRepository;
 pub use target::{Located, Target};
 pub use upload::Upload;
-pub(crate) use upload::{Acceptance, Arrived};
+pub(crate) use upload::{Acceptance, Arrived, Hashed, UploadContent};
 
 use crate::key::BinaryKey;
 pub use crate::place::{InvalidPlace, Place};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -45,16 +46,13 @@ pub struct Upload {
     length: Option<u64>,
     expects_continue: bool,
     acceptance: Option<Acceptance>,
+    content: UploadContent,
     state: State,
 }
 
 /// How far an upload has come.
 enum State {
-    Arriving {
-        stream: Pin<Box<dyn Stream<Item = Result<Bytes, UploadError>> + Send>>,
-        received: u64,
-        so_far: Sha256,
-    },
+    Arriving,
     /// All of it is here, and it is not yet decided whether it may stay.
     Judged {
         verdict: BoxFuture<'static, Result<(), UploadError>>,
@@ -66,23 +64,58 @@ enum State {
     Failed,
 }
 
+/// The content of an upload, of which nothing is decided. Clones are handles of the one stream:
+/// where the repository has no use for it, the server still finds out what it would have been.
+#[derive(Clone)]
+pub(crate) struct UploadContent(Arc<Mutex<Progress>>);
+
+struct Progress {
+    /// In bytes.
+    received: u64,
+    /// `None` once it has ended.
+    stream: Option<Pin<Box<dyn Hashed>>>,
+    /// Of the whole.
+    sha256: Option<[u8; 32]>,
+}
+
+/// A stream that knows the SHA-256 of what it has yielded.
+pub(crate) trait Hashed: Stream<Item = Result<Bytes, UploadError>> + Send {
+    fn sha256(&self) -> [u8; 32];
+}
+
 impl Upload {
     /// An upload of a length that is not known in advance.
     pub fn new(
         content_type: ContentType,
         stream: impl Stream<Item = Result<Bytes, UploadError>> + Send + 'static,
     ) -> Self {
+        let stream = Hashing {
+            stream: Box::pin(stream),
+            so_far: Sha256::new(),
+        };
+        Self::hashed(content_type, stream)
+    }
+
+    /// As [`new`](Self::new), of what is hashed already.
+    pub(crate) fn hashed(content_type: ContentType, stream: impl Hashed + 'static) -> Self {
+        let progress = Progress {
+            received: 0,
+            stream: Some(Box::pin(stream)),
+            sha256: None,
+        };
         Self {
             content_type,
             length: None,
             expects_continue: true,
             acceptance: None,
-            state: State::Arriving {
-                stream: Box::pin(stream),
-                received: 0,
-                so_far: Sha256::new(),
-            },
+            content: UploadContent(Arc::new(Mutex::new(progress))),
+            state: State::Arriving,
         }
+    }
+
+    /// A handle of the content.
+    pub(crate) fn content(&self) -> UploadContent {
+        self.content.clone()
     }
 
     /// Says whether the client waits before it sends: see
@@ -112,7 +145,8 @@ impl Upload {
         self.acceptance.take()
     }
 
-    /// The media type to store: the one that was granted.
+    /// The media type to store: the one that was granted, and of text the charset that the client
+    /// named, if the grant names none.
     #[must_use]
     pub fn content_type(&self) -> &ContentType {
         &self.content_type
@@ -159,23 +193,17 @@ impl Stream for Upload {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             match &mut self.state {
-                State::Arriving {
-                    stream,
-                    received,
-                    so_far,
-                } => match ready!(stream.as_mut().poll_next(cx)) {
-                    Some(Ok(chunk)) => {
-                        *received += chunk.len() as u64;
-                        so_far.update(&chunk);
-                        return Poll::Ready(Some(Ok(chunk)));
-                    }
+                State::Arriving => match ready!(Pin::new(&mut self.content).poll_next(cx)) {
+                    Some(Ok(chunk)) => return Poll::Ready(Some(Ok(chunk))),
                     Some(Err(error)) => return self.fail(error),
                     None => {
-                        let (length, sha256) = (*received, so_far.finalize_reset().into());
+                        let Some(sha256) = self.content.sha256() else {
+                            return self.fail(UploadError::Incomplete(None));
+                        };
                         self.state = match self.acceptance.take() {
                             Some(acceptance) => State::Judged {
                                 verdict: acceptance(Arrived {
-                                    length,
+                                    length: self.content.received(),
                                     sha256,
                                     stored: None,
                                 }),
@@ -205,6 +233,72 @@ impl Upload {
     fn fail(&mut self, error: UploadError) -> Poll<Option<Result<Bytes, UploadError>>> {
         self.state = State::Failed;
         Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl UploadContent {
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, UploadError>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// `Some` once the stream has ended with `None`.
+    pub(crate) fn sha256(&self) -> Option<[u8; 32]> {
+        self.progress().sha256
+    }
+
+    /// The length so far, in bytes.
+    pub(crate) fn received(&self) -> u64 {
+        self.progress().received
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream for UploadContent {
+    type Item = Result<Bytes, UploadError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut progress = self.progress();
+        let Some(stream) = &mut progress.stream else {
+            let is_whole = progress.sha256.is_some();
+            return Poll::Ready((!is_whole).then(|| Err(UploadError::Incomplete(None))));
+        };
+        let chunk = ready!(stream.as_mut().poll_next(cx));
+        match &chunk {
+            Some(Ok(chunk)) => progress.received += chunk.len() as u64,
+            Some(Err(_)) => progress.stream = None,
+            None => {
+                progress.sha256 = Some(stream.sha256());
+                progress.stream = None;
+            }
+        }
+        Poll::Ready(chunk)
+    }
+}
+
+/// Any stream, hashed.
+struct Hashing<S> {
+    stream: Pin<Box<S>>,
+    so_far: Sha256,
+}
+
+impl<S: Stream<Item = Result<Bytes, UploadError>>> Stream for Hashing<S> {
+    type Item = Result<Bytes, UploadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let chunk = ready!(self.stream.as_mut().poll_next(cx));
+        if let Some(Ok(chunk)) = &chunk {
+            self.so_far.update(chunk);
+        }
+        Poll::Ready(chunk)
+    }
+}
+
+impl<S: Stream<Item = Result<Bytes, UploadError>> + Send> Hashed for Hashing<S> {
+    fn sha256(&self) -> [u8; 32] {
+        self.so_far.clone().finalize().into()
     }
 }
 

@@ -1,10 +1,9 @@
 //! Request targets into grants.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac as _;
@@ -65,7 +64,7 @@ pub struct UrlVerifier {
 
 struct Shared {
     base_url: BaseUrl,
-    keyring: ArcSwap<PreparedKeyring>,
+    keyring: RwLock<Arc<PreparedKeyring>>,
 }
 
 /// Why a URL is refused, in the order in which it is found out.
@@ -114,7 +113,7 @@ impl UrlVerifier {
         Ok(Self {
             shared: Arc::new(Shared {
                 base_url,
-                keyring: ArcSwap::from_pointee(keyring),
+                keyring: RwLock::new(Arc::new(keyring)),
             }),
             max_lifetime: DEFAULT_MAX_LIFETIME,
             accepts_reordered_query: false,
@@ -148,7 +147,8 @@ impl UrlVerifier {
     /// while serving.
     pub fn set_keyring(&self, keyring: impl Into<Keyring>) {
         let prepared = prepare(&keyring.into(), &self.shared.base_url);
-        self.shared.keyring.store(Arc::new(prepared));
+        let keyring = self.shared.keyring.write();
+        *keyring.unwrap_or_else(PoisonError::into_inner) = Arc::new(prepared);
     }
 
     /// The storage base URL, without a slash at its end.
@@ -236,8 +236,9 @@ impl UrlVerifier {
         }
     }
 
-    pub(super) fn keyring(&self) -> impl std::ops::Deref<Target = Arc<PreparedKeyring>> {
-        self.shared.keyring.load()
+    pub(super) fn keyring(&self) -> Arc<PreparedKeyring> {
+        let keyring = self.shared.keyring.read();
+        Arc::clone(&keyring.unwrap_or_else(PoisonError::into_inner))
     }
 
     fn is_authentic(&self, signed: &str, key_id: &str, signature: &str) -> bool {
@@ -275,7 +276,7 @@ impl fmt::Debug for UrlVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UrlVerifier")
             .field("base_url", &self.base_url())
-            .field("keyring", &**self.keyring())
+            .field("keyring", &self.keyring())
             .field("max_lifetime", &self.max_lifetime)
             .finish_non_exhaustive()
     }

@@ -10,6 +10,7 @@ mod support;
 mod api;
 mod attachments;
 mod attacks;
+mod clients;
 mod concurrency;
 mod download;
 mod events;

@@ -21,7 +21,7 @@ const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
 /// The code, its status and FHIR issue type, and the header that must come with it.
 type Row = (&'static str, u16, &'static str, Option<&'static str>);
 
-const TABLE: [Row; 27] = [
+const TABLE: [Row; 28] = [
     ("missing-signature", 403, "security", None),
     ("invalid-signature", 403, "security", None),
     ("expired", 403, "expired", None),
@@ -44,6 +44,7 @@ const TABLE: [Row; 27] = [
     ("digest-mismatch", 400, "value", None),
     ("used", 410, "expired", None),
     ("rejected", 422, "business-rule", None),
+    ("unsupported-coding", 501, "not-supported", None),
     ("storage-full", 507, "no-store", None),
     ("unavailable", 503, "transient", Some("retry-after")),
     ("not-ready", 503, "transient", Some("retry-after")),
@@ -191,7 +192,10 @@ async fn provoke(code: &str) -> Vec<Answer> {
         }
         "already-written" => {
             fixture.put("content").await;
-            vec![fixture.put("content").await]
+            vec![
+                fixture.put("another").await,
+                fixture.put("other content").await,
+            ]
         }
         "too-large" => {
             let limited = layer.clone().max_upload(6);
@@ -202,6 +206,7 @@ async fn provoke(code: &str) -> Vec<Answer> {
                 fixture.post("application/json", long).await,
             ]
         }
+        "unsupported-coding" => vec![fixture.put_with("transfer-encoding", "gzip, chunked").await],
         "content-type-mismatch" => {
             let headers = [("content-type", "text/hunter2")];
             vec![

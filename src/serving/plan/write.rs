@@ -1,6 +1,6 @@
 //! `PUT`: the promises of an upload's headers.
 
-use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
 use super::conditions::{self, Validators, Verdict};
@@ -31,11 +31,21 @@ impl<'a> WriteRequest<'a> {
         limit: u64,
         allows_empty: bool,
     ) -> Result<(), Refusal> {
+        self.check_transfer_coding()?;
         self.check_content_headers(granted)?;
         match self.length {
             Some(length) if length > limit => Err(Refusal::too_large(Some(limit))),
             Some(0) if !allows_empty => Err(RefusalCode::EmptyBody.into()),
             _ => Ok(()),
+        }
+    }
+
+    /// The type to store: the granted one, and the charset that only the client knows.
+    pub(crate) fn content_type(&self, granted: &ContentType) -> ContentType {
+        let sent = self.headers.get(CONTENT_TYPE);
+        match sent.and_then(|sent| sent.to_str().ok()) {
+            Some(sent) => granted.with_charset_of(sent),
+            None => granted.clone(),
         }
     }
 
@@ -49,6 +59,22 @@ impl<'a> WriteRequest<'a> {
     #[must_use]
     pub fn preconditions_hold(&self, current: Option<&Validators>) -> bool {
         conditions::evaluate(self.headers, false, current) != Verdict::Failed
+    }
+
+    /// A server decodes `chunked`, and leaves any other coding on what it takes for the content.
+    fn check_transfer_coding(&self) -> Result<(), Refusal> {
+        let mut codings = self.headers.get_all(TRANSFER_ENCODING).iter();
+        let is_chunked = |codings: &HeaderValue| {
+            let codings = codings.to_str().unwrap_or_default();
+            codings
+                .split(',')
+                .all(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
+        };
+        if codings.all(is_chunked) {
+            Ok(())
+        } else {
+            Err(RefusalCode::UnsupportedCoding.into())
+        }
     }
 
     fn check_content_headers(&self, granted: &ContentType) -> Result<(), Refusal> {

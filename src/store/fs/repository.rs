@@ -46,7 +46,7 @@ const LAYOUT: Layout = Layout {
 /// at all. Several uploads of one version cannot both be moved there.
 ///
 /// (One exception remains: if the version is there but the disk refuses to confirm it, the upload
-/// is reported as failed, and a repeat of it as already written.)
+/// is reported as failed, and a repeat of it as stored.)
 ///
 /// The length of content and its SHA-256 are kept beside it. A file that has not that length any
 /// more is an error to read, and never shorter content.

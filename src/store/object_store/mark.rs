@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use object_store::{Attribute, Attributes, GetResult};
 
 use super::content_name::ContentName;
+use crate::content_type::OCTET_STREAM;
 use crate::store::RepositoryError;
 
 /// The names of the attributes: `x-amz-meta-presign` and the like. Azure allows no punctuation.
@@ -135,6 +136,6 @@ pub(super) fn decode(text: &str) -> Option<[u8; 32]> {
 pub(super) fn content_type(object: &GetResult) -> &str {
     match object.attributes.get(&Attribute::ContentType) {
         Some(content_type) => content_type,
-        None => mime::APPLICATION_OCTET_STREAM.as_ref(),
+        None => OCTET_STREAM,
     }
 }

@@ -9,8 +9,7 @@ use object_store::signer::{SignedUrlOptions, Signer};
 use super::bucket::Bucket;
 use super::error::{Action, Meaning};
 use crate::content_disposition::content_disposition;
-use crate::content_kind::ContentKind;
-use crate::content_type::{ContentType, complete_media_type};
+use crate::content_type::{ContentType, complete_media_type, with_registered_name};
 use crate::store::RepositoryError;
 use crate::url::{Grant, Permission, PresignedUrl};
 
@@ -73,16 +72,18 @@ pub(super) async fn read(
         return Ok(None);
     };
     let disposition = content_disposition(
-        ContentKind::of(Some(&served_type)),
+        Some(&served_type),
         terms.filename.as_ref(),
         terms.attachment,
+        grant.key.id(),
     );
+    let served_name = with_registered_name(content_type, &served_type);
     let Ok(disposition) = disposition.to_str().map(str::to_owned) else {
         return Ok(None);
     };
     let mut options = SignedUrlOptions::new().with_query([
         ("response-content-disposition", disposition),
-        ("response-content-type", content_type.to_owned()),
+        ("response-content-type", served_name.into_owned()),
     ]);
     if *protocol == SigningProtocol::S3 {
         options = options.with_query([("response-cache-control", "private, no-store")]);

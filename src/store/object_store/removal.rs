@@ -12,6 +12,7 @@ use super::content_name::ContentName;
 use super::error::Fault;
 use super::layout::{self, Name};
 use super::mark::{Kind, Mark};
+use crate::content_type::OCTET_STREAM;
 use crate::id::BinaryId;
 use crate::store::{Day, RepositoryError};
 
@@ -136,10 +137,10 @@ impl ObjectStoreRepository {
                 return Ok(None);
             }
         }
-        let (name, octets) = (layout::slot(id, next), mime::APPLICATION_OCTET_STREAM);
+        let name = layout::slot(id, next);
         let stone = Mark::deleted();
         match self
-            .put_new(&name, Bytes::new(), octets.as_ref(), &stone)
+            .put_new(&name, Bytes::new(), OCTET_STREAM, &stone)
             .await
         {
             Ok(()) | Err(RepositoryError::Deleted) => Ok(None),
@@ -154,10 +155,9 @@ impl ObjectStoreRepository {
 
     /// Replaces an object by a stone.
     async fn bury(&self, name: &str) -> Result<(), Fault> {
-        let octets = mime::APPLICATION_OCTET_STREAM;
         let (stone, mode) = (Mark::deleted(), PutMode::Overwrite);
         let bucket = self.store.bucket();
-        let put = bucket.put(name, Bytes::new(), octets.as_ref(), &stone, mode);
+        let put = bucket.put(name, Bytes::new(), OCTET_STREAM, &stone, mode);
         put.await
     }
 

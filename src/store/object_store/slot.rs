@@ -11,7 +11,7 @@ use super::bucket_store::unmarked;
 use super::error::{Fault, Meaning};
 use super::layout::{self, Apart, Gate, SURVEYED, Survey, Whereabouts};
 use super::mark::{Facts, Kind, Mark};
-use crate::content_type::ContentType;
+use crate::content_type::{ContentType, OCTET_STREAM};
 use crate::id::BinaryId;
 use crate::key::BinaryKey;
 use crate::store::RepositoryError;
@@ -102,10 +102,11 @@ impl ObjectStoreRepository {
     /// Puts an object of which only the name counts.
     pub(super) async fn put_hint(&self, name: &str) -> Result<(), Fault> {
         let mark = Mark::new(Kind::Content(String::new()), Facts::default());
-        let octets = mime::APPLICATION_OCTET_STREAM.as_ref();
         let mode = PutMode::Overwrite;
         let bucket = self.store.bucket();
-        bucket.put(name, Bytes::new(), octets, &mark, mode).await
+        bucket
+            .put(name, Bytes::new(), OCTET_STREAM, &mark, mode)
+            .await
     }
 
     /// What there is of a Binary, and its type. One request, however many versions there are.

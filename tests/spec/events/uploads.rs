@@ -93,7 +93,7 @@ async fn what_is_refused_before_any_content_arrives_is_a_refusal() {
         &fields(&[("code", "empty-body"), ("status", "400")]),
     );
     host.put(&url, &[], "content").await;
-    let message = host.put(&url, &[], "content").await;
+    let message = host.put(&url, &[], "other content").await;
     message.assert(
         "refusal",
         &fields(&[("code", "already-written"), ("status", "412")]),

@@ -275,8 +275,8 @@ async fn a_layer_in_front_may_have_a_timeout_error_of_its_own() {
 async fn a_write_url_writes_once() {
     let (layer, write, read) = setup().await;
     assert_eq!(put(&layer, &write, "content").await.status, StatusCode::OK);
-    for again in ["content", "other"] {
-        let answer = put(&layer, &write, again).await;
+    for other in ["other", "another", "content and more"] {
+        let answer = put(&layer, &write, other).await;
         answer.assert_refused(412, "already-written");
         assert_eq!(answer.header("etag"), Some("\"1\""));
     }

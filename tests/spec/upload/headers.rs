@@ -38,6 +38,7 @@ async fn the_media_type_must_be_the_granted_one_which_is_also_what_is_stored() {
         "Image/Png; charset=utf-8",
         "image/png;charset=UTF-8",
         "image/png; charset=\"utf-8\"; x=y",
+        "image/png; x",
     ] {
         assert_accepted("image/png", sent).await;
     }
@@ -55,7 +56,6 @@ async fn the_media_type_must_be_the_granted_one_which_is_also_what_is_stored() {
         &["ximage/png"],
         &["text/html; x=image/png"],
         &["image/png, image/png"],
-        &["image/png; x"],
         &["application/octet-stream"],
         &["application/x-www-form-urlencoded"],
         &["multipart/form-data; boundary=x"],
@@ -136,7 +136,7 @@ async fn white_space_may_stand_around_a_semicolon() {
 
 /// RFC 9110 §5.6.6, once more.
 #[tokio::test]
-async fn a_semicolon_need_not_be_followed_by_a_parameter() {
+async fn what_follows_a_semicolon_and_is_no_parameter_is_skipped() {
     for sent in [
         "image/png;",
         "image/png; ",
@@ -288,21 +288,18 @@ async fn a_digest_that_is_none_is_refused() {
 #[tokio::test]
 async fn other_algorithms_are_not_checked() {
     for digest in [
-        "md5=:AAAA:",
         "unixsum=30637",
         "crc32c=:AAAAAA==:, adler=:x:",
         "sha=::",
         "SHA-256-NOT=:AAAA:",
-        &format!("md5=:AAAA:, {}", sha256("content")),
+        &format!("crc32=:AAAA:, {}", sha256("content")),
         "",
     ] {
         let answer = upload_with(&[("content-digest", digest)]).await;
         assert_eq!(answer.status, StatusCode::OK, "{digest}");
     }
-    // Its predecessor (RFC 3230) and S3's headers are others.
-    for header in [("digest", "sha-256=AAAA"), ("content-md5", "AAAA")] {
-        assert_eq!(upload_with(&[header]).await.status, StatusCode::OK);
-    }
+    let others = ("x-amz-checksum-crc32", "AAAA");
+    assert_eq!(upload_with(&[others]).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

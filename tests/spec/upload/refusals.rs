@@ -55,7 +55,7 @@ async fn cases() -> Vec<Case> {
     let read = mint(&layer, "scan").await;
 
     let written = support::layer(scan("image/png"));
-    put(&written, &write, "content").await;
+    put(&written, &write, "other content").await;
     let deleted = scan("image/png");
     deleted.delete(id("scan")).unwrap();
     let revoked = PresignLayer::new(signer(), repository, Revoked).clock(|| at(NOW));

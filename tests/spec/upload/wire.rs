@@ -169,7 +169,7 @@ async fn a_refused_client_that_asks_first_gets_the_refusal_and_no_go_ahead() {
     let refused = server.exchange(&head(&server.forged(), &chunked)).await;
     assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
 
-    put(&server.layer, &server.write, "content").await;
+    put(&server.layer, &server.write, "other content").await;
     let repeated = server.exchange(&head(&server.write, &expect)).await;
     assert!(repeated.starts_with("HTTP/1.1 412 "), "{repeated}");
     assert!(repeated.contains("already-written"), "{repeated}");
