@@ -108,7 +108,7 @@ impl ContentType {
 
     /// This type, with the charset that the text was sent with if none is named: what the text is
     /// worth without it, browsers guess.
-    pub(crate) fn with_charset_of(&self, sent: &str) -> Self {
+    pub(crate) fn with_charset_of(self, sent: &str) -> Self {
         let charset = || {
             let own = parse_media_type(&self.0)?;
             let sent = parse_media_type(sent)?;
@@ -119,7 +119,7 @@ impl ContentType {
             (is_token && is_unnamed).then(|| format!("{text};charset={charset}"))
         };
         let text = charset().filter(|text| text.len() <= MAX_LENGTH);
-        text.map_or_else(|| self.clone(), |text| Self(text.into()))
+        text.map_or(self, |text| Self(text.into()))
     }
 }
 

@@ -6,6 +6,7 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response};
 
+use super::digest::is_sha256_wanted;
 use super::headers::DownloadHeaders;
 use super::plan::ReadRequest;
 use super::read::answer;
@@ -92,6 +93,7 @@ impl<'a> Download<'a> {
         let headers = DownloadHeaders {
             grant: &grant,
             terms: &self.terms,
+            wants_digest: is_sha256_wanted(&self.parts.headers),
             is_cached: false,
             now: SystemTime::now(),
         };

@@ -63,7 +63,8 @@ impl Upload {
     {
         let body = RequestBody::new(body, parts);
         let length = body.remaining();
-        WriteRequest::new(&parts.headers, length).check(&content_type, max_length, false)?;
+        let request = WriteRequest::new(&parts.headers, length);
+        request.check(&content_type, max_length, false)?;
         let stream = UploadStream {
             received: 0,
             counter: Counter::default(),
@@ -74,7 +75,8 @@ impl Upload {
             is_timeout: Vec::new(),
             body: body.clone(),
         };
-        let upload = Self::new(content_type, stream).with_expects_continue(body.expects_continue());
+        let upload = Self::hashed(request.content_type(content_type), stream)
+            .with_expects_continue(body.expects_continue());
         Ok(match length {
             Some(length) => upload.with_length(length),
             None => upload,

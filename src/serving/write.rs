@@ -73,7 +73,7 @@ pub(super) async fn write(
         digests,
         is_timeout: serving.is_timeout.clone(),
     };
-    let content_type = request.content_type(&terms.content_type);
+    let content_type = request.content_type(terms.content_type.clone());
     let mut upload = Upload::hashed(content_type, stream)
         .with_expects_continue(expects_continue)
         .with_acceptance(usage.acceptance());

@@ -41,11 +41,11 @@ impl<'a> WriteRequest<'a> {
     }
 
     /// The type to store: the granted one, and the charset that only the client knows.
-    pub(crate) fn content_type(&self, granted: &ContentType) -> ContentType {
+    pub(crate) fn content_type(&self, granted: ContentType) -> ContentType {
         let sent = self.headers.get(CONTENT_TYPE);
         match sent.and_then(|sent| sent.to_str().ok()) {
             Some(sent) => granted.with_charset_of(sent),
-            None => granted.clone(),
+            None => granted,
         }
     }
 
