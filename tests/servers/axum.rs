@@ -229,6 +229,8 @@ async fn a_binary_is_created_uploaded_and_downloaded() {
     let answer = put(&write_url, content.clone()).await;
     assert_eq!(answer.status, StatusCode::OK);
     let answer = put(&write_url, content.clone()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let answer = put(&write_url, content.slice(1..)).await;
     assert_refused(&answer, 412, "conflict");
 
     let answer = get(&server.mint(&id, "").await).await;
