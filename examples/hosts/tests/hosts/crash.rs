@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use sqlx::postgres::PgListener;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tower_presign::Composed;
 use tower_presign::store::{FsStore, Swept};
+use tower_presign::{BinaryId, Composed};
 
 use crate::support::postgres::Postgres;
 use crate::support::{ANNA, DOCTOR, Host, ORIGIN, World, soon, until};
@@ -162,6 +162,14 @@ async fn kill_at(
     begun
 }
 
+fn head_of_put(url: &str, length: usize) -> String {
+    let target = url.strip_prefix(ORIGIN).unwrap();
+    format!(
+        "PUT {target} HTTP/1.1\r\nHost: storage\r\nContent-Type: image/png\r\n\
+         Content-Length: {length}\r\n\r\n"
+    )
+}
+
 /// Differs from call to call.
 fn rand() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
@@ -203,12 +211,7 @@ async fn a_client_that_goes_leaves_nothing_before_its_last_byte_and_the_whole_af
         let binary = host.create(DOCTOR, ANNA).await;
         let url = host.mint(DOCTOR, &binary, "?upload=true").await.url();
         let mut client = TcpStream::connect(&host.address).await.unwrap();
-        let head = format!(
-            "PUT {} HTTP/1.1\r\nHost: storage\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n",
-            url.strip_prefix(ORIGIN).unwrap(),
-            content.len()
-        );
-        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(head_of_put(&url, content.len()).as_bytes()).await.unwrap();
         client.write_all(&content.as_bytes()[..sent]).await.unwrap();
         drop(client);
         let id = url.split('&').find_map(|it| it.strip_prefix("Id=")).unwrap().to_owned();
@@ -241,11 +244,8 @@ async fn a_client_that_goes_while_its_record_is_written_has_its_upload_stored() 
     let mut lock = world.database.pool.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE version").execute(&mut *lock).await.unwrap();
     let mut client = TcpStream::connect(&host.address).await.unwrap();
-    let target = url.strip_prefix(ORIGIN).unwrap();
-    let request = format!(
-        "PUT {target} HTTP/1.1\r\nHost: storage\r\nContent-Type: image/png\r\nContent-Length: 5\r\n\r\nimage"
-    );
-    client.write_all(request.as_bytes()).await.unwrap();
+    client.write_all(head_of_put(&url, 5).as_bytes()).await.unwrap();
+    client.write_all(b"image").await.unwrap();
     until(async || is_waiting(&world).await).await;
     drop(client);
     lock.rollback().await.unwrap();
@@ -274,6 +274,44 @@ async fn a_client_that_goes_in_a_download_has_its_use_in_the_audit_trail() {
 }
 
 #[tokio::test]
+async fn what_was_deleted_before_a_crash_is_freed_after_it() {
+    let Some(world) = World::new().await else { return };
+    let mut host = world.start().await;
+    let binary = host.store(DOCTOR, ANNA, "deleted").await;
+    let kept = host.store(DOCTOR, ANNA, "kept").await;
+    host.kill().await;
+    // The transaction is done, and the process was gone before it had freed anything.
+    let id = BinaryId::new(binary.rsplit('/').next().unwrap()).unwrap();
+    world.records("acme").delete(id).await.unwrap();
+    assert_eq!(world.files("acme").len(), 2);
+    let host = world.start().await;
+    until(async || world.files("acme").len() == 1).await;
+    host.call(DOCTOR, Method::GET, &binary).await.assert_refused(410, "deleted");
+    host.call(DOCTOR, Method::GET, &kept).await.assert_content("kept");
+}
+
+#[tokio::test]
+async fn an_upload_whose_binary_is_deleted_meanwhile_leaves_nothing() {
+    let Some(world) = World::new().await else { return };
+    let host = world.start().await;
+    let binary = host.create(DOCTOR, ANNA).await;
+    let url = host.mint(DOCTOR, &binary, "?upload=true").await.url();
+    let mut client = TcpStream::connect(&host.address).await.unwrap();
+    client.write_all(head_of_put(&url, 5).as_bytes()).await.unwrap();
+    client.write_all(b"ima").await.unwrap();
+    let begun = "SELECT count(*) FROM url_use WHERE event = 'begun'";
+    until(async || world.database.count(begun).await == 1).await;
+    let deleted = host.call(DOCTOR, Method::DELETE, &binary).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    client.write_all(b"ge").await.unwrap();
+    let mut answer = [0; 12];
+    soon(client.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 410");
+    until(async || world.files("acme").is_empty()).await;
+    assert_eq!(world.database.count("SELECT count(*) FROM version").await, 0);
+}
+
+#[tokio::test]
 async fn without_its_database_the_host_gives_nothing_and_it_goes_on_when_that_is_back() {
     let Some(postgres) = Postgres::start() else { return };
     let world = World::on(&postgres).await;
@@ -285,11 +323,8 @@ async fn without_its_database_the_host_gives_nothing_and_it_goes_on_when_that_is
 
     // In the middle of an upload: its first bytes are there, and the rest is not.
     let mut client = TcpStream::connect(&host.address).await.unwrap();
-    let target = write.strip_prefix(ORIGIN).unwrap();
-    let head = format!(
-        "PUT {target} HTTP/1.1\r\nHost: storage\r\nContent-Type: image/png\r\nContent-Length: 10\r\n\r\nfirst"
-    );
-    client.write_all(head.as_bytes()).await.unwrap();
+    client.write_all(head_of_put(&write, 10).as_bytes()).await.unwrap();
+    client.write_all(b"first").await.unwrap();
     let begun = "SELECT count(*) FROM url_use WHERE event = 'begun'";
     until(async || world.database.count(begun).await == 2).await;
     postgres.tell("stop");
