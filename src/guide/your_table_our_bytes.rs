@@ -11,10 +11,10 @@
 //!
 //! What one writes first is a repository around another: `inner.write(key, upload).await?`, and then
 //! the `INSERT`. It loses uploads for good. Whatever ends the future between the two, a deploy or a
-//! client that has gone, leaves content of which the table knows nothing: each further upload is
-//! answered 412, for the version is written, and each read 404, for there is no row. No order of
+//! client that has gone, leaves content of which the table knows nothing: the version is written, so
+//! that no other upload is taken, and each read is answered 404, for there is no row. No order of
 //! these two steps mends that, as long as the inner repository makes content visible by itself.
-//! [`Composed`] parts the two: bytes that nobody refers to can neither be read nor be in the way.
+//! [`Composed`] parts the two: bytes to which nothing refers can neither be read nor be in the way.
 //!
 //! # The table
 //!
@@ -201,7 +201,7 @@
 //! | the upload arrives | nothing that is visible, part of the bytes at most | opening the folder; the bucket's rule for incomplete uploads |
 //! | [`put`](crate::ContentStore::put): bytes are durable, in a new place | bytes without a record | the [sweep](Composed::sweep), and the client, who sends them again |
 //! | [`accept`](crate::AccessPolicy::accept): the policy looks at them | the same | the same |
-//! | [`publish`](Catalog::publish): your transaction | an upload that is stored, and an answer that was not sent | the client, whose repetition is answered 412, or a look |
+//! | [`publish`](Catalog::publish): your transaction | an upload that is stored, and an answer that was not sent | the client: the same bytes once more are answered 200 |
 //! | the answer | | |
 //! | `DELETE`: your transaction, which notes the places | a record that is gone, and its bytes | your next round over `discard` |
 //! | [`discard`](Composed::discard) | | |
