@@ -32,6 +32,8 @@ mod connections;
 mod fhir;
 #[path = "axum/page.rs"]
 mod page;
+#[path = "axum/resources.rs"]
+mod resources;
 #[path = "axum/server.rs"]
 mod server;
 #[path = "axum/settings.rs"]

@@ -5,9 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use http::request::Parts;
+use serde_json::Value;
 use tower_layer::Layer;
 
 use crate::attachments::AttachmentsLayer;
+use crate::batch;
 use crate::config::{BasePath, Config, InvalidPath, Operation, Serving};
 use crate::mint::Presigner;
 use crate::policy::{AccessPolicy, AllowAll, UseLedger};
@@ -122,6 +125,32 @@ impl PresignLayer {
     pub fn fhir_base_url(mut self, url: impl AsRef<str>) -> Result<Self, InvalidBaseUrl> {
         self.operation.presigner = self.operation.presigner.fhir_base_url(url)?;
         Ok(self)
+    }
+
+    /// Answers an entry of a batch `Bundle` that calls the operation
+    /// (`Binary/[id]/$presigned-url`), for the batch handler of a host: the entry of the response,
+    /// with the `Parameters`, or with the outcome of a refusal. `None` if the entry is about
+    /// something else.
+    ///
+    /// `caller` is the request with the batch, as the policy sees it.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # use tower_presign::{AllowAll, BinaryId, ContentType, MemoryRepository, PresignLayer, SigningKey, UrlSigner};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
+    /// # let signer = UrlSigner::new(key, "https://storage.example.com/binary")?;
+    /// # let layer = PresignLayer::new(signer, MemoryRepository::new(), AllowAll);
+    /// # let (caller, ()) = http::Request::post("/fhir").body(())?.into_parts();
+    /// let entry = json!({ "request": { "method": "GET", "url": "Binary/7/$presigned-url" } });
+    /// let answer = layer.answer_batch_entry(&caller, &entry).await.unwrap_or_default();
+    /// assert_eq!(answer["response"]["status"], "404 Not Found");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn answer_batch_entry(&self, caller: &Parts, entry: &Value) -> Option<Value> {
+        batch::answer(&self.operation, caller, entry).await
     }
 
     /// The layer that puts presigned URLs into the resources of the host's own answers, and takes

@@ -327,6 +327,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod attachments;
+mod batch;
 mod config;
 mod content_disposition;
 mod content_kind;

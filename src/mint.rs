@@ -316,7 +316,12 @@ impl Presigner {
         source: Source,
     ) -> Result<(Grant, PresignedUrl), RepositoryError> {
         let target = target.with_context(terms.context);
-        let located = self.repository.locate(&target).await?;
+        // Only a target to read has a version.
+        let of_key = target.version().map(|version| target.key(version));
+        let located = match of_key.and_then(|key| self.repository.located(&key)) {
+            Some(located) => located,
+            None => self.repository.locate(&target).await?,
+        };
         let is_once = terms.single_use && target.access() == Access::Read;
         let permission: Permission = match target.access() {
             Access::Read => ReadTerms {

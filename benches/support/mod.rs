@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput};
 const TURNS: u64 = 10;
 
 /// What a benchmark's result says of the two times of a call.
-#[expect(dead_code, reason = "each file of benchmarks has one kind")]
+#[allow(dead_code, reason = "most files of benchmarks have one kind")]
 #[derive(Clone, Copy)]
 pub enum Comparison {
     /// The subject's time over the floor's.

@@ -66,14 +66,22 @@ pub(crate) async fn identify(
     next.run(request).await
 }
 
-/// The policy of the presign layer.
+/// The policy of the presign layer. Who asks with `once=true` gets a URL for one download.
 pub(crate) async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
     match (request.extensions().get(), request.access()) {
         (None, _) => Err(Denial::login_required()),
         (Some(Caller::Reader), Access::Write) => {
             Err(Denial::forbidden().because("This token may only read."))
         }
-        (Some(Caller::Reader | Caller::Writer), _) => Ok(Terms::new()),
+        (Some(Caller::Reader | Caller::Writer), _) => {
+            let query = request.parts().uri.query().unwrap_or_default();
+            let is_once = query.split('&').any(|parameter| parameter == "once=true");
+            Ok(if is_once {
+                Terms::new().single_use()
+            } else {
+                Terms::new()
+            })
+        }
     }
 }
 

@@ -50,7 +50,20 @@ fn capability_statement(definition: &str) -> Value {
                 ],
                 "versioning": "versioned",
                 "operation": [supported_operation(definition)],
-            }],
+            }, of_memory("DocumentReference"), of_memory("Patient")],
         }],
+    })
+}
+
+/// A type of which resources are kept in memory.
+fn of_memory(name: &str) -> Value {
+    json!({
+        "type": name,
+        "interaction": [
+            { "code": "create" },
+            { "code": "read" },
+            { "code": "search-type" },
+        ],
+        "versioning": "versioned",
     })
 }

@@ -8,6 +8,7 @@
 //! | `GET /` | [`page`], a page to try it in a browser |
 //! | `POST /fhir/R4/Binary` | [`binary`] |
 //! | `GET /fhir/R4/Binary/{id}` and `…/_history/{version}` | [`binary`] |
+//! | `POST` and `GET /fhir/R4/Patient` and `…/DocumentReference`, `GET …/{id}` | [`resources`] |
 //! | `GET /fhir/R4/metadata` and `…/OperationDefinition/Binary-presigned-url` | [`conformance`] |
 //! | `GET` and `POST /fhir/R4/Binary/{id}/$presigned-url` | the layer |
 //! | `GET` and `PUT` below `/storage` | the layer |
@@ -18,6 +19,7 @@ mod conformance;
 mod connections;
 mod fhir;
 mod page;
+mod resources;
 mod server;
 mod settings;
 

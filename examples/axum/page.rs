@@ -27,6 +27,7 @@ const FILES: &[(&str, &str)] = &files! {
     "/page/card.js": "card.js",
     "/page/clipboard.js": "clipboard.js",
     "/page/content.js": "content.js",
+    "/page/documents.js": "documents.js",
     "/page/expiry.js": "expiry.js",
     "/page/fhir.js": "fhir.js",
     "/page/format.js": "format.js",

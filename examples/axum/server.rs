@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutError};
-use tower_presign::{PresignLayer, UrlSigner};
+use tower_presign::{MemoryUseLedger, PresignLayer, UrlSigner};
 
 use crate::access::{self, Tokens};
 use crate::binary::{self, Binaries, Repository};
 use crate::settings::Settings;
-use crate::{conformance, connections, fhir, page};
+use crate::{conformance, connections, fhir, page, resources};
 
 /// For how long an upload may send nothing.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
@@ -67,8 +67,10 @@ fn app<R: Repository>(
         repository,
         max_upload: settings.max_upload,
     };
+    let base = format!("{origin}/fhir/R4");
     let fhir = Router::new()
-        .merge(conformance::routes(&format!("{origin}/fhir/R4")))
+        .merge(conformance::routes(&base))
+        .merge(resources::routes(&base))
         .route("/Binary", post(binary::create::<R>))
         .route("/Binary/{id}", get(binary::read::<R>))
         .route("/Binary/{id}/_history/{version}", get(binary::vread::<R>))
@@ -83,7 +85,9 @@ fn app<R: Repository>(
         .layer(cors())
         .layer(middleware::from_fn_with_state(tokens, access::identify))
         .layer(RequestBodyTimeoutLayer::new(IDLE_LIMIT))
-        .layer(layer);
+        .layer(layer.clone())
+        // Behind it: what is in the resources is known to the host alone.
+        .layer(layer.attachments());
     Router::new()
         .merge(page::routes())
         .nest("/fhir/R4", fhir)
@@ -106,7 +110,9 @@ fn presign(
     }
     Ok(PresignLayer::new(signer, repository, access::authorize)
         .fhir_base("/fhir/R4")?
+        .fhir_base_url(format!("{origin}/fhir/R4"))?
         .default_lifetime(settings.ttl)
+        .use_ledger(MemoryUseLedger::new())
         .max_upload(settings.max_upload)
         .timeout_error::<TimeoutError>())
 }

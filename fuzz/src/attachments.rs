@@ -272,7 +272,7 @@ fn request(format: Format, chunks: Chunks) -> Vec<u8> {
     })
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Chunks(std::collections::VecDeque<Bytes>);
 
 impl Body for Chunks {

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
-use http::{Method, Response, response};
+use http::{Method, Request, Response, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_service::Service;
 
-use super::body::UrlsBody;
+use super::body::{ReferencesBody, UrlsBody};
 use super::headers::{format_of_answer, with_urls};
 use super::output::{Known, Output};
+use super::redirect::{self, Mint};
 use super::service::Settings;
 use crate::mint::Caller;
 use crate::response_body::BoxError;
@@ -26,17 +28,19 @@ pub(super) struct Job {
 
 pin_project! {
     /// The response future of [`Attachments`](super::Attachments).
-    pub struct AttachmentsFuture<F, B> {
+    pub struct AttachmentsFuture<S, F, B, R> {
         #[pin]
-        state: State<F, B>,
+        state: State<S, F, B, R>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, B> {
+    enum State<S, F, B, R> {
+        // It is a read of a Binary, which is the host's if there is no URL.
+        Undecided { mint: Mint, host: Option<(S, Request<ReferencesBody<B>>)> },
         Inner { #[pin] future: F, job: Option<Box<Job>> },
-        Scanning { head: Option<Box<Head<B>>> },
+        Scanning { head: Option<Box<Head<R>>> },
     }
 }
 
@@ -47,26 +51,47 @@ struct Head<B> {
     settings: Arc<Settings>,
 }
 
-impl<F, B> AttachmentsFuture<F, B> {
+impl<S, F, B, R> AttachmentsFuture<S, F, B, R> {
     pub(super) fn new(future: F, job: Option<Box<Job>>) -> Self {
         Self {
             state: State::Inner { future, job },
         }
     }
+
+    /// `inner` is ready for the request.
+    pub(super) fn undecided(mint: Mint, inner: S, request: Request<ReferencesBody<B>>) -> Self {
+        Self {
+            state: State::Undecided {
+                mint,
+                host: Some((inner, request)),
+            },
+        }
+    }
 }
 
-impl<F, B, E> Future for AttachmentsFuture<F, B>
+impl<S, B, R> Future for AttachmentsFuture<S, S::Future, B, R>
 where
-    F: Future<Output = Result<Response<B>, E>>,
-    B: Body,
-    B::Error: Into<BoxError>,
+    S: Service<Request<ReferencesBody<B>>, Response = Response<R>>,
+    R: Body,
+    R::Error: Into<BoxError>,
 {
-    type Output = Result<Response<UrlsBody<B>>, E>;
+    type Output = Result<Response<UrlsBody<R>>, S::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let mut this = self.as_mut().project();
             match this.state.as_mut().project() {
+                StateProjection::Undecided { mint, host } => {
+                    let url = ready!(mint.as_mut().poll(cx));
+                    if let Some(response) = url.ok().as_ref().and_then(redirect::answer) {
+                        return Poll::Ready(Ok(response));
+                    }
+                    let Some((mut inner, request)) = host.take() else {
+                        return Poll::Pending;
+                    };
+                    let future = inner.call(request);
+                    this.state.set(State::Inner { future, job: None });
+                }
                 StateProjection::Inner { future, job } => {
                     let response = ready!(future.poll(cx))?;
                     let Some(job) = job.take() else {
@@ -154,7 +179,7 @@ impl<B> Head<B> {
     }
 }
 
-impl<F, B> fmt::Debug for AttachmentsFuture<F, B> {
+impl<S, F, B, R> fmt::Debug for AttachmentsFuture<S, F, B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachmentsFuture").finish_non_exhaustive()
     }

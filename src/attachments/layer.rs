@@ -28,6 +28,7 @@ impl AttachmentsLayer {
             presigner,
             fhir_base,
             max_urls: DEFAULT_MAX_URLS,
+            redirects_reads: false,
         });
         Self { settings }
     }
@@ -36,6 +37,20 @@ impl AttachmentsLayer {
     /// they are, of which an event of the level WARN says how many. Default: 10,000.
     pub fn max_urls(mut self, urls: usize) -> Self {
         Arc::make_mut(&mut self.settings).max_urls = urls;
+        self
+    }
+
+    /// Whether resources keep their references, which are stable, and reads of what they name are
+    /// redirected (307) to a read URL instead: `GET` and `HEAD` of `[base]/Binary/[id]`, and of a
+    /// version of it, whose `Accept` names no format of FHIR. Default: no.
+    ///
+    /// The policy is asked as for the operation. Where it denies the URL, or nothing is there, the
+    /// request goes to the host, as one for the resource does. What clients send gets references in
+    /// place of URLs as ever.
+    ///
+    /// A browser's `<img>` sends no token: its pictures need URLs in the resource, or a session.
+    pub fn redirect_reads(mut self, redirect: bool) -> Self {
+        Arc::make_mut(&mut self.settings).redirects_reads = redirect;
         self
     }
 }

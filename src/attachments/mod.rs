@@ -38,6 +38,9 @@
 //!    URLs are never stored. In a patch, `value`, `valueUri` and `valueUrl` count as well.
 //! 10. The URLs of others are never touched.
 //!
+//! With [`redirect_reads`](AttachmentsLayer::redirect_reads), resources keep their references, and
+//! reads of Binaries are redirected.
+//!
 //! # Where it goes
 //!
 //! Inside of the [`PresignLayer`](crate::PresignLayer), and of layers that compress or that find
@@ -73,6 +76,7 @@ mod layer;
 mod minting;
 mod output;
 mod queue;
+mod redirect;
 mod reference;
 mod scan;
 mod service;

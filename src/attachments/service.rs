@@ -1,6 +1,7 @@
 //! [`Attachments`]: URLs out, references in.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -13,6 +14,7 @@ use tower_service::Service;
 use super::body::{ReferencesBody, UrlsBody};
 use super::future::{AttachmentsFuture, Job};
 use super::headers::format_of_request;
+use super::redirect;
 use super::reference::{Reference, Sought};
 use crate::config::BasePath;
 use crate::mint::Presigner;
@@ -24,16 +26,24 @@ pub(super) struct Settings {
     /// `None`: any.
     pub(super) fhir_base: Option<BasePath>,
     pub(super) max_urls: usize,
+    /// Answers keep their references.
+    pub(super) redirects_reads: bool,
 }
 
 impl Settings {
-    /// Whether there may be resources with attachments at this path.
-    fn is_of_resources(&self, path: &str) -> bool {
+    /// The rest of a path below the FHIR base.
+    pub(super) fn below_the_base<'a>(&self, path: &'a str) -> Option<&'a str> {
         let base = self.fhir_base.as_ref().map_or("", BasePath::as_str);
         let storage = self.presigner.verifier().base_path();
         // With a bare host as storage base URL, the layer in front has taken what is its own.
         let is_storage = !storage.is_empty() && is_below(path, storage);
-        is_below(path, base) && !is_storage && !is_of_binaries(path)
+        let rest = path.strip_prefix(base).filter(|_| is_below(path, base));
+        rest.filter(|_| !is_storage)
+    }
+
+    /// Whether there may be resources with attachments at this path.
+    fn is_of_resources(&self, path: &str) -> bool {
+        self.below_the_base(path).is_some() && !is_of_binaries(path)
     }
 }
 
@@ -80,7 +90,7 @@ impl<S> Attachments<S> {
 
 impl<S, B, R> Service<Request<B>> for Attachments<S>
 where
-    S: Service<Request<ReferencesBody<B>>, Response = Response<R>>,
+    S: Service<Request<ReferencesBody<B>>, Response = Response<R>> + Clone,
     B: Body,
     B::Error: Into<BoxError>,
     R: Body,
@@ -88,7 +98,7 @@ where
 {
     type Response = Response<UrlsBody<R>>;
     type Error = S::Error;
-    type Future = AttachmentsFuture<S::Future, R>;
+    type Future = AttachmentsFuture<S, S::Future, B, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -96,15 +106,28 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let is_theirs = !self.settings.is_of_resources(request.uri().path());
-        if is_theirs || *request.method() == Method::OPTIONS {
-            let request = request.map(ReferencesBody::inner);
+        let (mut parts, body) = request.into_parts();
+        if is_theirs || parts.method == Method::OPTIONS {
+            let mint = redirect::mint(&self.settings, &parts);
+            let request = Request::from_parts(parts, ReferencesBody::inner(body));
+            let Some(mint) = mint else {
+                return AttachmentsFuture::new(self.inner.call(request), None);
+            };
+            // The one that is ready goes along.
+            let clone = self.inner.clone();
+            let inner = mem::replace(&mut self.inner, clone);
+            return AttachmentsFuture::undecided(mint, inner, request);
+        }
+        if self.settings.redirects_reads && parts.method.is_safe() {
+            let request = Request::from_parts(parts, ReferencesBody::inner(body));
             return AttachmentsFuture::new(self.inner.call(request), None);
         }
-        let (mut parts, body) = request.into_parts();
-        let job = Job {
-            settings: Arc::clone(&self.settings),
-            caller: parts.clone(),
-        };
+        let job = (!self.settings.redirects_reads).then(|| {
+            Box::new(Job {
+                settings: Arc::clone(&self.settings),
+                caller: parts.clone(),
+            })
+        });
         if matches!(parts.method, Method::GET | Method::HEAD) {
             unconditional(&mut parts);
         }
@@ -117,7 +140,7 @@ where
             }
         };
         let request = Request::from_parts(parts, body);
-        AttachmentsFuture::new(self.inner.call(request), Some(Box::new(job)))
+        AttachmentsFuture::new(self.inner.call(request), job)
     }
 }
 

@@ -51,6 +51,10 @@ impl BinaryRepository for BoxRepository {
         self.0.locate(target).await
     }
 
+    fn located(&self, key: &BinaryKey) -> Option<Located> {
+        self.0.located(key)
+    }
+
     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
         self.0.head(key).await
     }
@@ -83,6 +87,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RepositoryError>> 
 /// [`BinaryRepository`] in the form that can be a trait object.
 trait Erased: Send + Sync {
     fn locate<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Located>;
+    fn located(&self, key: &BinaryKey) -> Option<Located>;
     fn head<'a>(&'a self, key: &'a BinaryKey) -> BoxFuture<'a, Metadata>;
     fn read<'a>(&'a self, key: &'a BinaryKey, range: Option<ByteRange>) -> BoxFuture<'a, Content>;
     fn write<'a>(&'a self, key: &'a BinaryKey, upload: Upload) -> BoxFuture<'a, Metadata>;
@@ -92,6 +97,10 @@ trait Erased: Send + Sync {
 impl<R: BinaryRepository> Erased for R {
     fn locate<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Located> {
         Box::pin(BinaryRepository::locate(self, target))
+    }
+
+    fn located(&self, key: &BinaryKey) -> Option<Located> {
+        BinaryRepository::located(self, key)
     }
 
     fn head<'a>(&'a self, key: &'a BinaryKey) -> BoxFuture<'a, Metadata> {

@@ -61,6 +61,16 @@ pub trait Catalog: Send + Sync + 'static {
         target: &Target,
     ) -> impl Future<Output = Result<Located, RepositoryError>> + Send;
 
+    /// A version of which a read URL is minted without a question to [`locate`](Self::locate): the
+    /// key alone says all there is to know. `None`, the default: it is asked.
+    ///
+    /// Resources with references to versions, a hundred in one answer, get their URLs so without a
+    /// look at the records. That a version is not there is then found out when its URL is used.
+    fn located(&self, key: &BinaryKey) -> Option<Located> {
+        let _ = key;
+        None
+    }
+
     /// Where a version's bytes are, and the facts known of them.
     ///
     /// # Errors

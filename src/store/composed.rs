@@ -210,6 +210,10 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
         self.catalog.locate(target).await
     }
 
+    fn located(&self, key: &BinaryKey) -> Option<Located> {
+        self.catalog.located(key)
+    }
+
     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
         Ok(self.catalog.find(key).await?.metadata)
     }

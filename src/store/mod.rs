@@ -176,6 +176,16 @@ pub trait BinaryRepository: Send + Sync + 'static {
         target: &Target,
     ) -> impl Future<Output = Result<Located, RepositoryError>> + Send;
 
+    /// A version of which a read URL is minted without a question to [`locate`](Self::locate): the
+    /// key alone says all there is to know. `None`, the default: it is asked.
+    ///
+    /// Resources with references to versions, a hundred in one answer, get their URLs so without a
+    /// look at the records. That a version is not there is then found out when its URL is used.
+    fn located(&self, key: &BinaryKey) -> Option<Located> {
+        let _ = key;
+        None
+    }
+
     /// What is known of a version's content. A [SHA-256](Metadata::sha256), where there is one, is
     /// that of the whole content.
     ///
@@ -249,6 +259,10 @@ impl<R: BinaryRepository> BinaryRepository for Arc<R> {
         target: &Target,
     ) -> impl Future<Output = Result<Located, RepositoryError>> + Send {
         (**self).locate(target)
+    }
+
+    fn located(&self, key: &BinaryKey) -> Option<Located> {
+        (**self).located(key)
     }
 
     fn head(

@@ -21,6 +21,11 @@ fn content_is_shown() {
 }
 
 #[test]
+fn resources_have_urls() {
+    run("documents.test.mjs");
+}
+
+#[test]
 fn urls_expire() {
     run("expiry.test.mjs");
 }

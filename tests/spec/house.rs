@@ -49,6 +49,7 @@ const RANKS: &[&[Room]] = &[
     &[
         ("future", &[]),
         ("route", &[]),
+        ("batch", &["route"]),
         ("service", &["future", "route"]),
     ],
     &[("layer", &[])],

@@ -23,6 +23,26 @@ export class FhirServer {
     return binary.id;
   }
 
+  /** Creates a document whose content is that of a Binary. */
+  async createDocument(id, { name, contentType }, signal) {
+    const attachment = { contentType, title: name, url: `Binary/${id}` };
+    await this.#call("/DocumentReference", {
+      method: "POST",
+      headers: { "Content-Type": "application/fhir+json" },
+      body: JSON.stringify({
+        resourceType: "DocumentReference",
+        status: "current",
+        content: [{ attachment }],
+      }),
+      signal,
+    });
+  }
+
+  /** A Bundle of all resources of a type. */
+  search(type, signal) {
+    return this.#call(`/${type}`, { signal });
+  }
+
   async readUrl(id, signal) {
     const { url } = await this.#presign(`/Binary/${id}/$presigned-url`, signal);
     return url;

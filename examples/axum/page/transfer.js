@@ -2,6 +2,7 @@
 
 import { announce } from "./announcements.js";
 import { Card } from "./card.js";
+import { showDocuments } from "./documents.js";
 import { percent } from "./format.js";
 import { Problem } from "./problem.js";
 import { checkReadable, upload } from "./storage.js";
@@ -15,6 +16,7 @@ export class Transfer {
   #server = null;
   #id = null;
   #isStored = false;
+  #isListed = false;
   #abort = null;
 
   /** `currentServer` returns the server that the user has chosen. */
@@ -45,6 +47,7 @@ export class Transfer {
       await checkReadable(url, signal);
       this.#card.showStored(url);
       this.#announce("stored");
+      await this.#list(signal);
     } catch (error) {
       if (signal.aborted) {
         this.#card.showCancelled();
@@ -55,6 +58,21 @@ export class Transfer {
         this.#announce(problem.message);
       }
     }
+  }
+
+  /** Has the server list the file among its documents. Not every server has any. */
+  async #list(signal) {
+    if (this.#isListed) {
+      return;
+    }
+    const attachment = { name: this.#file.name, contentType: this.#contentType };
+    try {
+      await this.#server.createDocument(this.#id, attachment, signal);
+      this.#isListed = true;
+    } catch {
+      return;
+    }
+    await showDocuments(this.#server);
   }
 
   async #send(signal) {

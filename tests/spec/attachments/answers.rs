@@ -1,6 +1,5 @@
 //! Answers: which members become URLs, and of which requests.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::Router;
@@ -283,6 +282,25 @@ async fn the_policy_is_asked_once_for_each_binary() {
     assert!(photos[299]["url"].as_str().unwrap().starts_with(BASE));
 }
 
+/// A repository that knows a version by its name alone is not asked for it.
+#[tokio::test]
+async fn a_version_that_is_named_needs_no_look_at_the_records() {
+    let repository = Cabinet {
+        is_open: true,
+        ..Cabinet::default()
+    };
+    let policy = NoSecrets::default();
+    let layer = PresignLayer::new(signer(), repository.clone(), policy.clone()).clock(|| at(NOW));
+    let json = patient("Binary/face/_history/3").to_string();
+    let sent = answer(&layer, fhir(json)).await;
+    assert_eq!(sent.json(), patient(&url_of("face", 3)));
+    assert_eq!((policy.asked(), repository.asked()), (1, 0));
+
+    let json = patient("Binary/face").to_string();
+    answer(&layer, fhir(json)).await;
+    assert_eq!((policy.asked(), repository.asked()), (2, 1));
+}
+
 #[tokio::test]
 async fn the_policy_is_asked_for_sixteen_at_once() {
     struct Slow {
@@ -474,15 +492,11 @@ async fn no_more_is_read_than_the_client_takes() {
         let line = patient(&format!("Binary/face-{number}")).to_string() + "\n";
         Ok::<_, Infallible>(line)
     });
-    let mut response = Some(
-        Response::builder()
-            .header(CONTENT_TYPE, FHIR_NDJSON)
-            .body(Body::from_stream(lines))
-            .unwrap(),
-    );
-    let host =
-        service_fn(move |_: Request<_>| ready(Ok::<_, Infallible>(response.take().unwrap())));
-    let service = cabinet().attachments().layer(host);
+    let response = Response::builder()
+        .header(CONTENT_TYPE, FHIR_NDJSON)
+        .body(Body::from_stream(lines))
+        .unwrap();
+    let service = cabinet().attachments().layer(host(response));
     let mut body = service
         .oneshot(super::read("/fhir/x"))
         .await
@@ -500,10 +514,8 @@ async fn no_more_is_read_than_the_client_takes() {
 async fn an_error_in_the_middle_arrives_after_what_came_before_it() {
     use http_body_util::BodyExt as _;
     let start = r#"{"resourceType":"Patient","photo":[{"url":"Binary/face"},"#;
-    let mut response = Some(fhir(body::broken(start, "the database has gone")));
-    let host =
-        service_fn(move |_: Request<_>| ready(Ok::<_, Infallible>(response.take().unwrap())));
-    let service = cabinet().attachments().layer(host);
+    let response = fhir(body::broken(start, "the database has gone"));
+    let service = cabinet().attachments().layer(host(response));
     let answer = service.oneshot(read("/fhir/Patient/1")).await.unwrap();
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let mut body = answer.into_body();
@@ -526,10 +538,8 @@ async fn trailers_follow() {
     let trailers = http::HeaderMap::from_iter([("x-took".parse().unwrap(), "3".parse().unwrap())]);
     let expected = trailers.clone();
     let body = Full::new(json.into()).with_trailers(async { Some(Ok(trailers)) });
-    let mut response = Some(fhir(Body::new(body)));
-    let host =
-        service_fn(move |_: Request<_>| ready(Ok::<_, Infallible>(response.take().unwrap())));
-    let service = cabinet().attachments().layer(host);
+    let response = fhir(Body::new(body));
+    let service = cabinet().attachments().layer(host(response));
     let answer = service.oneshot(read("/fhir/Patient/1")).await.unwrap();
     let body = answer.into_body().collect().await.unwrap();
     assert_eq!(body.trailers(), Some(&expected));

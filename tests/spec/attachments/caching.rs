@@ -1,6 +1,5 @@
 //! What an answer with URLs says to caches, and conditional reads.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use http::Method;

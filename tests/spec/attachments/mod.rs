@@ -1,21 +1,24 @@
 //! URLs in resources: out as presigned URLs, in as references.
 
 mod answers;
+mod batches;
 mod caching;
 mod json;
+mod redirects;
 mod requests;
 mod without_http;
 
 use std::convert::Infallible;
-use std::future::ready;
-use std::sync::Arc;
+use std::future::{Ready, ready};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use serde_json::{Value, json};
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower::{Layer as _, Service, ServiceExt as _, service_fn};
+use tower_presign::attachments::ReferencesBody;
 use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
@@ -33,6 +36,8 @@ const FHIR_NDJSON: &str = "application/fhir+ndjson";
 #[derive(Clone, Default)]
 struct Cabinet {
     asked: Arc<AtomicUsize>,
+    /// It need not be asked for a version that is named.
+    is_open: bool,
 }
 
 impl Cabinet {
@@ -51,6 +56,12 @@ impl BinaryRepository for Cabinet {
         let version = target.version().unwrap_or(VersionId::from(7));
         let content_type = ContentType::new("image/png").unwrap();
         Ok(Located::new(target.key(version), content_type))
+    }
+
+    fn located(&self, key: &BinaryKey) -> Option<Located> {
+        let content_type = ContentType::new("image/png").unwrap();
+        self.is_open
+            .then(|| Located::new(key.clone(), content_type))
     }
 
     async fn head(&self, _: &BinaryKey) -> Result<Metadata, RepositoryError> {
@@ -106,19 +117,29 @@ fn patient(url: &str) -> Value {
     json!({ "resourceType": "Patient", "photo": [{ "url": url }] })
 }
 
+/// A host that is asked once.
+fn host(
+    response: Response<Body>,
+) -> impl Service<
+    Request<ReferencesBody<Body>>,
+    Response = Response<Body>,
+    Error = Infallible,
+    Future = Ready<Result<Response<Body>, Infallible>>,
+> + Clone {
+    let response = Arc::new(Mutex::new(Some(response)));
+    service_fn(move |_| {
+        let response = response.lock().unwrap().take();
+        ready(Ok(response.expect("it is asked once")))
+    })
+}
+
 /// What a client gets for a request of a host that answers with `response`.
 async fn exchange(
     layer: &AttachmentsLayer,
     request: Request<Body>,
     response: Response<Body>,
 ) -> Answer {
-    let mut response = Some(response);
-    let host = service_fn(move |_: Request<_>| {
-        ready(Ok::<_, Infallible>(
-            response.take().expect("it is asked once"),
-        ))
-    });
-    let answer = layer.layer(host).oneshot(request).await.unwrap();
+    let answer = layer.layer(host(response)).oneshot(request).await.unwrap();
     Answer::of(answer).await.unwrap()
 }
 

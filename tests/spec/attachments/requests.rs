@@ -1,7 +1,5 @@
 //! Requests: presigned URLs are never stored.
 
-use std::sync::Mutex;
-
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
