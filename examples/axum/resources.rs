@@ -1,4 +1,4 @@
-//! Patients and DocumentReferences, in memory: resources that name content by `Attachment.url`.
+//! Resources of the types `Patient` and `DocumentReference`, in memory: resources that name content by `Attachment.url`.
 //! What that is in the hands of clients is the attachments layer's business.
 
 use std::collections::BTreeMap;

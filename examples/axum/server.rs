@@ -78,6 +78,7 @@ fn app<R: Repository>(
         .fallback(fhir::not_found)
         .with_state(binaries);
 
+    let attachments = layer.attachments();
     let tokens = Tokens::new(&settings.token, &settings.read_token);
     // The first layer is the outermost. CORS headers must be on refusals too, or a page cannot
     // read why it was refused; and the caller must be known when the presign layer asks.
@@ -85,9 +86,8 @@ fn app<R: Repository>(
         .layer(cors())
         .layer(middleware::from_fn_with_state(tokens, access::identify))
         .layer(RequestBodyTimeoutLayer::new(IDLE_LIMIT))
-        .layer(layer.clone())
-        // Behind it: what is in the resources is known to the host alone.
-        .layer(layer.attachments());
+        .layer(layer)
+        .layer(attachments);
     Router::new()
         .merge(page::routes())
         .nest("/fhir/R4", fhir)

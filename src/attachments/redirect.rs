@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::reference::Reference;
 use super::service::Settings;
-use crate::content_type::parse_media_type;
+use crate::content_type::{essence, parse_media_type};
 use crate::fhir::NO_STORE;
 use crate::mint::{MintError, Presigner};
 use crate::url::PresignedUrl;
@@ -66,7 +66,7 @@ fn names_fhir(headers: &HeaderMap, query: &str) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|range| parse_media_type(range.trim()));
-    has_format || ranges.any(|range| FHIR.contains(&range.essence_str()))
+    has_format || ranges.any(|range| FHIR.contains(&&*essence(&range)))
 }
 
 pub(super) fn answer<B: Default>(url: &PresignedUrl) -> Option<Response<B>> {
