@@ -38,7 +38,8 @@ browserTest("several files are sent at once, each with a card of its own", async
     await readUrl(page, name);
     assert.match(await card(page, name).locator(".facts").textContent(), facts);
   }
-  assert.deepEqual(await page.getByRole("heading", { level: 2 }).allTextContents(), [
+  const files = page.getByRole("list", { name: "Files" });
+  assert.deepEqual(await files.getByRole("heading", { level: 2 }).allTextContents(), [
     "picture.png",
     "a.txt",
     "b.txt",
