@@ -3,11 +3,13 @@
 use axum::Router;
 use axum::error_handling::HandleError;
 use axum::http::StatusCode;
+use object_store::aws::AmazonS3Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tower_presign::store::Bucket;
 
 pub const BUCKET: &str = "binaries";
 
@@ -28,6 +30,14 @@ impl S3 {
         let router = Router::new().fallback_service(service);
         tokio::spawn(axum::serve(listener, router).into_future());
         Self { endpoint, folder }
+    }
+
+    pub fn bucket(&self) -> Bucket {
+        let mut builder = AmazonS3Builder::new().with_bucket_name(BUCKET);
+        for (name, value) in self.variables() {
+            builder = builder.with_config(name.to_lowercase().parse().unwrap(), value);
+        }
+        Bucket::from(builder.build().unwrap())
     }
 
     /// The variables by which a host finds it.
