@@ -33,6 +33,14 @@ struct Bounds {
     time: Duration,
 }
 
+impl Bounds {
+    /// Left as it is, for a moment.
+    const UNREAD: Self = Self {
+        length: 0,
+        time: Duration::from_secs(1),
+    };
+}
+
 /// The bounds for whoever has shown neither a signature nor who they are.
 const STRANGERS: Bounds = Bounds {
     length: 1024 * 1024,
@@ -153,17 +161,20 @@ impl RequestBody {
     /// Outside of a runtime of tokio it is read before the answer, whatever time that takes.
     pub(crate) async fn discard(mut self) -> bool {
         let (bounds, remaining) = match self.lock() {
-            Some(shared) if shared.expects_continue => return false,
-            Some(shared) if !shared.is_over() => (shared.bounds(), shared.remaining()),
-            _ => return true,
+            Some(shared) if shared.is_over() => return true,
+            // To read from it would have the client go on.
+            Some(shared) if shared.expects_continue => (Bounds::UNREAD, None),
+            Some(shared) => (shared.bounds(), shared.remaining()),
+            None => return true,
         };
         let is_read = remaining.is_some_and(|remaining| remaining <= bounds.length);
         #[cfg(feature = "tokio")]
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 let rest = async {
-                    if !self.read_up_to(bounds.length).await {
-                        // Closed later, it is less likely that the answer has not yet been read.
+                    if bounds.length == 0 || !self.read_up_to(bounds.length).await {
+                        // Closed later, it is less likely that the answer has not yet been read:
+                        // proxies in front may be sending to it all the same.
                         tokio::time::sleep(STRANGERS.time).await;
                     }
                 };
@@ -171,7 +182,7 @@ impl RequestBody {
             });
             return is_read;
         }
-        self.read_up_to(bounds.length).await && is_read
+        bounds.length > 0 && self.read_up_to(bounds.length).await && is_read
     }
 
     /// Returns whether there was no more.
