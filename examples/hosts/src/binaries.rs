@@ -1,15 +1,15 @@
 //! What FHIR has of a Binary beside its presigned URLs: create, read, history, delete, batch.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header, request::Parts};
 use axum::{Json, Router, response::IntoResponse, routing};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tower_presign::store::RepositoryError;
+use tower_presign::store::{RepositoryError, Upload};
 use tower_presign::{
-    Access, BinaryId, BinaryRepository as _, BoxRepository, ContentType, Denial, Download,
-    MintError, PresignedUrl, Presigner, Target, UrlId, VersionId,
+    Access, BinaryId, BinaryKey, BinaryRepository as _, BoxRepository, ContentType, Denial,
+    Download, PresignLayer, Target, UrlId, VersionId,
 };
 
 use crate::{Host, policy, rows};
@@ -19,7 +19,7 @@ use crate::{Host, policy, rows};
 pub struct App {
     pub host: Host,
     pub repository: BoxRepository,
-    pub presigner: Presigner,
+    pub layer: PresignLayer,
 }
 
 pub fn routes() -> Router<App> {
@@ -37,9 +37,9 @@ pub fn routes() -> Router<App> {
 type Answer = Result<Response<Body>, Refusal>;
 
 /// What the client gets is the layer's own `OperationOutcome`.
-struct Refusal(MintError);
+struct Refusal(Denial);
 
-impl<E: Into<MintError>> From<E> for Refusal {
+impl<E: Into<Denial>> From<E> for Refusal {
     fn from(error: E) -> Self {
         Self(error.into())
     }
@@ -51,8 +51,20 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The content follows through a presigned URL.
-async fn create(State(app): State<App>, caller: HeaderMap, Json(binary): Json<Value>) -> Answer {
+/// A FHIR Binary gets its content through a presigned URL. Anything else is content, stored at once.
+async fn create(State(app): State<App>, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let (mut binary, content) = match header("content-type") {
+        Some("application/fhir+json") => {
+            let json = to_bytes(body, 64 * 1024).await.unwrap_or_default();
+            (serde_json::from_slice::<Value>(&json).unwrap_or_default(), None)
+        }
+        content_type => {
+            let context = json!({ "reference": header("x-security-context") });
+            (json!({ "contentType": content_type, "securityContext": context }), Some(body))
+        }
+    };
     let reference = binary["securityContext"]["reference"].as_str().unwrap_or_default();
     let content_type = ContentType::new(binary["contentType"].as_str().unwrap_or_default());
     let (Some(patient), Ok(content_type), None) =
@@ -61,15 +73,25 @@ async fn create(State(app): State<App>, caller: HeaderMap, Json(binary): Json<Va
         let reason = "It needs a contentType and a Patient as its securityContext, and no data.";
         return Err(Denial::rejected().because(reason).into());
     };
-    let (id, token) = (BinaryId::random(), policy::token(&caller));
+    let upload = |body| Upload::from_body(&parts, body, content_type.clone(), 5 << 30);
+    let upload = content.map(upload).transpose()?;
+    let (id, token) = (BinaryId::random(), policy::token(&parts.headers));
     let sql = r#"INSERT INTO "binary" (tenant, id, patient, content_type)
         SELECT tenant, $3, $4, $5 FROM caller
         WHERE tenant = $1 AND token = $2 AND may_write AND (patient IS NULL OR patient = $4)
         RETURNING id"#;
     let rows = rows!(app.host, sql, token, id.as_str(), patient, content_type.as_str())?;
     policy::done(&rows, Denial::forbidden)?;
-    let (mut binary, location) = (binary.clone(), [(header::LOCATION, format!("Binary/{id}"))]);
+    if let Some(upload) = upload {
+        let stored = app.repository.write(&BinaryKey::new(id, VersionId::from(1)), upload).await;
+        if let Err(error) = stored {
+            app.host.delete(id).await?;
+            return Err(error.into());
+        }
+        app.host.wake.notify_one();
+    }
     binary["id"] = json!(id.as_str());
+    let location = [(header::LOCATION, format!("Binary/{id}"))];
     Ok((StatusCode::CREATED, location, fhir(&binary)).into_response())
 }
 
@@ -121,36 +143,15 @@ async fn revoke(State(app): State<App>, Path(id): Path<String>, caller: HeaderMa
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// A batch of `GET Binary/{id}/$presigned-url`, each answered for itself.
+/// Each entry is answered for itself.
 async fn batch(State(app): State<App>, parts: Parts, Json(bundle): Json<Value>) -> Answer {
     let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let answers =
-        entries.iter().map(async |entry| match presign(&app, &parts, &entry["request"]).await {
-            Ok(url) => {
-                let parameter = json!([{ "name": "url", "valueUri": url.as_str() }]);
-                let parameters = json!({ "resourceType": "Parameters", "parameter": parameter });
-                json!({ "response": { "status": "200" }, "resource": parameters })
-            }
-            Err(Refusal(error)) => {
-                let refusal: Response<Bytes> = error.into_response();
-                let outcome = serde_json::from_slice::<Value>(refusal.body()).unwrap_or_default();
-                json!({ "response": { "status": refusal.status().as_str(), "outcome": outcome } })
-            }
-        });
+    let answers = entries.iter().map(async |entry| {
+        let answer = app.layer.answer_batch_entry(&parts, entry).await;
+        // The place of all that a host answers beside the operation.
+        answer.unwrap_or_else(|| json!({ "response": { "status": "404 Not Found" } }))
+    });
     Ok(bundle_of("batch-response", &join_all(answers).await))
-}
-
-async fn presign(app: &App, parts: &Parts, request: &Value) -> Result<PresignedUrl, Refusal> {
-    let url = request["url"].as_str().filter(|_| request["method"] == "GET").unwrap_or_default();
-    let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    let id = path.strip_prefix("Binary/").and_then(|path| path.strip_suffix("/$presigned-url"));
-    let is_upload = query.split('&').any(|parameter| parameter == "upload=true");
-    let access = if is_upload { Access::Write } else { Access::Read };
-    // The policy sees the entry's own query.
-    let mut parts = parts.clone();
-    parts.uri = format!("/?{query}").parse().map_err(|_| RepositoryError::NotFound)?;
-    let target = Target::new(binary_id(id.unwrap_or_default())?, access);
-    Ok(app.presigner.presign_for(&parts, target).await?)
 }
 
 fn binary_id(id: &str) -> Result<BinaryId, RepositoryError> {

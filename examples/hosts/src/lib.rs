@@ -53,7 +53,7 @@ pub fn routes(
         .storage_path("/storage")?
         .use_ledger(host.clone())
         .timeout_error::<TimeoutError>();
-    let app = App { presigner: layer.presigner(), repository, host };
+    let app = App { layer: layer.clone(), repository, host };
     Ok(binaries::routes()
         .with_state(app)
         .layer(layer)

@@ -19,17 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Host {
     /// Whether the caller may do that to a Binary: within the Patient's compartment, if the caller
     /// has one.
-    pub async fn may(
-        &self,
-        caller: &HeaderMap,
-        id: BinaryId,
-        access: Access,
-    ) -> Result<(), Denial> {
+    pub async fn may(&self, by: &HeaderMap, id: BinaryId, access: Access) -> Result<(), Denial> {
         let sql = r#"SELECT may_write, caller.patient IS NULL OR "binary".id IS NOT NULL
             FROM caller LEFT JOIN "binary" ON "binary".tenant = $1 AND "binary".id = $3
               AND "binary".patient = caller.patient
             WHERE caller.tenant = $1 AND token = $2"#;
-        let rights: Vec<(bool, bool)> = rows!(self, sql, token(caller), id.as_str())?;
+        let rights: Vec<(bool, bool)> = rows!(self, sql, token(by), id.as_str())?;
         match rights[..] {
             [] => Err(Denial::login_required()),
             // Not even that there is something.

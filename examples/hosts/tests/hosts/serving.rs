@@ -1,6 +1,6 @@
 //! What callers get, and what they do not.
 
-use axum::http::header::{AUTHORIZATION, RANGE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 
@@ -281,10 +281,10 @@ async fn a_batch_is_answered_entry_by_entry() {
     host.get(url(3)).await.assert_content("of anna");
     host.get(url(3)).await.assert_refused(410, "used");
     for n in [2, 4] {
-        let response = &answer["entry"][n]["response"];
-        assert_eq!(response["status"], "404");
-        assert_eq!(response["outcome"]["resourceType"], "OperationOutcome");
+        assert_eq!(answer["entry"][n]["response"]["status"], "404 Not Found");
     }
+    let outcome = &answer["entry"][2]["response"]["outcome"];
+    assert_eq!(outcome["resourceType"], "OperationOutcome");
     let urls = "SELECT count(*) FROM url WHERE caller = 'anna'";
     assert_eq!(world.database.count(urls).await, 3, "each is in the audit trail");
 }
@@ -307,4 +307,26 @@ async fn a_route_of_the_hosts_own_serves_ranges_and_conditions_as_a_url_does() {
     beyond.assert_refused(416, "range-not-satisfiable");
     let head = host.send(request(Method::HEAD), "").await;
     assert_eq!((&head.headers["content-length"], head.body.len()), (&"8".parse().unwrap(), 0));
+}
+
+#[tokio::test]
+async fn content_is_created_in_one_request_too() {
+    let Some(world) = World::new().await else { return };
+    let host = world.start().await;
+    let post = || {
+        let request = host.request(Method::POST, "/acme/fhir/Binary");
+        let request = request.header(AUTHORIZATION, format!("Bearer {ANNA}"));
+        request.header(CONTENT_TYPE, "image/png").header("x-security-context", "Patient/anna")
+    };
+    let created = host.send(post(), "image").await;
+    assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+    let binary = format!("/acme/fhir/Binary/{}", created.json()["id"].as_str().unwrap());
+    host.call(ANNA, Method::GET, &binary).await.assert_content("image");
+    host.send(post(), "").await.assert_refused(400, "empty-body");
+    let wrong = format!("sha-256=:{}=:", "A".repeat(43));
+    let damaged = host.send(post().header("content-digest", wrong), "image").await;
+    damaged.assert_refused(400, "digest-mismatch");
+    let visible = "SELECT count(*) FROM \"binary\" WHERE deleted IS NULL";
+    assert_eq!(world.database.count(visible).await, 1, "what was refused leaves no Binary");
+    assert_eq!(world.files("acme").len(), 1);
 }
