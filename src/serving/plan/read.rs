@@ -69,6 +69,8 @@ impl<'a> ReadRequest<'a> {
             ([], _) => Opening::Content(None),
             ([one], None) => Opening::Content(Some(*one)),
             ([one], Some(tag)) if tag == entity_tag => Opening::Content(Some(*one)),
+            // Several ranges may be one in the end, or too many.
+            (_, Some(tag)) if tag == entity_tag => Opening::Metadata,
             // Another tag. What begins otherwise is a date.
             (_, Some(tag)) if tag.as_bytes().contains(&b'"') => Opening::Content(None),
             _ => Opening::Metadata,
