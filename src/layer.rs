@@ -343,7 +343,23 @@ serving_settings!(PresignLayer ServeLayer);
 impl<S> Layer<S> for PresignLayer {
     type Service = Presign<S>;
 
+    /// Puts the layer around a service.
+    ///
+    /// # Panics
+    ///
+    /// When the storage base URL has no path (`https://health.example.com`): the layer would answer
+    /// every request, and the service none. A server that only serves is a [`ServeLayer`]; one whose
+    /// proxy adds a path has a [`storage_path`](Self::storage_path).
+    #[track_caller]
     fn layer(&self, inner: S) -> Presign<S> {
+        let has_path = !(self.serving.path.as_str().is_empty()
+            && self.serving.verifier.base_path().is_empty());
+        assert!(
+            has_path || !self.is_serving,
+            "the storage base URL {} has no path, so the layer would answer every request itself: \
+            give it one, as in {0}/storage, or use storage_only() on a server that only serves",
+            self.serving.verifier.base_url(),
+        );
         let config = Config {
             operation: Some(Arc::new(self.operation.clone())),
             serving: self.is_serving.then(|| Arc::new(self.serving.clone())),

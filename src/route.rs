@@ -7,6 +7,7 @@ use http::{Method, Uri};
 use crate::config::{BasePath, Config, Operation, Serving};
 use crate::id::{BinaryId, InvalidId, VersionId};
 use crate::operation::Subject;
+use crate::url::has_signature;
 
 /// The way of a request that the inner service does not get.
 pub(crate) enum Route {
@@ -14,6 +15,8 @@ pub(crate) enum Route {
     Operation(Arc<Operation>, Result<Subject, InvalidId>),
     /// The storage path.
     Storage(Arc<Serving>),
+    /// A URL of ours, at another path than the storage path.
+    Stray,
 }
 
 impl Route {
@@ -23,8 +26,7 @@ impl Route {
         let path = uri.path();
         let serving = config.serving.as_ref();
         let serving = serving.filter(|serving| is_below(path, serving.path.as_str()));
-        // With a storage base URL that is a bare host every path is a storage path: then the
-        // operation comes first.
+        // With the root as storage path every path is below it: then the operation comes first.
         if serving.is_none_or(|serving| serving.path.as_str().is_empty())
             && let Some(operation) = &config.operation
             // `OPTIONS` is left to the host: its answer may be that to a CORS preflight.
@@ -34,8 +36,33 @@ impl Route {
         {
             return Some(Self::Operation(Arc::clone(operation), subject));
         }
-        serving.map(|serving| Self::Storage(Arc::clone(serving)))
+        match serving {
+            Some(serving) => Some(Self::Storage(Arc::clone(serving))),
+            None => is_stray(config, method, uri).then_some(Self::Stray),
+        }
     }
+}
+
+/// Whether a genuine URL has lost the beginning of its path on the way: to a nested router, or to a
+/// proxy. The inner service could only wonder about it.
+#[inline]
+fn is_stray(config: &Config, method: &Method, uri: &Uri) -> bool {
+    let (Some(serving), Some(target)) = (&config.serving, uri.path_and_query()) else {
+        return false;
+    };
+    // Foreign requests come as far as this.
+    let target = target.as_str();
+    if !has_signature(target) || method == Method::OPTIONS {
+        return false;
+    }
+    let mut slashes = uri.path().rmatch_indices('/');
+    let Some((before_id, _)) = slashes.nth(1) else {
+        return false;
+    };
+    let (folder, target) = target.split_at(before_id);
+    let is_end_of_folder = serving.path.as_str().ends_with(folder);
+    let mut sorted = String::new();
+    is_end_of_folder && serving.verifier.authenticate(target, &mut sorted).is_ok()
 }
 
 /// What stands before the operation's name. `$` is a legal character of a path (RFC 3986 §3.3),

@@ -17,6 +17,7 @@ use crate::request_body::RequestBody;
 use crate::response_body::{BoxError, OwnBody, ResponseBody};
 use crate::route::Route;
 use crate::serving;
+use crate::store::RepositoryError;
 
 /// The service that [`PresignLayer`](crate::PresignLayer) makes: it answers the operation and the
 /// storage path itself, and leaves every other request to the inner service.
@@ -76,6 +77,16 @@ where
     }
 }
 
+/// The server's configuration is wrong, or a proxy's in front of it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a genuine presigned URL arrived at {path}, which is not below the storage path: if a nested \
+    router or a proxy changes paths, name the path that arrives with `storage_path`"
+)]
+struct Stray {
+    path: String,
+}
+
 async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<OwnBody> {
     let is_head = parts.method == Method::HEAD;
     let is_http_1 = parts.version < Version::HTTP_2;
@@ -87,6 +98,10 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
                 .map(|response| response.map(OwnBody::full))
         }
         Route::Storage(serving) => serving::serve(&serving, parts, &body, &mut event).await,
+        Route::Stray => {
+            let path = parts.uri.path().to_owned();
+            Err(RepositoryError::internal(Stray { path }).into())
+        }
     };
     let mut response = match answer {
         Ok(response) => {

@@ -34,8 +34,8 @@ impl UrlSigner {
     /// The base URL is where clients reach this server (or its proxy); it must be spelled in the
     /// form that URL libraries leave unchanged: scheme and host in lower case, no port that the
     /// scheme implies, plain characters in the path. Slashes at its end do not count. Give it a
-    /// path of its own (`/storage`): everything below that path belongs to the layer, so with a
-    /// bare host as base URL, all paths do.
+    /// path of its own (`/storage`): everything below that path belongs to the layer. A bare host
+    /// is for servers that only serve.
     ///
     /// # Errors
     ///

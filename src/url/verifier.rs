@@ -261,6 +261,12 @@ pub(crate) struct Authentic<'a> {
     pub(crate) key_id: &'a str,
 }
 
+/// Whether a request target ends as those of presigned URLs do.
+#[inline]
+pub(crate) fn has_signature(target: &str) -> bool {
+    split_signature(target).is_some()
+}
+
 /// What is signed, and the 43 characters after `&Signature=` at the end.
 fn split_signature(target: &str) -> Option<(&str, &str)> {
     let (rest, signature) = target.split_at_checked(target.len().checked_sub(SIGNATURE_LENGTH)?)?;

@@ -122,15 +122,55 @@ async fn every_fhir_id_is_an_id() {
 
 // Configurations
 
-#[tokio::test]
-async fn with_a_bare_host_as_base_the_operation_is_still_found() {
+#[test]
+#[should_panic(expected = "as in https://storage.example.com/storage")]
+fn a_bare_host_as_base_leaves_nothing_to_the_inner_service() {
     let signer = UrlSigner::new(key(), "https://storage.example.com").unwrap();
     let layer = PresignLayer::new(signer, scan("image/png"), AllowAll);
-    let url = mint_upload(&layer, "scan").await;
+    drop(tower::Layer::layer(&layer, ()));
+}
+
+#[tokio::test]
+async fn a_bare_host_is_a_base_for_a_server_that_only_serves() {
+    let signer = UrlSigner::new(key(), "https://storage.example.com").unwrap();
+    let layer = PresignLayer::new(signer, scan("image/png"), AllowAll);
+    let url = mint_upload(&layer.clone().operation_only(), "scan").await;
     assert!(url.starts_with("https://storage.example.com/scan/1?"));
-    assert_eq!(put(&layer, &url, "content").await.status, StatusCode::OK);
-    let answer = get(&layer, "/anything/else").await;
+    let serving = layer.storage_only();
+    assert_eq!(put(&serving, &url, "content").await.status, StatusCode::OK);
+    let answer = get(&serving, "/anything/else").await;
     answer.assert_refused(403, "missing-signature");
+}
+
+/// It would look like content that is not there.
+#[tokio::test]
+async fn a_genuine_url_that_has_lost_the_beginning_of_its_path_is_an_error_of_the_server() {
+    let base = "https://health.example.com/api/storage";
+    let layer = PresignLayer::new(
+        UrlSigner::new(key(), base).unwrap(),
+        scan("image/png"),
+        AllowAll,
+    );
+    let url = mint_upload(&layer, "scan").await;
+    let target = url.strip_prefix(base).unwrap();
+    let send = async |method: Method, path: &str, target: &str| {
+        let url = format!("https://health.example.com{path}{target}");
+        let headers = [("content-type", "image/png")];
+        call(&layer, request(method, &url, &headers, "content")).await
+    };
+    for path in ["", "/storage"] {
+        send(Method::PUT, path, target)
+            .await
+            .assert_refused(500, "internal");
+        // What nobody signed is the inner service's, and so is a preflight.
+        let forged = target.replace("Expires=1", "Expires=2");
+        assert_eq!(send(Method::PUT, path, &forged).await.status, INNER);
+        assert_eq!(send(Method::OPTIONS, path, target).await.status, INNER);
+    }
+    for path in ["/api", "/storages", "/other/storage"] {
+        assert_eq!(send(Method::PUT, path, target).await.status, INNER);
+    }
+    assert_eq!(put(&layer, &url, "content").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
