@@ -297,7 +297,7 @@ pub(crate) async fn run(kind: &str) {
                 ("last-modified", "Tue, 24 Nov 2026 16:04:00 GMT"),
                 ("etag", "\"1\""),
                 ("accept-ranges", "bytes"),
-                ("cache-control", "private, no-store"),
+                ("cache-control", "private, no-store, no-transform"),
                 ("x-content-type-options", "nosniff"),
                 (
                     "content-security-policy",

@@ -79,7 +79,7 @@ impl<'a> Download<'a> {
         self
     }
 
-    /// Sets `Cache-Control` of what is no refusal. Default: `private, no-store`.
+    /// Sets `Cache-Control` of what is no refusal. Default: `private, no-store, no-transform`.
     pub fn cache_control(mut self, value: HeaderValue) -> Self {
         self.cache_control = Some(value);
         self

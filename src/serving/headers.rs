@@ -93,13 +93,16 @@ impl DownloadHeaders<'_> {
         }
     }
 
-    /// A browser may keep the content as long as the URL is good, and no longer.
+    /// A browser may keep the content as long as the URL is good, and no longer. Nobody may change
+    /// its bytes on the way: its entity tag is strong.
     fn cache_control(&self) -> HeaderValue {
         let seconds = self.grant.expires.remaining(self.now).as_secs();
         self.is_cached
-            .then(|| HeaderValue::try_from(format!("private, max-age={seconds}")).ok())
+            .then(|| {
+                HeaderValue::try_from(format!("private, max-age={seconds}, no-transform")).ok()
+            })
             .flatten()
-            .unwrap_or(HeaderValue::from_static("private, no-store"))
+            .unwrap_or(HeaderValue::from_static("private, no-store, no-transform"))
     }
 }
 

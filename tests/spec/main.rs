@@ -16,6 +16,7 @@ mod download;
 mod events;
 mod faults;
 mod fhir;
+mod gateways;
 mod hosts;
 mod house;
 mod logs;

@@ -157,11 +157,20 @@ async fn downloads_are_not_kept_unless_that_is_configured() {
         let answer = get(layer, &url).await;
         answer.header("cache-control").unwrap().to_owned()
     };
-    assert_eq!(cache_control(&layer).await, "private, no-store");
+    assert_eq!(
+        cache_control(&layer).await,
+        "private, no-store, no-transform"
+    );
     let caching = layer.cache_downloads(true);
-    assert_eq!(cache_control(&caching).await, "private, max-age=3600");
+    assert_eq!(
+        cache_control(&caching).await,
+        "private, max-age=3600, no-transform"
+    );
     let near_end = caching.clone().clock(|| at(NOW + 3500));
-    assert_eq!(cache_control(&near_end).await, "private, max-age=100");
+    assert_eq!(
+        cache_control(&near_end).await,
+        "private, max-age=100, no-transform"
+    );
     let too_late = caching.clock(|| at(NOW + 3600));
     assert_eq!(cache_control(&too_late).await, "no-store");
 }

@@ -31,7 +31,7 @@ async fn a_download_has_these_headers_and_no_others() {
         answer.sorted_headers(),
         [
             ("accept-ranges", "bytes"),
-            ("cache-control", "private, no-store"),
+            ("cache-control", "private, no-store, no-transform"),
             ("content-disposition", "inline; filename=\"scan.png\""),
             ("content-length", "7"),
             (

@@ -157,7 +157,10 @@ async fn a_browser_does_not_keep_it() {
     let layer = once(Shelf::new(b"content")).cache_downloads(true);
     let url = mint(&layer, "scan").await;
     let content = get(&layer, &url).await;
-    assert_eq!(content.header("cache-control"), Some("private, no-store"));
+    assert_eq!(
+        content.header("cache-control"),
+        Some("private, no-store, no-transform")
+    );
 }
 
 #[tokio::test]

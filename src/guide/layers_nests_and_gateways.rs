@@ -1,0 +1,101 @@
+//! Layers, nests and gateways: the order of things around the layer, and what stands in front of
+//! the server.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use axum::Router;
+//! use tower::ServiceBuilder;
+//! use tower_http::compression::CompressionLayer;
+//! use tower_http::cors::CorsLayer;
+//! use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutError};
+//! use tower_presign::PresignLayer;
+//!
+//! fn with_presigned_urls(routes: Router, presign: PresignLayer) -> Router {
+//!     let routes = routes.layer(CompressionLayer::new()); // behind: downloads stay as they are
+//!     routes.layer(
+//!         ServiceBuilder::new()
+//!             .layer(CorsLayer::permissive()) // in front: refusals need its headers too
+//!             .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(30)))
+//!             .layer(presign.timeout_error::<TimeoutError>()), // a stalled upload is answered 408
+//!     )
+//! }
+//! # let key = tower_presign::SigningKey::new("a", b"a secret of 32 bytes, better random").unwrap();
+//! # let signer = tower_presign::UrlSigner::new(key, "https://example.com/storage").unwrap();
+//! # let repository = tower_presign::MemoryRepository::new();
+//! # let presign = PresignLayer::new(signer, repository, tower_presign::AllowAll);
+//! # with_presigned_urls(Router::new(), presign);
+//! ```
+//!
+//! # Layers
+//!
+//! | layer | place | otherwise |
+//! |---|---|---|
+//! | authentication that identifies | in front | the policy has nobody to decide about |
+//! | authentication that refuses strangers | behind | nobody without an account can use a URL |
+//! | CORS | in front | a page of another origin cannot read a refusal |
+//! | limits of body size and body time | in front | an upload may be as long and as slow as it likes |
+//! | `TimeoutLayer`, of whole requests | behind | it cuts every upload and every slow download |
+//! | compression | behind | see below |
+//! | decompression of requests | behind | a `Content-Digest` of the coded bytes is compared with others |
+//! | tracing, with [`make_span`](../../events/fn.make_span.html) | in front | the events are in no span |
+//!
+//! A compression in front changes the bytes of a download and leaves their strong `ETag`. A client
+//! that resumes with `If-Range` then joins coded bytes and plain ones to a broken file. Where it has
+//! to be in front, give it a predicate: each download says `no-transform` (RFC 9111 §5.2.2.6), which
+//! tower-http does not heed by itself.
+//!
+//! ```
+//! use http::header::CACHE_CONTROL;
+//! use http::{Extensions, HeaderMap, StatusCode, Version};
+//! use tower_http::compression::CompressionLayer;
+//! use tower_http::compression::predicate::{DefaultPredicate, Predicate};
+//!
+//! fn may_transform(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+//!     let values = headers.get_all(CACHE_CONTROL).into_iter();
+//!     !values.filter_map(|value| value.to_str().ok()).any(|value| value.contains("no-transform"))
+//! }
+//!
+//! let layer = CompressionLayer::new()
+//!     .compress_when(DefaultPredicate::new().and(may_transform));
+//! # let _: tower_http::compression::CompressionLayer<_> = layer;
+//! ```
+//!
+//! # Nests
+//!
+//! A nested axum router sees paths without its prefix, and nothing at all of a path for which it has
+//! no route. So the layer in a nest needs both of these, and `layer` rather than `route_layer`:
+//!
+//! ```
+//! # use axum::{Router, http::StatusCode};
+//! # use tower_presign::PresignLayer;
+//! # fn nest(presign: PresignLayer) -> Result<Router, Box<dyn std::error::Error>> {
+//! // The storage base URL is https://health.example.com/api/storage.
+//! let nested = Router::new()
+//!     .fallback(async || StatusCode::NOT_FOUND) // or no request reaches the layer
+//!     .layer(presign.storage_path("/storage")?); // the path that arrives
+//! Ok(Router::new().nest("/api", nested))
+//! # }
+//! ```
+//!
+//! | seen | reason |
+//! |---|---|
+//! | 404 without a body at the operation or at a URL | the nest has no fallback, or the layer is a `route_layer` |
+//! | 500 `internal` at a genuine URL, and an event that names the path | `storage_path` is missing, or a proxy takes a prefix away |
+//! | a panic at start that names the base URL | the base URL is a bare host, and would leave the routes nothing |
+//! | 403 `invalid-signature` at every URL | the base URLs of the two servers differ, or their keys do |
+//!
+//! # Proxies and gateways
+//!
+//! - A proxy may change scheme, host and the path in front of `/{id}/{versionId}`. It must leave the
+//!   query alone, and let long bodies through as they come (`proxy_request_buffering off` in nginx).
+//! - **AWS Lambda** behind a REST API or a load balancer gets the query as a map, whose order is any:
+//!   [`accept_reordered_query`](crate::PresignLayer::accept_reordered_query) puts it right. HTTP APIs
+//!   and function URLs leave it as it was.
+//! - **CloudFront** reads `Expires`, `Key-Pair-Id` and `Signature` itself where viewer access is
+//!   restricted, and refuses URLs that it has not signed: leave that off for the storage path.
+//! - **Mail gateways** append parameters, which nobody signed: such a URL is 403. They and chat
+//!   programs also open links before people do. For a link that is to work once, send people to a
+//!   page of yours whose button leads to the URL.
+//! - **Kubernetes**: a folder belongs to one process, so a deployment over a volume has the strategy
+//!   `Recreate`. With a bucket it can be rolled.
