@@ -100,6 +100,111 @@
 //! # assert_policy(Audited { database: Database });
 //! ```
 //!
+//! # As FHIR AuditEvents
+//!
+//! A FHIR server reports access as `AuditEvent`s (<https://hl7.org/fhir/R4/auditevent.html>). This
+//! policy wraps the host's own. [`settled`](crate::AccessPolicy::settled) can add the outcome and the
+//! bytes in the same way.
+//!
+//! ```
+//! use std::time::SystemTime;
+//!
+//! use http::Extensions;
+//! use serde_json::{Value, json};
+//! use tower_presign::{Access, AccessPolicy, BinaryId, Denial, MintRequest, RedeemRequest, Terms};
+//!
+//! /// What the host's authentication adds to a request.
+//! #[derive(Clone)]
+//! struct Caller { practitioner: String }
+//!
+//! /// What the host's server adds to a request.
+//! #[derive(Clone)]
+//! struct Peer(std::net::IpAddr);
+//!
+//! /// The host's rights check, which leaves a trail.
+//! struct Audited<P> { policy: P, trail: Trail }
+//!
+//! impl<P: AccessPolicy> AccessPolicy for Audited<P> {
+//!     async fn mint(&self, request: MintRequest) -> Result<Terms, Denial> {
+//!         let (id, access) = (request.id(), request.access());
+//!         let what = "Asked for a presigned URL";
+//!         let mut event = audit_event(what, id, access, request.extensions());
+//!         let decision = self.policy.mint(request).await;
+//!         event["outcome"] = json!(if decision.is_ok() { "0" } else { "4" });
+//!         self.trail.record(event).await?;
+//!         decision
+//!     }
+//!
+//!     async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
+//!         self.policy.redeem(request).await?;
+//!         let (grant, extensions) = (request.grant(), request.extensions());
+//!         let (id, access) = (grant.key.id(), grant.access());
+//!         let what = "Used a presigned URL";
+//!         self.trail.record(audit_event(what, id, access, extensions)).await
+//!     }
+//! }
+//!
+//! /// An AuditEvent of FHIR R4.
+//! fn audit_event(what: &str, id: BinaryId, access: Access, extensions: &Extensions) -> Value {
+//!     let mut agent = match extensions.get::<Caller>() {
+//!         Some(caller) => json!({
+//!             "requestor": true,
+//!             "who": { "reference": format!("Practitioner/{}", caller.practitioner) },
+//!         }),
+//!         None => json!({ "requestor": true, "name": "The holder of a presigned URL" }),
+//!     };
+//!     if let Some(Peer(address)) = extensions.get() {
+//!         agent["network"] = json!({ "address": address.to_string(), "type": "2" });
+//!     }
+//!     json!({
+//!         "resourceType": "AuditEvent",
+//!         "type": {
+//!             "system": "http://terminology.hl7.org/CodeSystem/audit-event-type",
+//!             "code": "rest",
+//!         },
+//!         "action": if access == Access::Read { "R" } else { "U" },
+//!         "recorded": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+//!         "outcome": "0",
+//!         "outcomeDesc": what,
+//!         "agent": [agent],
+//!         "source": { "observer": { "display": "binary-server" } },
+//!         "entity": [{ "what": { "reference": format!("Binary/{id}") } }],
+//!     })
+//! }
+//!
+//! /// Where the host keeps its AuditEvents.
+//! #[derive(Clone, Default)]
+//! struct Trail(std::sync::Arc<std::sync::Mutex<Vec<Value>>>);
+//!
+//! impl Trail {
+//!     /// Returns when the record is safe. Without a record there is no access.
+//!     async fn record(&self, event: Value) -> Result<(), Denial> {
+//!         self.0.lock().map_err(|error| Denial::unavailable(error.to_string()))?.push(event);
+//!         Ok(())
+//!     }
+//! }
+//! # use tower::ServiceExt as _;
+//! # use tower_presign::{ContentType, MemoryRepository, PresignLayer, SigningKey, UrlSigner};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let trail = Trail::default();
+//! # let policy = Audited { policy: async |_: MintRequest| Ok(Terms::new()), trail: trail.clone() };
+//! # let key = SigningKey::new("a", b"a secret of 32 bytes, better random")?;
+//! # let signer = UrlSigner::new(key, "https://example.com/storage")?;
+//! # let repository = MemoryRepository::new();
+//! # repository.create(BinaryId::new("scan")?, ContentType::new("image/png")?)?;
+//! # let inner = tower::service_fn(async |_| Ok::<_, std::io::Error>(http::Response::<String>::default()));
+//! # let service = tower::Layer::layer(&PresignLayer::new(signer, repository, policy), inner);
+//! # let request = http::Request::get("/Binary/scan/$presigned-url").extension(Caller { practitioner: "7".into() });
+//! # let response = service.oneshot(request.body(String::new())?).await?;
+//! # assert_eq!(response.status(), 200);
+//! # let trail = trail.0.lock().unwrap();
+//! # assert_eq!(trail[0]["entity"][0]["what"]["reference"], "Binary/scan");
+//! # assert_eq!(trail[0]["agent"][0]["who"]["reference"], "Practitioner/7");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What the trail does not have
 //!
 //! - URLs that a cloud store signs: their uses are in the store's own logs. Serve from here what must

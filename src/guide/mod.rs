@@ -1,13 +1,23 @@
-//! The long reads: how a host puts the pieces together. `examples/hosts` in the repository does all
-//! of it, over PostgreSQL, in a folder or a bucket.
+//! The long reads: how a host puts the pieces together.
 //!
-//! - [`your_table_our_bytes`]: records of your own, content in a folder or a bucket, and the order of
-//!   things in a crash.
-//! - [`audit`]: a trail that misses no URL and no use, and URLs that are taken back.
-//! - [`urls_in_resources`]: `Attachment.url` that a client can use; Bulk Data, SMART Health Links.
-//! - [`one_tenant_one_place`]: tenants that have nothing in common.
+//! | page | |
+//! |---|---|
+//! | [`who_may_have_a_url`] | the policy, its place among your layers, and URLs that are taken back |
+//! | [`your_table_our_bytes`] | records of your own, content in a folder or a bucket, and the order of things in a crash |
+//! | [`one_tenant_one_place`] | tenants that have nothing in common |
+//! | [`audit`] | a trail that misses no URL and no use |
+//! | [`urls_in_resources`] | `Attachment.url` that a client can use; Bulk Data, SMART Health Links |
+//! | [`security`] | the powers of a presigned URL, what leaks it, and how it is taken back |
+//! | [`layers_nests_and_gateways`] | the order of things around the layer, and what stands in front of the server |
+//! | [`deployment`] | limits, clients that leave, keys, replicas and folders |
+//!
+//! `examples/hosts` in the repository does most of it, over PostgreSQL, in a folder or a bucket.
 
 pub mod audit;
+pub mod deployment;
+pub mod layers_nests_and_gateways;
 pub mod one_tenant_one_place;
+pub mod security;
 pub mod urls_in_resources;
+pub mod who_may_have_a_url;
 pub mod your_table_our_bytes;
