@@ -3,16 +3,18 @@
 
 mod support;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
+use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use support::{Benches, Comparison};
@@ -21,7 +23,7 @@ use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
 use tower_presign::{
-    AllowAll, AttachmentsLayer, BinaryKey, BinaryRepository, ContentType, PresignLayer, SigningKey,
+    AllowAll, BinaryKey, BinaryRepository, ContentType, PresignLayer, Presigner, SigningKey, Terms,
     UrlSigner, VersionId,
 };
 
@@ -71,10 +73,12 @@ impl BinaryRepository for All {
     }
 }
 
-static LAYER: LazyLock<AttachmentsLayer> = LazyLock::new(|| {
+static PRESIGNER: LazyLock<Presigner> = LazyLock::new(|| LAYER.presigner());
+
+static LAYER: LazyLock<PresignLayer> = LazyLock::new(|| {
     let key = SigningKey::new("2026-11", [7, 1, 8, 2].repeat(8)).unwrap();
     let signer = UrlSigner::new(key, "https://health.example.com/storage").unwrap();
-    PresignLayer::new(signer, All, AllowAll).attachments()
+    PresignLayer::new(signer, All, AllowAll)
 });
 
 fn search(url: impl Fn(usize) -> String) -> Bytes {
@@ -111,6 +115,7 @@ fn main() {
         references.len(),
         foreign.len()
     );
+    export();
     let mut ratios = Benches::of(Comparison::Ratio);
     for (name, json) in [
         ("100 attachments in 200 kB", &references),
@@ -120,7 +125,7 @@ fn main() {
             json: json.clone(),
             content_type: "application/fhir+json",
         };
-        let mut layered = LAYER.layer(inner);
+        let mut layered = LAYER.attachments().layer(inner);
         ratios.compare(
             &format!("{name}, over serde_json"),
             || parse_walk_write(json),
@@ -141,12 +146,48 @@ fn main() {
             json: json.clone(),
             content_type,
         };
-        let (mut bare, mut layered) = (inner.clone(), LAYER.layer(inner));
+        let (mut bare, mut layered) = (inner.clone(), LAYER.attachments().layer(inner));
         differences.compare(
             name,
             || read(bare.call(black_box(request()))),
             || read(layered.call(black_box(request()))),
         );
+    }
+}
+
+/// How much memory a file of 10,000 lines takes on its way, beside the file itself.
+fn export() {
+    let line = |number| {
+        let url = format!("Binary/c138a343-02e1-40f0-801f-{number:012}");
+        let patient = json!({ "resourceType": "Patient", "photo": [{ "url": url }] });
+        Bytes::from(patient.to_string() + "\n")
+    };
+    let lines: VecDeque<Bytes> = (0..10_000).map(line).collect();
+    let memory = allocation_counter::measure(|| {
+        let file = Lines(lines);
+        let mut body = PRESIGNER.presign_attachments_ndjson(Terms::new(), file);
+        while let Some(Ok(frame)) = ready_now(body.frame()) {
+            black_box(frame);
+        }
+    });
+    println!(
+        "an NDJSON export of 10,000 lines: {} bytes of memory at most",
+        memory.bytes_max
+    );
+}
+
+/// A body of a frame a line.
+struct Lines(VecDeque<Bytes>);
+
+impl http_body::Body for Lines {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|line| Ok(Frame::data(line))))
     }
 }
 

@@ -285,6 +285,10 @@ impl Body for Chunks {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk))))
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 fn chunks(document: &[u8], lengths: &[u8]) -> Chunks {

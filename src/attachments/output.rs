@@ -10,7 +10,7 @@ use http_body::{Body, Frame};
 use super::minting::Minting;
 use super::queue::Queue;
 use super::reference::Sought;
-use super::scan::{Format, Scanner};
+use super::scan::{Format, Piece, Scanner};
 use crate::mint::{Caller, Presigner};
 use crate::response_body::BoxError;
 use crate::url::Expires;
@@ -156,7 +156,15 @@ where
             match self.inner.as_mut().poll_frame(cx) {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(mut data) => self.scanner.feed(data.copy_to_bytes(data.remaining())),
+                    Ok(mut data) => {
+                        let chunk = data.copy_to_bytes(data.remaining());
+                        if self.inner.is_end_stream() && self.scanner.finds_nothing(&chunk) {
+                            self.queue.push(Piece::Kept(chunk), |_| {});
+                            self.has_ended = true;
+                        } else {
+                            self.scanner.feed(chunk);
+                        }
+                    }
                     Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
                 Poll::Ready(Some(Err(error))) => {

@@ -10,6 +10,10 @@
 //! | `download` | `tower_presign::download` | a read URL's response has been sent, or has broken off |
 //! | `upload` | `tower_presign::upload` | content has been stored, or its upload has broken off |
 //! | `refusal` | `tower_presign::refusal` | there was no URL, or no content moved |
+//! | `attachments` | `tower_presign::attachments` | references of an answer have stayed, since there were more than [`max_urls`](crate::AttachmentsLayer::max_urls): how many is `left` (WARN) |
+//!
+//! Each URL [in a resource](crate::attachments) is a `mint`, and each that is denied or missing a
+//! `refusal`.
 //!
 //! | field | type | |
 //! |---|---|---|

@@ -77,6 +77,9 @@ promise! {
     Content: Send + Unpin + Debug + (Stream<Item = Result<Bytes, RepositoryError>>);
     ResponseBody<Body>: Send + Unpin + Debug + Default + (http_body::Body<Data = Bytes>);
     ResponseFuture<Ready>: Send + Unpin + Debug + (Future<Output = Answer>);
+    attachments::UrlsBody<Body>: Send + Unpin + Debug + Default + (http_body::Body<Data = Bytes>);
+    attachments::ReferencesBody<Body>: Send + Unpin + Debug + (http_body::Body<Data = Bytes>);
+    attachments::Attachments<Inner>: Clone + Send + Sync + Unpin + Debug;
 }
 
 // What goes wrong.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::{Value, json};
 use tower_presign::store::{RepositoryError, UploadError};
-use tower_presign::{Denial, MemoryRepository, fhir};
+use tower_presign::{Denial, MemoryRepository, Terms, fhir};
 
 use crate::support;
 use crate::support::*;
@@ -89,9 +89,10 @@ async fn every_kind_of_resource_is_written_down_to_be_validated() {
         plain_url().await,
     ];
     resources.extend(outcomes().await);
+    resources.extend(with_urls().await);
     let mut types: Vec<_> = resources.iter().map(|it| &it["resourceType"]).collect();
     types.dedup();
-    assert_eq!(types.len(), 4, "{types:?}");
+    assert_eq!(types.len(), 6, "{types:?}");
     let json = Value::from(resources).to_string();
     fs::write(folder.join("resources.json"), json).unwrap();
 }
@@ -111,6 +112,26 @@ fn capability_statement() -> Value {
             "resource": [{ "type": "Binary", "operation": [fhir::supported_operation(URL)] }],
         }],
     })
+}
+
+/// Resources with references, and the same with URLs.
+async fn with_urls() -> Vec<Value> {
+    let presigner = layer(scan("image/png")).presigner();
+    let attachment = json!({ "contentType": "image/png", "url": "Binary/scan" });
+    let patient = json!({ "resourceType": "Patient", "photo": [attachment] });
+    let document = json!({
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "content": [{ "attachment": attachment }],
+    });
+    let mut resources = Vec::new();
+    for before in [patient, document] {
+        let mut after = before.clone();
+        let urls = presigner.presign_attachments(Terms::new(), &mut after);
+        assert_eq!(urls.await, 1);
+        resources.extend([before, after]);
+    }
+    resources
 }
 
 async fn plain_url() -> Value {

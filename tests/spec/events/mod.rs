@@ -1,6 +1,7 @@
 //! The layer's events: one a request, with what an operator and an auditor need, and nothing that
 //! lets anyone in.
 
+mod attachments;
 mod downloads;
 mod mints;
 mod recorder;
