@@ -15,6 +15,9 @@
 //!   keeps more: over HTTP/1 400 kB of each, unless the server sets `http1::Builder::max_buf_size`,
 //!   and as much of each stream over HTTP/2 (`http2::Builder::max_send_buf_size`). The example servers
 //!   set both; `axum::serve` has no such settings.
+//! - **Small answers.** Set `TCP_NODELAY` on each connection, as the example servers do: or else the
+//!   end of a small answer may wait 40 ms until its start has been acknowledged. For `axum::serve`,
+//!   `listener.tap_io(|socket| drop(socket.set_nodelay(true)))` does, by its `ListenerExt`.
 //! - **Clients that leave.** An upload is completed once its last byte has arrived, also if its client
 //!   does not wait for the answer. hyper drops the request of a client that has closed its half of
 //!   the connection before anybody has seen it, unless the server sets

@@ -4,9 +4,44 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+/// Makes each a test on every engine.
+macro_rules! on_every_engine {
+    ($($name:ident)*) => {
+        mod memory { $(on_engine! { memory $name })* }
+        mod s3 { $(on_engine! { s3 $name })* }
+        on_engines_elsewhere! { $($name)* }
+    };
+}
+
+/// Makes each a test on the engines that the environment names.
+macro_rules! on_engines_elsewhere {
+    ($($name:ident)*) => {
+        mod azurite { $(on_engine! { azurite $name })* }
+        mod other_s3 {
+            $(on_engine! {
+                #[ignore = "PRESIGN_TEST_S3 and the variables of AWS must tell where"]
+                other_s3 $name
+            })*
+        }
+    };
+}
+
+macro_rules! on_engine {
+    ($(#[$ignore:meta])? $engine:ident $name:ident) => {
+        #[tokio::test]
+        $(#[$ignore])?
+        async fn $name() {
+            if let Some(engine) = crate::Engine::$engine().await {
+                crate::$name(engine).await;
+            }
+        }
+    };
+}
+
 mod bucket_store;
 mod connector;
 mod contexts;
+mod contracts;
 mod deletion;
 mod engines;
 mod errors;
@@ -31,6 +66,7 @@ use bucket_store::{
 };
 use bytes::Bytes;
 use contexts::a_context_is_the_hosts_alone;
+use contracts::the_contract_is_kept;
 use engines::Engine;
 use futures_util::future::join_all;
 use futures_util::stream;
@@ -38,38 +74,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use object_store::path::Path;
 use support::*;
-use tower_presign::store::{RepositoryError, contract};
+use tower_presign::store::RepositoryError;
 use tower_presign::{BinaryId, ContentType, PresignLayer};
 
-/// Makes each a test on every engine.
-macro_rules! on_every_engine {
-    ($($name:ident)*) => {
-        mod memory { $(on_engine! { memory $name })* }
-        mod s3 { $(on_engine! { s3 $name })* }
-        mod azurite { $(on_engine! { azurite $name })* }
-        mod other_s3 {
-            $(on_engine! {
-                #[ignore = "PRESIGN_TEST_S3 and the variables of AWS must tell where"]
-                other_s3 $name
-            })*
-        }
-    };
-}
-
-macro_rules! on_engine {
-    ($(#[$ignore:meta])? $engine:ident $name:ident) => {
-        #[tokio::test]
-        $(#[$ignore])?
-        async fn $name() {
-            if let Some(engine) = super::Engine::$engine().await {
-                super::$name(engine).await;
-            }
-        }
-    };
-}
-
 on_every_engine! {
-    the_contract_is_kept
     a_context_is_the_hosts_alone
     a_store_keeps_bytes_in_places_of_its_own
     no_place_leads_to_anything_but_content
@@ -113,20 +121,6 @@ async fn stored(engine: &Engine, id: &str) -> (usize, usize) {
     let of_all = objects(engine, Some("binary")).await;
     // The Binary itself is two objects.
     (of_binary - 2, objects(engine, None).await - of_all)
-}
-
-async fn the_contract_is_kept(engine: Engine) {
-    if !engine.is_write_once {
-        eprintln!("skipped: of racing uploads, this store lets each win");
-        return;
-    }
-    contract::check(|| async {
-        let id = BinaryId::random();
-        let content_type = ContentType::new("text/plain; charset=utf-8").unwrap();
-        engine.repository.create(id, content_type).await.unwrap();
-        (engine.repository.clone(), id)
-    })
-    .await;
 }
 
 async fn what_is_uploaded_is_downloaded_whole_and_in_part(engine: Engine) {

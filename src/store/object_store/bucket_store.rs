@@ -19,8 +19,8 @@ use crate::url::{Access, Grant, PresignedUrl};
 /// repository in [`Composed`](crate::store::Composed).
 ///
 /// Content is an object `2026-11-29/{random}.{type}`. Up to 5 MiB are put in one request; what is
-/// longer goes in parts, of which 16 are on their way at once, of all uploads together: beside
-/// these 80 MiB, an upload has at most 5 MiB in memory. An upload may have 48 GiB.
+/// longer goes in parts, several at a time. 80 MiB of all uploads together are on their way at once;
+/// beside these, an upload has at most 5 MiB in memory. An upload may have 48 GiB.
 ///
 /// Length and SHA-256 are kept with the object, of content in parts its length alone, when the
 /// client announced it: the host's records have both. What the store sends is compared: another

@@ -264,6 +264,7 @@ impl Answer {
             }
             StatusCode::RANGE_NOT_SATISFIABLE => Meaning::OutsideRange,
             StatusCode::INSUFFICIENT_STORAGE => Meaning::Full,
+            StatusCode::NOT_IMPLEMENTED => Meaning::NotSupported,
             StatusCode::NOT_FOUND if self.code() == Some("NoSuchBucket") => Meaning::NoBucket,
             StatusCode::NOT_FOUND if self.code() == Some("ContainerNotFound") => Meaning::NoBucket,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Meaning::Unavailable,

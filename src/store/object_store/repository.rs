@@ -62,7 +62,8 @@ const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 ///
 /// An old version, and a URL that was minted before there was content, take one request more where
 /// the content is large, and so do ranges. These figures need a [`Bucket`] with
-/// [pages](Bucket::with_pages), which those of the clouds have.
+/// [pages](Bucket::with_pages), which those of the clouds have. The package's
+/// `docs/performance.md` has the times that clients wait.
 ///
 /// # What deleting leaves
 ///

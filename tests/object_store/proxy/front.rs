@@ -1,5 +1,6 @@
 //! A front of a server that counts what it is asked, and gives wrong answers.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -9,9 +10,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RANGE, RETRY_AFTER,
 };
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
@@ -180,7 +181,13 @@ async fn answer(front: &Front, request: Request, next: Next) -> Response {
         | Trouble::Forbid(_)
         | Trouble::NextConditional(..)
         | Trouble::Conditional(..)
-        | Trouble::WithThreeParts => next.run(request).await,
+        | Trouble::WithThreeParts => {
+            let range = request.headers().get(RANGE);
+            if range.is_some_and(|range| range.as_bytes().starts_with(b"bytes=-")) {
+                return from_the_end(next.run(request)).await;
+            }
+            next.run(request).await
+        }
         Trouble::Half | Trouble::Flip | Trouble::LoginPage | Trouble::Cut(_)
             if request.method() != Method::GET =>
         {
@@ -199,6 +206,14 @@ async fn answer(front: &Front, request: Request, next: Next) -> Response {
             }
             response
         }
+    }
+}
+
+/// This server panics or fails where it has fewer bytes than are asked for.
+async fn from_the_end(answering: impl Future<Output = Response>) -> Response {
+    match AssertUnwindSafe(answering).catch_unwind().await {
+        Ok(response) if !response.status().is_server_error() => response,
+        _ => StatusCode::NOT_IMPLEMENTED.into_response(),
     }
 }
 
