@@ -181,7 +181,6 @@ async fn a_store_that_stalls_is_given_up_by_every_request() {
             Box::pin(get_with(&layer, &read, &[("range", "bytes=5-9")])),
             Box::pin(get_with(&layer, &read, &[("if-none-match", "\"1\"")])),
             Box::pin(put(&layer, &write, "content")),
-            Box::pin(put(&layer, &write, bytes(5 * MEBIBYTE, 1))),
             Box::pin(put(&layer, &write, bytes(LARGE, 1))),
         ]),
     )

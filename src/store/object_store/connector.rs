@@ -90,6 +90,9 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient, StoreError> {
         let allows_http = options.get_config_value(&ClientConfigKey::AllowHttp);
         let builder = reqwest::Client::builder()
+            .user_agent(concat!("tower-presign/", env!("CARGO_PKG_VERSION")))
+            // As the client does by itself: one connection each is faster than one for all.
+            .http1_only()
             .connect_timeout(CONNECT)
             .redirect(Policy::none())
             .https_only(allows_http.as_deref() != Some("true"));

@@ -169,7 +169,14 @@ impl Body {
             let is_over = tries > TRIES
                 || started.elapsed() >= self.bucket.patience()
                 || self.e_tag.is_none();
-            if is_over || fault.meaning() != Meaning::Unavailable {
+            let may_pass = match fault.meaning() {
+                Meaning::Unavailable => true,
+                // The client goes on by itself where a connection breaks, with the credentials
+                // of then.
+                Meaning::Denied(_) => tries == 1,
+                _ => false,
+            };
+            if is_over || !may_pass {
                 return Err(fault.into());
             }
             sleep(pause).await;
