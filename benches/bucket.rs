@@ -92,7 +92,7 @@ async fn lead(link: &str) {
     };
     let link = Link::to(parts[0], way).await;
     println!("{}", link.origin);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn measure() {
@@ -151,7 +151,9 @@ impl Measured {
             .with_retry(Bucket::retry_config())
             .build()
             .expect("a client");
-        let repository = ObjectStoreRepository::new(store);
+        // The store shares its machine with us, and may be busy.
+        let bucket = Bucket::from(store).with_patience(Duration::from_secs(60));
+        let repository = ObjectStoreRepository::new(bucket);
         let id = Self::create(&repository).await;
         Self {
             origin: origin.to_owned(),
@@ -227,15 +229,16 @@ impl Measured {
                 .await,
         );
 
-        let key = self.mint(self.id, Access::Write).await;
-        let huge = 200 * MEBIBYTE;
-        rows.push(speed(
-            self.row("upload 200 MiB", || self.write(&key, huge)).await,
-        ));
-        let key = self.mint(self.id, Access::Read).await;
-        rows.push(speed(
-            self.row("GET 200 MiB", || self.read(&key, None)).await,
-        ));
+        // Without optimisation, it is the hashing that would be measured.
+        if !cfg!(debug_assertions) {
+            let key = self.mint(self.id, Access::Write).await;
+            let huge = 200 * MEBIBYTE;
+            let upload = self.row("upload 200 MiB", || self.write(&key, huge));
+            rows.push(speed(upload.await));
+            let key = self.mint(self.id, Access::Read).await;
+            let download = self.row("GET 200 MiB", || self.read(&key, None));
+            rows.push(speed(download.await));
+        }
 
         let offloading = self.repository.clone().offload_reads(true);
         let expires = Expires::at(SystemTime::now() + Duration::from_secs(60));

@@ -14,6 +14,7 @@
 //! | `PRESIGN_OFFLOAD` | | `reads`, `writes` or `reads,writes`: hand out the store's own URLs |
 //! | `PRESIGN_REDIRECT` | | `1`: hand out our URLs, and redirect downloads to the store's own; uploads with `PRESIGN_OFFLOAD=writes` |
 //! | `PRESIGN_WRITE_ONCE` | `1` | `0`: accept a store that may replace objects |
+//! | `PRESIGN_PATIENCE` | `10` | the seconds that the store has for an answer |
 //!
 //! Where the store is and who we are is told by the usual variables of each cloud:
 //! `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, `AWS_ALLOW_HTTP`;
@@ -42,6 +43,7 @@ mod settings;
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
@@ -102,7 +104,15 @@ fn switch(name: &str, default: bool) -> Result<bool, String> {
 
 async fn open(place: &Url, is_write_once: bool) -> Result<ObjectStoreRepository, Box<dyn Error>> {
     let at = place.clone();
-    let bucket = Bucket::renewable(move || connect(&at))?.below(place.path());
+    let patience = match env::var("PRESIGN_PATIENCE") {
+        Ok(seconds) => seconds
+            .parse()
+            .map_err(|_| "PRESIGN_PATIENCE must be seconds")?,
+        Err(_) => 10,
+    };
+    let bucket = Bucket::renewable(move || connect(&at))?
+        .below(place.path())
+        .with_patience(Duration::from_secs(patience));
     if is_write_once {
         Ok(ObjectStoreRepository::open(bucket).await?)
     } else {

@@ -15,15 +15,13 @@
 //!   keeps more: over HTTP/1 400 kB of each, unless the server sets `http1::Builder::max_buf_size`,
 //!   and as much of each stream over HTTP/2 (`http2::Builder::max_send_buf_size`). The example servers
 //!   set both; `axum::serve` has no such settings.
-//! - **Small answers.** Set `TCP_NODELAY` on each connection, as the example servers do: or else the
-//!   end of a small answer may wait 40 ms until its start has been acknowledged. For `axum::serve`,
-//!   `listener.tap_io(|socket| drop(socket.set_nodelay(true)))` does, by its `ListenerExt`.
 //! - **Clients that leave.** An upload is completed once its last byte has arrived, also if its client
 //!   does not wait for the answer. hyper drops the request of a client that has closed its half of
 //!   the connection before anybody has seen it, unless the server sets
 //!   `http1::Builder::half_close(true)`, as the example servers do; `axum::serve` has no such setting.
 //! - **Small downloads** wait for 40 ms where a connection delays what it could send at once: set
-//!   `TCP_NODELAY` on each, as the example servers do.
+//!   `TCP_NODELAY` on each, as the example servers do. For `axum::serve`,
+//!   `listener.tap_io(|socket| drop(socket.set_nodelay(true)))` does, by its `ListenerExt`.
 //! - **Key rotation.** [`Keyring`] has the three steps. [`UrlSigner::set_keyring`] takes each while
 //!   serving, so keep a clone of the signer.
 //! - **Replicas** need the same keys and base URL, and a repository that they share. Their clocks are

@@ -245,13 +245,12 @@ async fn of_racing_uploads_one_wins(engine: Engine) {
     }
     for length in [1000, LARGE] {
         let (first, id) = layer_with_png(&engine).await;
-        // What the servers have in common is the bucket, the key and the base URL.
-        let second = layer(engine.repository.clone());
+        // What the servers have in common is the bucket, the key and the base URL. Each takes two
+        // uploads to a version at once.
+        let others = [(); 2].map(|()| layer(engine.repository.clone()));
+        let servers = [&first, &others[0], &others[1]];
         let url = mint_upload(&first, &id).await;
-        let uploads = (0..6).map(|i| {
-            let server = if i % 2 == 0 { &first } else { &second };
-            put(server, &url, bytes(length, i))
-        });
+        let uploads = (0..6).map(|i| put(servers[i % 3], &url, bytes(length, i)));
         let answers = join_all(uploads).await;
         let winners: Vec<_> = (0..6)
             .filter(|i| answers[*i].status == StatusCode::OK)
@@ -263,7 +262,7 @@ async fn of_racing_uploads_one_wins(engine: Engine) {
         {
             lost.assert_refused(412, "already-written");
         }
-        let read = get(&second, &mint(&second, &id).await).await;
+        let read = get(&others[0], &mint(&others[0], &id).await).await;
         assert!(read.body == bytes(length, winners[0]));
         // A large content has a hint beside it.
         let expected = if length == LARGE { (2, 1) } else { (1, 0) };

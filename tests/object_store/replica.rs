@@ -28,6 +28,8 @@ impl Replica {
             .env("AWS_ENDPOINT", &store.endpoint)
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "us-east-1")
+            // The store is in this process, which may have much else to do.
+            .env("PRESIGN_PATIENCE", "60")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         let (process, output, origin) = start(command).await;
