@@ -134,11 +134,11 @@ refusals! {
         "A write URL writes once, and this version has other content. Ask for a new URL to write another."
     /// The upload is longer than the URL or the server allows.
     TooLarge = "too-large", 413 PAYLOAD_TOO_LARGE, "too-long":
-        "The file is too large."
+        "The content is too large."
         "The request body is longer than allowed."
     /// The media type or the coding of an upload is not the granted one.
     ContentTypeMismatch = "content-type-mismatch", 415 UNSUPPORTED_MEDIA_TYPE, "not-supported":
-        "The file is not of the expected type."
+        "The content is not of the expected type."
         "The Content-Type is not the one that the request must have."
     /// No byte of the requested range exists. The header `Content-Range` has the length.
     RangeNotSatisfiable = "range-not-satisfiable", 416 RANGE_NOT_SATISFIABLE, "value":

@@ -16,7 +16,7 @@ use crate::operation;
 use crate::request_body::RequestBody;
 use crate::response_body::{BoxError, OwnBody, ResponseBody};
 use crate::route::Route;
-use crate::serving;
+use crate::serving::{self, page};
 use crate::store::RepositoryError;
 
 /// The service that [`PresignLayer`](crate::PresignLayer) makes: it answers the operation and the
@@ -89,6 +89,10 @@ struct Stray {
 
 async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<OwnBody> {
     let is_head = parts.method == Method::HEAD;
+    // A person has opened a link.
+    let wants_page = matches!(route, Route::Storage(_))
+        && (is_head || parts.method == Method::GET)
+        && page::is_wanted(&parts.headers);
     let is_http_1 = parts.version < Version::HTTP_2;
     let mut event = RequestEvent::new();
     let answer = match route {
@@ -110,7 +114,11 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
         }
         Err(refusal) => {
             event.refused(&refusal);
-            refusal.into_response().map(OwnBody::full)
+            let response = match wants_page {
+                true => page::of(refusal),
+                false => refusal.into_response(),
+            };
+            response.map(OwnBody::full)
         }
     };
     if !body.discard().await && is_http_1 {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use http::Method;
 use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, ETAG};
+use http::{HeaderName, Method};
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
-use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutError};
 use tower_presign::{MemoryUseLedger, PresignLayer, UrlSigner};
 
@@ -117,11 +117,16 @@ fn presign(
         .timeout_error::<TimeoutError>())
 }
 
-/// Lets pages of any origin use the server: callers are known by their tokens and signatures, not
-/// by cookies, so there is nothing that a foreign page could borrow.
+/// Lets pages of any origin use the server, also those that send credentials with all that they
+/// fetch, as the SDK of Medplum does: a browser then wants to see its own origin, and no `*`.
+///
+/// That gives nothing away here. Callers are known by their tokens and signatures, which a foreign
+/// page does not have; there are no cookies that a browser would send along for it. A server with
+/// cookies must name the origins that it trusts.
 fn cors() -> CorsLayer {
     CorsLayer::new()
-        .allow_origin(Any)
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_credentials(true)
         .allow_methods([
             Method::GET,
             Method::HEAD,
@@ -131,7 +136,13 @@ fn cors() -> CorsLayer {
         ])
         // Not `Any`: the wildcard leaves out `Authorization`.
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([ETAG, ACCEPT_RANGES, CONTENT_RANGE, CONTENT_DISPOSITION])
+        .expose_headers([
+            ETAG,
+            ACCEPT_RANGES,
+            CONTENT_RANGE,
+            CONTENT_DISPOSITION,
+            HeaderName::from_static("repr-digest"),
+        ])
         .max_age(Duration::from_secs(60 * 60))
 }
 

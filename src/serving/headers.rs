@@ -18,11 +18,11 @@ use crate::fhir::NOSNIFF;
 use crate::store::Metadata;
 use crate::url::{Grant, ReadTerms};
 
-const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName =
+pub(super) const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-embedder-policy");
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+pub(super) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
-const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+pub(super) const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// The facts that decide the headers of a download, besides the content's metadata.
 pub(super) struct DownloadHeaders<'a> {

@@ -4,6 +4,7 @@ mod digest;
 mod download;
 mod from_body;
 mod headers;
+pub(crate) mod page;
 pub mod plan;
 mod read;
 mod redirect;

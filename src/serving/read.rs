@@ -61,7 +61,7 @@ pub(super) async fn answer<R: BinaryRepository>(
             match request.decide(&current, metadata.length) {
                 Decision::Content(range) => range,
                 Decision::Head => return Ok(head(headers, &metadata)),
-                Decision::NotModified => return Ok(not_modified(headers, &metadata)),
+                Decision::NotModified => return Ok(not_modified(headers, request, &metadata)),
                 Decision::PreconditionFailed => {
                     let refusal = Refusal::from(RefusalCode::PreconditionFailed);
                     return Err(refusal.with_header(ETAG, entity_tag(&version)));
@@ -83,10 +83,19 @@ fn head(headers: &DownloadHeaders<'_>, metadata: &Metadata) -> Response<OwnBody>
     response
 }
 
-fn not_modified(headers: &DownloadHeaders<'_>, metadata: &Metadata) -> Response<OwnBody> {
+fn not_modified(
+    headers: &DownloadHeaders<'_>,
+    request: &ReadRequest<'_>,
+    metadata: &Metadata,
+) -> Response<OwnBody> {
     let mut response = Response::new(OwnBody::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     headers.add_for_not_modified(response.headers_mut(), metadata);
+    // Or else a server says of HEAD that the content is empty (RFC 9110 §8.6).
+    if request.is_head() {
+        let length = HeaderValue::from(metadata.length);
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
     response
 }
 

@@ -57,7 +57,7 @@ browserTest("a refusal is told in the words of its OperationOutcome", { expected
   const { page } = await openDemo(context, { PRESIGN_MAX_UPLOAD: "4" });
   await choose(page, file("long.txt", "12345"));
   const long = card(page, "long.txt");
-  await long.getByText("The file is too large.").waitFor();
+  await long.getByText("The content is too large.").waitFor();
   assert.match(await long.locator(".details").textContent(), /4 bytes|longer than/);
 });
 

@@ -10,10 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
-    ALLOW, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, LOCATION, ORIGIN, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_LENGTH,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, ORIGIN, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, Method, Request, StatusCode};
 use serde_json::json;
@@ -333,7 +334,10 @@ async fn a_page_of_another_origin_is_told_in_advance_what_it_may_send() {
             .send()
             .await;
         assert!(answer.status.is_success(), "{path}");
-        assert_eq!(answer.header(ACCESS_CONTROL_ALLOW_ORIGIN), Some("*"));
+        let origin = answer.header(ACCESS_CONTROL_ALLOW_ORIGIN);
+        assert_eq!(origin, Some("https://app.example.com"));
+        let credentials = answer.header(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+        assert_eq!(credentials, Some("true"));
         let headers = answer.header(ACCESS_CONTROL_ALLOW_HEADERS);
         assert_eq!(headers, Some("authorization,x-anything"));
         let methods = answer.header(ACCESS_CONTROL_ALLOW_METHODS);
@@ -357,9 +361,12 @@ async fn a_page_of_another_origin_can_read_answers_and_refusals() {
         let request = request.body(Body::empty()).unwrap();
         let answer = Client::http1().send(request).await;
         assert_eq!(answer.status, status);
-        assert_eq!(answer.header(ACCESS_CONTROL_ALLOW_ORIGIN), Some("*"));
+        let origin = answer.header(ACCESS_CONTROL_ALLOW_ORIGIN);
+        assert_eq!(origin, Some("https://app.example.com"));
+        let credentials = answer.header(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+        assert_eq!(credentials, Some("true"));
         let exposed = answer.header(ACCESS_CONTROL_EXPOSE_HEADERS);
-        let expected = "etag,accept-ranges,content-range,content-disposition";
+        let expected = "etag,accept-ranges,content-range,content-disposition,repr-digest";
         assert_eq!(exposed, Some(expected));
     }
 }

@@ -465,6 +465,35 @@ async fn what_a_client_has_compressed_for_the_way_is_not_stored_compressed() {
     }
 }
 
+// What is said of content that is not sent
+
+#[tokio::test]
+async fn a_head_request_is_never_told_that_unchanged_content_is_empty() {
+    let (layer, _, read) = written(scan("image/png")).await;
+    let own = [("if-none-match", "\"1\"")];
+    let head = head_with(&layer, &read, &own).await;
+    assert_eq!(head.status, StatusCode::NOT_MODIFIED);
+    assert_eq!(head.header("content-length"), Some("7"));
+    let got = get_with(&layer, &read, &own).await;
+    assert_eq!(got.status, StatusCode::NOT_MODIFIED);
+    assert_eq!(got.header("content-length"), None);
+}
+
+#[tokio::test]
+async fn the_body_of_an_operation_is_not_called_a_file() {
+    let layer = layer(scan("image/png"));
+    let xml = [("content-type", "application/xml")];
+    let operation = "/fhir/R4/Binary/scan/$presigned-url";
+    let answer = call(
+        &layer,
+        request(Method::POST, operation, &xml, "<Parameters/>"),
+    )
+    .await;
+    answer.assert_refused(415, "content-type-mismatch");
+    let text = answer.json()["issue"][0]["details"]["text"].to_string();
+    assert!(!text.contains("file"), "{text}");
+}
+
 // What is damaged
 
 #[tokio::test]

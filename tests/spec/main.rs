@@ -23,6 +23,7 @@ mod logs;
 mod minting;
 mod operation;
 mod own_routes;
+mod people;
 mod policy;
 mod refusals;
 mod repositories;

@@ -58,6 +58,10 @@ impl<'a> ReadRequest<'a> {
         }
     }
 
+    pub(crate) fn is_head(&self) -> bool {
+        !self.is_get
+    }
+
     /// Finds out whether one question to the repository is enough. `entity_tag` is that of the
     /// version, which the URL names.
     #[must_use]
