@@ -114,9 +114,10 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
         }
         Err(refusal) => {
             event.refused(&refusal);
-            let response = match wants_page {
-                true => page::of(refusal),
-                false => refusal.into_response(),
+            let response = if wants_page {
+                page::of(refusal)
+            } else {
+                refusal.into_response()
             };
             response.map(OwnBody::full)
         }
