@@ -40,6 +40,18 @@ fn another_server_can_be_used() {
     run("origins.test.mjs");
 }
 
+/// In Chromium, Firefox and `WebKit`.
+#[test]
+fn three_engines_show_content_and_run_no_script_of_it() {
+    for driver in ["chromedriver", "firefox-esr", "WebKitWebDriver", "Xvfb"] {
+        if on_path(&[driver]).is_none() {
+            skip::skip(format_args!("engines.test.mjs: there is no {driver}"));
+            return;
+        }
+    }
+    run("engines.test.mjs");
+}
+
 #[test]
 fn keyboard_and_screen_reader_are_enough() {
     run("accessibility.test.mjs");
