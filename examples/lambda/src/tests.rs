@@ -81,7 +81,7 @@ async fn send(layer: &PresignLayer, event: &Value) -> (StatusCode, String) {
     (parts.status, String::from_utf8(body.into()).unwrap())
 }
 
-async fn layer(storage_url: &str) -> (PresignLayer, BinaryId) {
+fn layer(storage_url: &str) -> (PresignLayer, BinaryId) {
     let (repository, id) = (MemoryRepository::new(), BinaryId::random());
     repository
         .create(id, ContentType::new("image/png").unwrap())
@@ -92,7 +92,7 @@ async fn layer(storage_url: &str) -> (PresignLayer, BinaryId) {
 }
 
 async fn upload_and_download(gateway: Gateway) {
-    let (layer, id) = layer(&format!("https://{HOST}/storage")).await;
+    let (layer, id) = layer(&format!("https://{HOST}/storage"));
     let layer = settings(layer).unwrap();
     // Each write URL has five parameters and a signature, and every order of them may come.
     for (method, access, body, expected) in [
@@ -132,7 +132,7 @@ async fn behind_a_load_balancer_urls_work_though_their_query_was_a_map() {
 
 #[tokio::test]
 async fn without_the_setting_a_query_in_another_order_is_refused() {
-    let (layer, id) = layer(&format!("https://{HOST}/storage")).await;
+    let (layer, id) = layer(&format!("https://{HOST}/storage"));
     let target = Target::new(id, Access::Write);
     let url = layer
         .presigner()
