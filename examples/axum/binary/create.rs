@@ -11,11 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use tower_http::timeout::TimeoutError;
-use tower_presign::store::{Upload, UploadError};
+use tower_presign::store::{RepositoryError, Upload, UploadError};
 use tower_presign::{BinaryId, ContentType};
 
 use super::{Binaries, Repository, entity_tag, essence, header_value, json};
@@ -24,6 +24,9 @@ use crate::fhir::{self, Outcome};
 
 /// The longest JSON resource, in bytes: it has to be in memory, which content itself never is.
 const MAX_JSON: u64 = 32 * 1024 * 1024;
+
+/// How much is read and thrown away of a body that is too long, in bytes.
+const DISCARDED: usize = 64 * 1024 * 1024;
 
 /// A resource as clients send it.
 #[derive(Deserialize)]
@@ -52,14 +55,29 @@ pub(crate) async fn create<R: Repository>(
         .and_then(|value| ContentType::new(value.to_str().ok()?).ok())
         .ok_or_else(|| Outcome::unsupported_type("Send the content with its Content-Type."))?;
     let essence = essence(content_type.as_str());
+    let announced = parts.headers.get(CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let is_longer = |limit| announced.is_some_and(|length| length > limit);
     let limit = match &*essence {
         "application/fhir+xml" => {
             return Err(Outcome::unsupported_type("Send the resource as JSON."));
         }
+        // Too long for a resource, it is content.
+        "application/json" if is_longer(MAX_JSON) => binaries.max_upload,
         "application/fhir+json" | "application/json" => MAX_JSON,
         _ => binaries.max_upload,
     };
-    let body = body.map_err(io_error);
+    let mut body = body.map_err(io_error);
+    if is_longer(limit) {
+        // Some clients look for no answer before they have sent all.
+        let mut read = 0;
+        while read <= DISCARDED
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            read += frame.data_ref().map_or(0, Bytes::len);
+        }
+        return Err(RepositoryError::from(UploadError::too_large(Some(limit))).into());
+    }
     let mut upload = Upload::from_body(&parts, body, content_type.clone(), limit)?;
     if limit == MAX_JSON {
         let mut json = BytesMut::new();
@@ -91,6 +109,10 @@ impl<R: Repository> Binaries<R> {
                 let content = STANDARD
                     .decode(base64)
                     .map_err(|_| Outcome::invalid("Binary.data must be base64."))?;
+                if content.len() as u64 > self.max_upload {
+                    let too_large = UploadError::too_large(Some(self.max_upload));
+                    return Err(RepositoryError::from(too_large).into());
+                }
                 Some(whole(content_type.clone(), content.into()))
             }
             None => None,
