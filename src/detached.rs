@@ -7,16 +7,13 @@ use std::thread;
 
 /// Polls work that is mostly about to end, and has the runtime do the rest. Without a runtime of
 /// tokio the rest is not done.
+#[cfg_attr(not(feature = "tokio"), expect(unused_variables))]
 pub(crate) fn detach(mut work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    let mut context = Context::from_waker(Waker::noop());
     // A second panic would end the process.
-    if !thread::panicking() {
-        let mut context = Context::from_waker(Waker::noop());
-        if work.as_mut().poll(&mut context).is_ready() {
-            return;
-        }
-    }
+    let is_done = !thread::panicking() && work.as_mut().poll(&mut context).is_ready();
     #[cfg(feature = "tokio")]
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+    if !is_done && let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(work);
     }
 }
