@@ -113,6 +113,8 @@ static LAYER: LazyLock<PresignLayer> = LazyLock::new(|| {
     layer
 });
 
+const PAGE: &str = "text/html; charset=utf-8";
+
 pub fn run(data: &[u8]) {
     let Some(input) = support::input::<Input>(data) else {
         return;
@@ -138,6 +140,11 @@ pub fn run(data: &[u8]) {
                 (get.status, get.headers),
                 "{uri}"
             );
+        }
+        // The page for people.
+        Expected::Storage if answer.header(CONTENT_TYPE) == Some(PAGE) => {
+            assert_eq!(answer.status, 403);
+            assert!(answer.text().contains("-signature"), "{uri}");
         }
         Expected::Storage => {
             let code = answer.refusal();
