@@ -264,20 +264,17 @@ impl Api {
     /// there as a whole.
     async fn check(&self, upload: &Upload, figures: &mut Figures) {
         let version = &upload.version;
-        let count = match self.read(version).await {
-            Some(answer) => {
-                version.assert_is(&answer);
-                if upload.is_acknowledged {
-                    &mut figures.acknowledged
-                } else {
-                    &mut figures.cut_but_whole
-                }
+        let count = if let Some(answer) = self.read(version).await {
+            version.assert_is(&answer);
+            if upload.is_acknowledged {
+                &mut figures.acknowledged
+            } else {
+                &mut figures.cut_but_whole
             }
-            None => {
-                let is_lost = upload.is_acknowledged;
-                assert!(!is_lost, "{version} was stored and is gone");
-                &mut figures.cut_and_absent
-            }
+        } else {
+            let is_lost = upload.is_acknowledged;
+            assert!(!is_lost, "{version} was stored and is gone");
+            &mut figures.cut_and_absent
         };
         *count += 1;
         // Whether it was there or not, the client that repeats it learns that it is.
