@@ -155,7 +155,7 @@ fn main() {
     }
 }
 
-/// How much memory a file of 10,000 lines takes on its way, beside the file itself.
+/// The memory that a file of 10,000 lines takes on its way, beside the file itself.
 fn export() {
     let line = |number| {
         let url = format!("Binary/c138a343-02e1-40f0-801f-{number:012}");

@@ -1,4 +1,4 @@
-//! What a bucket costs by how far away it is: the requests of each operation, the time that its
+//! The cost of a bucket by its distance: the requests of each operation, the time that its
 //! client waits, and the speed of large content.
 //!
 //! The store is s3s-fs, in a process of its own; between it and the layer is a link that adds
@@ -169,7 +169,7 @@ impl Measured {
         id
     }
 
-    /// What the store was asked since the last call.
+    /// The requests to the store since the last call.
     async fn asked(&self) -> String {
         let address = self.origin.strip_prefix("http://").expect("an origin");
         let mut connection = TcpStream::connect(address).await.expect("the store");

@@ -21,7 +21,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The requests that a client may have on one HTTP/2 connection at once.
 const MAX_STREAMS: u32 = 128;
 
-/// How much hyper may keep of what a client does not read, in bytes: of each download, beside the
+/// The most that hyper may keep of a download that its client does not read, in bytes, beside the
 /// chunk that it was given last. Its default is six times as much.
 const MAX_BUFFER: usize = 64 * 1024;
 

@@ -1,5 +1,5 @@
-//! Resources of the types `Patient` and `DocumentReference`, in memory: resources that name content by `Attachment.url`.
-//! What that is in the hands of clients is the attachments layer's business.
+//! Resources of the types `Patient` and `DocumentReference`, in memory: resources that name content
+//! by `Attachment.url`. The attachments layer decides what clients see in its place.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

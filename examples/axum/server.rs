@@ -120,9 +120,9 @@ fn presign(
 /// Lets pages of any origin use the server, also those that send credentials with all that they
 /// fetch, as the SDK of Medplum does: a browser then wants to see its own origin, and no `*`.
 ///
-/// That gives nothing away here. Callers are known by their tokens and signatures, which a foreign
-/// page does not have; there are no cookies that a browser would send along for it. A server with
-/// cookies must name the origins that it trusts.
+/// Mirroring origins gives nothing away here. Callers are known by their tokens and signatures,
+/// which a foreign page does not have; there are no cookies that a browser would send along for it.
+/// A server with cookies must name the origins that it trusts.
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::mirror_request())

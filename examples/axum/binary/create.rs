@@ -25,7 +25,7 @@ use crate::fhir::{self, Outcome};
 /// The longest JSON resource, in bytes: it has to be in memory, which content itself never is.
 const MAX_JSON: u64 = 32 * 1024 * 1024;
 
-/// How much is read and thrown away of a body that is too long, in bytes.
+/// The most that is read and thrown away of a body that is too long, in bytes.
 const DISCARDED: usize = 64 * 1024 * 1024;
 
 /// A resource as clients send it.

@@ -36,7 +36,7 @@ pub fn routes() -> Router<App> {
 
 type Answer = Result<Response<Body>, Refusal>;
 
-/// What the client gets is the layer's own `OperationOutcome`.
+/// The client gets the layer's own `OperationOutcome`.
 struct Refusal(Denial);
 
 impl<E: Into<Denial>> From<E> for Refusal {
