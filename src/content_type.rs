@@ -6,6 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use data_url::mime::Mime;
+use http::HeaderMap;
+use http::header::ACCEPT;
 
 pub(crate) const OCTET_STREAM: &str = "application/octet-stream";
 
@@ -148,6 +150,14 @@ pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {
         return None;
     }
     text.parse().ok()
+}
+
+/// The media ranges that a client accepts (RFC 9110 §12.5.1), but for those that are none.
+pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Mime> {
+    let values = headers.get_all(ACCEPT).into_iter();
+    let texts = values.filter_map(|value| value.to_str().ok());
+    let ranges = texts.flat_map(|text| text.split(','));
+    ranges.filter_map(|range| parse_media_type(range.trim()))
 }
 
 /// Whether a browser finds a media type after a comma. It would take that one for the content's

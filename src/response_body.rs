@@ -5,11 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, InvalidHeaderValue, LOCATION};
+use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::events::RequestEvent;
+use crate::fhir::NO_STORE;
 use crate::store::{Content, ContentStream, RepositoryError};
+use crate::url::PresignedUrl;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -88,6 +92,21 @@ impl<B> std::fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseBody").finish_non_exhaustive()
     }
+}
+
+/// Sends a client on to a URL (307), which nobody is to remember.
+pub(crate) fn redirection<B>(
+    url: &PresignedUrl,
+    body: B,
+) -> Result<Response<B>, InvalidHeaderValue> {
+    let location = HeaderValue::from_str(url.as_str())?;
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, location);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    Ok(response)
 }
 
 /// The body of a [`Download`](crate::Download)'s response.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, Uri};
 
-use crate::config::{BasePath, Config, Operation, Serving};
+use crate::config::{BasePath, Config, Operation, Serving, is_below};
 use crate::id::{BinaryId, InvalidId, VersionId};
 use crate::operation::Subject;
 use crate::url::has_signature;
@@ -112,11 +112,4 @@ fn is_normal(base: &str) -> bool {
     base.split('/')
         .skip(1)
         .all(|segment| !matches!(segment, "" | "." | "..") && !is_encoded(segment))
-}
-
-/// Byte by byte, since most paths differ in one of the first: a call of `memcmp` takes longer.
-#[inline]
-fn is_below(path: &str, folder: &str) -> bool {
-    let mut path = path.bytes();
-    folder.bytes().all(|byte| path.next() == Some(byte)) && matches!(path.next(), None | Some(b'/'))
 }

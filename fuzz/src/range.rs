@@ -78,8 +78,9 @@ pub fn run(data: &[u8]) {
         Method::GET
     };
     let request = ReadRequest::new(&method, &headers);
-    let validators = Validators::new(&VersionId::from(1), at(NOW), at(NOW));
-    let decision = match request.opening(&validators.entity_tag) {
+    let version = VersionId::from(1);
+    let validators = Validators::new(&version, at(NOW), at(NOW));
+    let decision = match request.opening(&version) {
         Opening::Content(range) => Decision::Content(range),
         Opening::Metadata => request.decide(&validators, length),
     };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -12,6 +12,7 @@ use super::output::Output;
 use super::queue::{Queue, Replacement};
 use super::reference::Sought;
 use super::scan::{Format, Scanner};
+use crate::request_body::poll_bytes;
 use crate::response_body::BoxError;
 
 pin_project! {
@@ -92,7 +93,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().kind.project() {
-            KindProjection::Inner { body } => poll_inner(body, cx),
+            KindProjection::Inner { body } => poll_bytes(body, cx),
             KindProjection::Output { output, left } => {
                 let frame = ready!(output.poll_frame(cx));
                 if let (Some(left), Some(Ok(frame))) = (left, &frame) {
@@ -189,7 +190,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
         let Some(input) = this.input else {
-            return poll_inner(this.inner, cx);
+            return poll_bytes(this.inner, cx);
         };
         loop {
             if let Some(bytes) = input.next() {
@@ -201,7 +202,7 @@ where
             if input.has_ended {
                 return Poll::Ready(input.last.take());
             }
-            match ready!(poll_inner(this.inner.as_mut(), cx)) {
+            match ready!(poll_bytes(this.inner.as_mut(), cx)) {
                 Some(Ok(frame)) if frame.is_data() => {
                     input.scanner.feed(frame.into_data().unwrap_or_default());
                 }
@@ -233,20 +234,4 @@ impl<B> fmt::Debug for ReferencesBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReferencesBody").finish_non_exhaustive()
     }
-}
-
-fn poll_inner<B>(
-    body: Pin<&mut B>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
-where
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    let frame = ready!(body.poll_frame(cx));
-    Poll::Ready(frame.map(|frame| {
-        frame
-            .map(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
-            .map_err(Into::into)
-    }))
 }

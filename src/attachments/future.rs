@@ -15,10 +15,10 @@ use tower_service::Service;
 use super::body::{ReferencesBody, UrlsBody};
 use super::headers::{format_of_answer, with_urls};
 use super::output::{Known, Output};
-use super::redirect::{self, Mint};
+use super::redirect::Mint;
 use super::service::Settings;
 use crate::mint::Caller;
-use crate::response_body::BoxError;
+use crate::response_body::{BoxError, redirection};
 
 /// What is needed for an answer to get URLs.
 pub(super) struct Job {
@@ -83,7 +83,9 @@ where
             match this.state.as_mut().project() {
                 StateProjection::Undecided { mint, host } => {
                     let url = ready!(mint.as_mut().poll(cx));
-                    if let Some(response) = url.ok().as_ref().and_then(redirect::answer) {
+                    if let Ok(url) = url
+                        && let Ok(response) = redirection(&url, UrlsBody::default())
+                    {
                         return Poll::Ready(Ok(response));
                     }
                     let Some((mut inner, request)) = host.take() else {

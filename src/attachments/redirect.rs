@@ -3,14 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, Method};
 
 use super::reference::Reference;
 use super::service::Settings;
-use crate::content_type::{essence, parse_media_type};
-use crate::fhir::NO_STORE;
+use crate::content_type::{accepted, essence};
 use crate::mint::{MintError, Presigner};
 use crate::url::PresignedUrl;
 
@@ -61,21 +59,5 @@ async fn presign(
 fn names_fhir(headers: &HeaderMap, query: &str) -> bool {
     let mut parameters = form_urlencoded::parse(query.as_bytes());
     let has_format = parameters.any(|(name, value)| name == "_format" && !value.is_empty());
-    let accepted = headers.get_all(ACCEPT).iter();
-    let mut ranges = accepted
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|range| parse_media_type(range.trim()));
-    has_format || ranges.any(|range| FHIR.contains(&&*essence(&range)))
-}
-
-pub(super) fn answer<B: Default>(url: &PresignedUrl) -> Option<Response<B>> {
-    let location = HeaderValue::from_str(url.as_str()).ok()?;
-    let mut response = Response::new(B::default());
-    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    let headers = response.headers_mut();
-    headers.insert(LOCATION, location);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    headers.insert(CACHE_CONTROL, NO_STORE);
-    Some(response)
+    has_format || accepted(headers).any(|range| FHIR.contains(&&*essence(&range)))
 }

@@ -16,7 +16,7 @@ use super::future::{AttachmentsFuture, Job};
 use super::headers::format_of_request;
 use super::redirect;
 use super::reference::{Reference, Sought};
-use crate::config::BasePath;
+use crate::config::{BasePath, is_below};
 use crate::mint::Presigner;
 use crate::response_body::BoxError;
 
@@ -35,7 +35,7 @@ impl Settings {
     pub(super) fn below_the_base<'a>(&self, path: &'a str) -> Option<&'a str> {
         let base = self.fhir_base.as_ref().map_or("", BasePath::as_str);
         let storage = self.presigner.verifier().base_path();
-        // With a bare host as storage base URL, the layer in front has taken what is its own.
+        // A bare host is that of another server.
         let is_storage = !storage.is_empty() && is_below(path, storage);
         let rest = path.strip_prefix(base).filter(|_| is_below(path, base));
         rest.filter(|_| !is_storage)
@@ -45,11 +45,6 @@ impl Settings {
     fn is_of_resources(&self, path: &str) -> bool {
         self.below_the_base(path).is_some() && !is_of_binaries(path)
     }
-}
-
-fn is_below(path: &str, base: &str) -> bool {
-    let rest = path.strip_prefix(base);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a Binary, or its content, is read or written here: of either no byte is changed.

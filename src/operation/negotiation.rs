@@ -1,10 +1,9 @@
 //! `Accept` and `_format`: whether the client takes JSON, the one format there is.
 
-use crate::content_type::{essence, parse_media_type};
+use crate::content_type::{accepted, essence, parse_media_type};
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
 use http::HeaderMap;
-use http::header::ACCEPT;
 
 /// What is produced, and the other names of JSON that FHIR clients use, the last two since before
 /// FHIR R3.
@@ -49,12 +48,7 @@ fn is_json_format(format: &str) -> bool {
 
 /// RFC 9110 §12.5.1, for a server with one format. What cannot be parsed excludes nothing.
 fn accepts_json(headers: &HeaderMap) -> bool {
-    let ranges: Vec<(String, bool)> = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|range| parse_media_type(range.trim()))
+    let ranges: Vec<(String, bool)> = accepted(headers)
         .map(|range| {
             let quality = range.get_parameter("q").map(str::parse::<f32>);
             let is_wanted = !matches!(quality, Some(Ok(quality)) if quality <= 0.0);

@@ -73,13 +73,8 @@ impl Upload {
             allows_empty: false,
             digests: Digests::announced(&parts.headers)?,
             is_timeout: Vec::new(),
-            body: body.clone(),
+            body,
         };
-        let upload = Self::hashed(request.content_type(content_type), stream)
-            .with_expects_continue(body.expects_continue());
-        Ok(match length {
-            Some(length) => upload.with_length(length),
-            None => upload,
-        })
+        Ok(stream.into_upload(request.content_type(content_type)))
     }
 }

@@ -1,18 +1,14 @@
 //! A refusal as a page, for a person who has opened a link in a browser.
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
-};
+use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
 use http::{HeaderMap, HeaderValue, Response};
 
 use super::headers::{CROSS_ORIGIN_EMBEDDER_POLICY, CROSS_ORIGIN_RESOURCE_POLICY, X_ROBOTS_TAG};
-use crate::content_type::{essence, parse_media_type};
+use crate::content_kind::ContentKind;
+use crate::content_type::{accepted, essence};
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
-
-/// The page has no script, and nothing from elsewhere.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 /// The colours are the browser's own, light or dark.
 const STYLE: &str = "\
@@ -28,12 +24,7 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     let mut html = 0.0_f32;
     // JSON by its name, by the names of its kind, and by anything.
     let mut json = [None; 3];
-    let ranges = headers.get_all(ACCEPT).iter();
-    let ranges = ranges.filter_map(|value| value.to_str().ok());
-    for range in ranges.flat_map(|value| value.split(',')) {
-        let Some(range) = parse_media_type(range.trim()) else {
-            continue;
-        };
+    for range in accepted(headers) {
         let quality = range.get_parameter("q").and_then(|q| q.parse().ok());
         let quality = quality.unwrap_or(1.0);
         match &*essence(&range) {
@@ -76,10 +67,12 @@ pub(crate) fn of(refusal: Refusal) -> Response<Bytes> {
     let length = HeaderValue::from(response.body().len());
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, length);
+    // The page has no script, and nothing from elsewhere.
+    let policy = ContentKind::Other.content_security_policy();
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     for (name, value) in [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (VARY, "Accept"),
-        (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "no-referrer"),
         (X_ROBOTS_TAG, "none"),
         // In a frame, it is seen where the content would have been.

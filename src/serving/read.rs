@@ -32,12 +32,12 @@ pub(super) async fn read(
         now,
     };
     let request = ReadRequest::new(&parts.method, &parts.headers);
-    let tag = entity_tag(&grant.key.version());
     // Only the layer itself knows that a URL for one download has been used, and what its own
     // entity tag is.
-    if !terms.once
+    if serving.redirects_to_storage
+        && !terms.once
         && !parts.headers.contains_key(IF_RANGE)
-        && matches!(request.opening(&tag), Opening::Content(_))
+        && matches!(request.opening(&grant.key.version()), Opening::Content(_))
         && let Some(response) = redirect(serving, grant, &parts.headers, now).await?
     {
         return Ok(response);
@@ -52,11 +52,11 @@ pub(super) async fn answer<R: BinaryRepository>(
     request: &ReadRequest<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let key = &headers.grant.key;
-    let range = match request.opening(&entity_tag(&key.version())) {
+    let version = key.version();
+    let range = match request.opening(&version) {
         Opening::Content(range) => range,
         Opening::Metadata => {
             let metadata = repository.head(key).await?;
-            let version = key.version();
             let current = Validators::new(&version, metadata.last_modified, headers.now);
             match request.decide(&current, metadata.length) {
                 Decision::Content(range) => range,

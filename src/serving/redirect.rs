@@ -2,12 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, Response};
 
 use crate::config::Serving;
-use crate::fhir::{NO_STORE, Refusal};
-use crate::response_body::OwnBody;
+use crate::fhir::Refusal;
+use crate::response_body::{OwnBody, redirection};
 use crate::store::{BinaryRepository as _, RepositoryError};
 use crate::url::{Expires, Grant};
 
@@ -36,12 +35,6 @@ pub(super) async fn redirect(
     if !presigned.headers().iter().map(|(n, v)| (n, v)).all(is_sent) {
         return Ok(None);
     }
-    let location = HeaderValue::from_str(presigned.as_str()).map_err(RepositoryError::internal)?;
-    let mut response = Response::new(OwnBody::empty());
-    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    let headers = response.headers_mut();
-    headers.insert(LOCATION, location);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    headers.insert(CACHE_CONTROL, NO_STORE);
-    Ok(Some(response))
+    let response = redirection(&presigned, OwnBody::empty());
+    Ok(Some(response.map_err(RepositoryError::internal)?))
 }

@@ -9,9 +9,10 @@ use http_body::{Body as _, Frame};
 
 use super::digest::Digests;
 use crate::config::IsTimeout;
+use crate::content_type::ContentType;
 use crate::events::Counter;
 use crate::request_body::{RequestBody, classify};
-use crate::store::{Hashed, UploadError};
+use crate::store::{Hashed, Upload, UploadError};
 
 /// Ends with `None` if the content is whole and within all limits, else with an error, after which
 /// [`Upload`](crate::store::Upload) does not ask again.
@@ -28,6 +29,16 @@ pub(super) struct UploadStream {
 }
 
 impl UploadStream {
+    /// The upload of this content, with all that is known of it in advance.
+    pub(super) fn into_upload(self, content_type: ContentType) -> Upload {
+        let (length, expects_continue) = (self.announced, self.body.expects_continue());
+        let upload = Upload::hashed(content_type, self).with_expects_continue(expects_continue);
+        match length {
+            Some(length) => upload.with_length(length),
+            None => upload,
+        }
+    }
+
     fn accept(&mut self, chunk: Bytes) -> Result<Bytes, UploadError> {
         self.received += chunk.len() as u64;
         if self.received > self.limit {

@@ -19,7 +19,7 @@ use crate::key::BinaryKey;
 use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
-use crate::store::{BinaryRepository as _, Metadata, RepositoryError, Upload};
+use crate::store::{BinaryRepository as _, Metadata, RepositoryError};
 use crate::uploads::TooMany;
 use crate::url::{Grant, WriteTerms};
 
@@ -49,9 +49,8 @@ pub(super) async fn write(
             return repeat::answer(key, announced == stored);
         }
     }
-    let expects_continue = body.expects_continue();
     // Content that is on its way is taken, and what the storage cannot check is not left to it.
-    if expects_continue && length.is_some() && digests.is_empty() {
+    if body.expects_continue() && length.is_some() && digests.is_empty() {
         let terms = terms.clone().with_max_length(limit);
         let grant = Grant::new(key.clone(), terms, grant.expires);
         if let Some(response) = redirect(serving, &grant, headers, now).await? {
@@ -74,12 +73,8 @@ pub(super) async fn write(
         is_timeout: serving.is_timeout.clone(),
     };
     let content_type = request.content_type(terms.content_type.clone());
-    let mut upload = Upload::hashed(content_type, stream)
-        .with_expects_continue(expects_continue)
-        .with_acceptance(usage.acceptance());
-    if let Some(length) = length {
-        upload = upload.with_length(length);
-    }
+    let upload = stream.into_upload(content_type);
+    let upload = upload.with_acceptance(usage.acceptance());
     let content = upload.content();
     match serving.repository.write(key, upload).await {
         Ok(_) => Ok(stored(key)),

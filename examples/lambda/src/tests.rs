@@ -91,6 +91,15 @@ fn layer(storage_url: &str) -> (PresignLayer, BinaryId) {
     (PresignLayer::new(signer, repository, AllowAll), id)
 }
 
+/// Path and query of a URL.
+async fn mint(layer: &PresignLayer, target: Target, terms: Terms) -> (String, String) {
+    let url = layer.presigner().presign(target, terms).await.unwrap();
+    let origin = format!("https://{HOST}");
+    let target = url.as_str().strip_prefix(&origin).unwrap();
+    let (path, query) = target.split_once('?').unwrap();
+    (path.to_owned(), query.to_owned())
+}
+
 async fn upload_and_download(gateway: Gateway) {
     let (layer, id) = layer(&format!("https://{HOST}/storage"));
     let layer = settings(layer).unwrap();
@@ -100,17 +109,8 @@ async fn upload_and_download(gateway: Gateway) {
         ("GET", Access::Read, "", "content"),
     ] {
         let terms = Terms::new().context("tenant");
-        let url = layer
-            .presigner()
-            .presign(Target::new(id, access), terms)
-            .await
-            .unwrap();
-        let target = url
-            .as_str()
-            .strip_prefix(&format!("https://{HOST}"))
-            .unwrap();
-        let (path, query) = target.split_once('?').unwrap();
-        let answer = send(&layer, &gateway(method, path, query, body)).await;
+        let (path, query) = mint(&layer, Target::new(id, access), terms).await;
+        let answer = send(&layer, &gateway(method, &path, &query, body)).await;
         assert_eq!(answer, (StatusCode::OK, expected.to_owned()));
     }
 }
@@ -134,17 +134,8 @@ async fn behind_a_load_balancer_urls_work_though_their_query_was_a_map() {
 async fn without_the_setting_a_query_in_another_order_is_refused() {
     let (layer, id) = layer(&format!("https://{HOST}/storage"));
     let target = Target::new(id, Access::Write);
-    let url = layer
-        .presigner()
-        .presign(target, Terms::new())
-        .await
-        .unwrap();
-    let target = url
-        .as_str()
-        .strip_prefix(&format!("https://{HOST}"))
-        .unwrap();
-    let (path, query) = target.split_once('?').unwrap();
-    let (status, outcome) = send(&layer, &rest_api("PUT", path, query, "content")).await;
+    let (path, query) = mint(&layer, target, Terms::new()).await;
+    let (status, outcome) = send(&layer, &rest_api("PUT", &path, &query, "content")).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(outcome.contains("invalid-signature"), "{outcome}");
 }

@@ -3,8 +3,9 @@
 use http::header::IF_RANGE;
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::conditions::{self, Validators, Verdict};
+use super::conditions::{self, Validators, Verdict, entity_tag};
 use super::ranges;
+use crate::id::VersionId;
 use crate::store::ByteRange;
 
 /// What a `GET` or `HEAD` asks for.
@@ -62,19 +63,20 @@ impl<'a> ReadRequest<'a> {
         !self.is_get
     }
 
-    /// Finds out whether one question to the repository is enough. `entity_tag` is that of the
-    /// version, which the URL names.
+    /// Finds out whether one question to the repository is enough. `version` is the one that the URL
+    /// names.
     #[must_use]
-    pub fn opening(&self, entity_tag: &HeaderValue) -> Opening {
+    pub fn opening(&self, version: &VersionId) -> Opening {
         if !self.is_get || conditions::has_preconditions(self.headers) {
             return Opening::Metadata;
         }
+        let is_current = |tag: &HeaderValue| *tag == entity_tag(version);
         match (&*self.ranges, self.headers.get(IF_RANGE)) {
             ([], _) => Opening::Content(None),
             ([one], None) => Opening::Content(Some(*one)),
-            ([one], Some(tag)) if tag == entity_tag => Opening::Content(Some(*one)),
+            ([one], Some(tag)) if is_current(tag) => Opening::Content(Some(*one)),
             // Several ranges may be one in the end, or too many.
-            (_, Some(tag)) if tag == entity_tag => Opening::Metadata,
+            (_, Some(tag)) if is_current(tag) => Opening::Metadata,
             // Another tag. What begins otherwise is a date.
             (_, Some(tag)) if tag.as_bytes().contains(&b'"') => Opening::Content(None),
             _ => Opening::Metadata,
