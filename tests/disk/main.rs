@@ -1,4 +1,5 @@
-//! `FsRepository` and its disk: one that fails, one that is full, and files that stay open.
+//! `FsRepository` and its disk: one that fails, one that is full, one that loses its power, and
+//! files that stay open.
 
 #![cfg(target_os = "linux")]
 
@@ -9,6 +10,9 @@ mod errors;
 mod full;
 mod injection;
 mod open_files;
+mod power_loss;
+mod recorder;
+mod unflushable;
 
 use tokio::sync::Mutex;
 

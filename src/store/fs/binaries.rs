@@ -49,17 +49,24 @@ impl FsRepository {
 
     fn add_folder(&self, id: BinaryId, staged: &Path) -> Result<(), RepositoryError> {
         let folder = self.binary_folder(id);
-        {
+        let is_new = {
             let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
             if exists(&self.grave(id))? || exists(&self.tombstone(id))? {
                 return Err(RepositoryError::Deleted);
             }
-            if exists(&folder)? {
-                return Err(RepositoryError::AlreadyWritten);
+            let is_new = !exists(&folder)?;
+            if is_new {
+                fs::rename(staged, &folder).at("create", &folder)?;
             }
-            fs::rename(staged, &folder).at("create", &folder)?;
+            is_new
+        };
+        // Also of one that is there: what put it there may not have come as far as this.
+        self.folder.sync_parent(&folder)?;
+        if is_new {
+            Ok(())
+        } else {
+            Err(RepositoryError::AlreadyWritten)
         }
-        Ok(self.folder.sync_parent(&folder)?)
     }
 
     /// The Binary is gone with its folder, at one moment; of what is in there a tombstone is made,

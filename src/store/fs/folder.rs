@@ -10,9 +10,10 @@ use bytes::Bytes;
 
 use super::budget::Budget;
 use super::content_file::{self, Beginning, ContentFile, Disk};
+use super::entries::{FolderEntries, flush_path};
 use super::error::{At as _, FileError};
 use super::open_files::{Name, OpenFiles};
-use super::staged_file::{StagedFile, sync_parent};
+use super::staged_file::StagedFile;
 use super::{blocking, cached, drop_elsewhere, paths};
 use crate::content_type::ContentType;
 use crate::store::{ByteRange, Content, Metadata, RepositoryError, Upload, UploadError};
@@ -44,6 +45,7 @@ pub(super) struct Folder {
     pub(super) fsync: bool,
     pub(super) budget: Budget,
     disk: Disk,
+    entries: Arc<FolderEntries>,
     open_files: Arc<OpenFiles>,
     /// Locked as long as any clone is alive.
     _lock: Arc<File>,
@@ -62,22 +64,25 @@ impl Folder {
     /// Opens a folder, which is created if need be, and removes what interrupted uploads have left
     /// there. Of a folder that is not ours nothing is touched.
     pub(super) fn open(root: &Path, layout: &Layout) -> Result<Self, FileError> {
-        let is_new = !root.try_exists().at("look for", root)?;
         create_folder(root)?;
         let root: Arc<Path> = root.canonicalize().at("find", root)?.into();
         let lock_path: Arc<Path> = root.join(layout.lock).into();
-        if !lock_path.try_exists().at("look for", &lock_path)? && !is_empty(&root)? {
-            let refusal = io::Error::new(ErrorKind::DirectoryNotEmpty, layout.refusal);
-            return Err(FileError::new("use", &root, refusal));
+        if !lock_path.try_exists().at("look for", &lock_path)? {
+            if !is_empty(&root)? {
+                let refusal = io::Error::new(ErrorKind::DirectoryNotEmpty, layout.refusal);
+                return Err(FileError::new("use", &root, refusal));
+            }
+            // Whoever opens it next relies on that.
+            flush_path(&root)?;
         }
         let lock = lock(&lock_path)?;
-        // The folder above may be one that we may not read; then it has been there before.
-        sync_parent(&root, is_new)?;
+        let entries = Arc::new(FolderEntries::default());
+        // Before there is anything else: what a power failure has left is recognised by it.
+        entries.flush(&lock_path)?;
         for folder in [layout.content, STAGING].iter().chain(layout.others) {
-            let folder = root.join(folder);
-            create_folder(&folder)?;
-            sync_parent(&folder, true)?;
+            create_folder(&root.join(folder))?;
         }
+        entries.flush(&lock_path)?;
         let folder = Self {
             disk: if cached::is_local(&root.join(layout.content)) {
                 Disk::Local
@@ -88,6 +93,7 @@ impl Folder {
             lock_path,
             fsync: true,
             budget: Budget::default(),
+            entries,
             open_files: Arc::default(),
             _lock: Arc::new(lock),
         };
@@ -137,7 +143,10 @@ impl Folder {
 
     /// Makes the entry of `path` in its folder survive a power failure, if that is wanted.
     pub(super) fn sync_parent(&self, path: &Path) -> Result<(), FileError> {
-        sync_parent(path, self.fsync)
+        if self.fsync {
+            self.entries.flush(path)?;
+        }
+        Ok(())
     }
 
     /// What it means that a file is not there: nothing if the whole folder has gone.

@@ -5,6 +5,7 @@ mod budget;
 mod cached;
 mod chunk;
 mod content_file;
+mod entries;
 mod error;
 mod folder;
 mod open_files;

@@ -46,7 +46,7 @@ const LAYOUT: Layout = Layout {
 /// at all. Several uploads of one version cannot both be moved there.
 ///
 /// (One exception remains: if the version is there but the disk refuses to confirm it, the upload
-/// is reported as failed, and a repeat of it as stored.)
+/// is reported as failed, and a repeat of it as stored, once the disk confirms it.)
 ///
 /// The length of content and its SHA-256 are kept beside it. A file that has not that length any
 /// more is an error to read, and never shorter content.
@@ -128,8 +128,8 @@ impl FsRepository {
     }
 
     /// Whether to wait until data has reached the disk before an upload is reported as stored.
-    /// Default: yes. Without it, a power failure may lose or damage recent uploads, which is then
-    /// an error to read; the end of the process alone may not.
+    /// Default: yes. Without it, a power failure may lose recent uploads, or damage them, which
+    /// nobody notices where the length stays; the end of the process alone may not.
     #[must_use]
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.folder.fsync = fsync;
@@ -205,8 +205,9 @@ impl FsRepository {
         let number = key.version().number();
         let number = number.filter(|number| *number > 0);
         let number = number.ok_or(RepositoryError::NotFound)?;
-        if exists(&self.content(id, number))? {
-            return Err(RepositoryError::AlreadyWritten);
+        let content = self.content(id, number);
+        if exists(&content)? {
+            return Err(self.already_written(&content));
         }
         // No URL names such a version, which would leave a gap.
         if number > 1 && !exists(&self.content(id, number - 1))? {
@@ -224,12 +225,21 @@ impl FsRepository {
             staged.publish(&content)
         };
         published.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => RepositoryError::AlreadyWritten,
+            ErrorKind::AlreadyExists => self.already_written(&content),
             _ => self.failed(id, error),
         })?;
         // If this fails the version stays: someone may have read it already.
         let synced = self.folder.sync_parent(&content);
         synced.map_err(|error| self.failed(id, error))
+    }
+
+    /// That something is at `path`. A client may have it from this that its content is stored, so
+    /// it must stay: whoever put it there may not have come as far as that.
+    fn already_written(&self, path: &Path) -> RepositoryError {
+        match self.folder.sync_parent(path) {
+            Ok(()) => RepositoryError::AlreadyWritten,
+            Err(error) => error.into(),
+        }
     }
 
     /// What an error with a file of the Binary means.

@@ -1,7 +1,7 @@
 //! A file that nobody sees until it is whole.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Seek as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -83,28 +83,4 @@ fn move_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     // What cannot be removed now is removed when the folder is opened again.
     drop(fs::remove_file(from));
     Ok(())
-}
-
-/// Makes the entry of `path` in its folder survive a power failure.
-pub(super) fn sync_parent(path: &Path, fsync: bool) -> Result<(), FileError> {
-    let Some(parent) = path.parent() else {
-        return Ok(());
-    };
-    // Elsewhere folders cannot be opened, and their entries need no such care.
-    if !fsync || !cfg!(unix) {
-        return Ok(());
-    }
-    let synced = File::open(parent).and_then(|folder| folder.sync_all());
-    match synced {
-        // A file system on which folders cannot be flushed keeps them by itself, or never will.
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::InvalidInput | ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
-        synced => synced.at("flush the folder", parent),
-    }
 }

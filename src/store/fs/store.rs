@@ -93,8 +93,8 @@ impl FsStore {
     }
 
     /// Whether to wait until data has reached the disk before an upload is reported as stored.
-    /// Default: yes. Without it, a power failure may lose or damage recent uploads, which is then
-    /// an error to read; the end of the process alone may not.
+    /// Default: yes. Without it, a power failure may lose recent uploads, or damage them, which
+    /// nobody notices where the length stays; the end of the process alone may not.
     #[must_use]
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.folder.fsync = fsync;
@@ -188,10 +188,15 @@ impl ContentStore for FsStore {
             let removed = fs::remove_file(&path);
             folder.forget(place.as_str());
             match removed {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                // An earlier call may have come as far as this, and not have flushed it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 removed => removed.at("remove", &path)?,
             }
-            Ok(folder.sync_parent(&path)?)
+            match folder.sync_parent(&path) {
+                // Nothing has ever been stored on that day.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                synced => Ok(synced?),
+            }
         })
         .await
     }
