@@ -2,15 +2,20 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use crate::mint::{Clock, DEFAULT_MAX_UPLOAD, Presigner};
 use crate::policy::{ErasedLedger, ErasedPolicy};
 use crate::store::BoxRepository;
+use crate::turns::Turns;
 use crate::uploads::Uploads;
-use crate::url::UrlVerifier;
+use crate::url::{UrlSigner, UrlVerifier, unix_seconds};
 
 const DEFAULT_MAX_UPLOADS_AT_ONCE: usize = 256;
+
+/// A day.
+const DEFAULT_RESUME_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) type IsTimeout = fn(&(dyn Error + 'static)) -> bool;
 
@@ -43,6 +48,10 @@ pub(crate) struct Serving {
     pub(crate) max_upload: u64,
     pub(crate) uploads: Arc<Uploads>,
     pub(crate) max_uploads_at_once: usize,
+    /// `None`: uploads do not come in parts.
+    pub(crate) resumption: Option<Arc<Resumption>>,
+    pub(crate) resume_lifetime: Duration,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) allows_empty_uploads: bool,
     pub(crate) caches_downloads: bool,
     pub(crate) redirects_to_storage: bool,
@@ -67,12 +76,50 @@ impl Serving {
             max_upload: DEFAULT_MAX_UPLOAD,
             uploads: Arc::default(),
             max_uploads_at_once: DEFAULT_MAX_UPLOADS_AT_ONCE,
+            resumption: None,
+            resume_lifetime: DEFAULT_RESUME_LIFETIME,
+            turns: Arc::default(),
             allows_empty_uploads: false,
             caches_downloads: false,
             redirects_to_storage: false,
             clock: Arc::new(SystemTime::now),
             is_timeout: Vec::new(),
         }
+    }
+}
+
+/// What resumable uploads need.
+pub(crate) struct Resumption {
+    /// Of the uploads' own URLs.
+    pub(crate) signer: UrlSigner,
+    /// In Unix seconds.
+    last_sweep: AtomicU64,
+}
+
+impl Resumption {
+    pub(crate) fn new(signer: UrlSigner) -> Self {
+        Self {
+            signer,
+            last_sweep: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether the last sweep was at least `interval` ago. It is then taken to be now.
+    pub(crate) fn is_sweep_due(&self, now: SystemTime, interval: Duration) -> bool {
+        let now = unix_seconds(now);
+        let taken = self
+            .last_sweep
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                (now >= last.saturating_add(interval.as_secs())).then_some(now)
+            });
+        taken.is_ok()
+    }
+}
+
+impl Serving {
+    /// The lifetime of a resumable upload.
+    pub(crate) fn resume_lifetime(&self) -> Duration {
+        self.resume_lifetime.min(self.verifier.max_lifetime())
     }
 }
 

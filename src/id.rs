@@ -230,6 +230,25 @@ id! {
     UploadId: RandomId
 }
 
+impl UploadId {
+    /// The number of characters that the ids of uploads to one version share.
+    const GROUP: usize = 16;
+
+    /// A random id in the group of these 64 bits.
+    pub(crate) fn in_group(group: u64) -> Self {
+        let random = Inline::random();
+        let id = format!("{group:016x}{}", random.as_str());
+        // 48 hexadecimal digits are an id.
+        Self(Inline::parse::<RandomId>(&id).unwrap_or(random))
+    }
+
+    /// The beginning of the id, which uploads to one version share.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.as_str().get(..Self::GROUP).unwrap_or_default()
+    }
+}
+
 /// Versions that are counted: `1`, `2`, `3`.
 impl From<u64> for VersionId {
     fn from(number: u64) -> Self {

@@ -2,7 +2,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::id::{BinaryId, VersionId};
+use sha2::{Digest as _, Sha256};
+
+use crate::id::{BinaryId, UploadId, VersionId};
 use crate::place::Place;
 
 /// Names one version of one Binary's content: what a presigned URL points to.
@@ -75,6 +77,22 @@ impl BinaryKey {
     /// Takes out what is for the repository alone.
     pub(crate) fn take_place(&mut self) -> Option<Place> {
         self.place.take()
+    }
+
+    /// A new id for an upload to this version. All of them share their [group](UploadId::group).
+    pub(crate) fn new_upload(&self) -> UploadId {
+        let (id, version, context) = self.name();
+        // What no id has in it keeps them apart.
+        let name = [
+            id.as_str(),
+            "/",
+            version.as_str(),
+            "/",
+            context.unwrap_or_default(),
+        ];
+        let digest: [u8; 32] = Sha256::digest(name.concat()).into();
+        let group = digest.first_chunk().copied().unwrap_or_default();
+        UploadId::in_group(u64::from_be_bytes(group))
     }
 
     fn name(&self) -> (BinaryId, VersionId, Option<&str>) {

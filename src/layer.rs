@@ -11,7 +11,7 @@ use tower_layer::Layer;
 
 use crate::attachments::AttachmentsLayer;
 use crate::batch;
-use crate::config::{BasePath, Config, InvalidPath, Operation, Serving};
+use crate::config::{BasePath, Config, InvalidPath, Operation, Resumption, Serving};
 use crate::mint::Presigner;
 use crate::policy::{AccessPolicy, AllowAll, UseLedger};
 use crate::service::Presign;
@@ -271,6 +271,34 @@ macro_rules! serving_settings {
             /// to half a megabyte of memory, and in the repository what has come of it.
             pub fn max_uploads_at_once(self, uploads: usize) -> Self {
                 self.set(|serving| serving.max_uploads_at_once = uploads)
+            }
+
+            /// Whether an upload may come in parts, over days if need be: see
+            /// [`guide::resumable_uploads`](crate::guide::resumable_uploads). Default: no.
+            ///
+            /// The URLs of such uploads are signed with the first key of the ring. Requests whose
+            /// methods are `POST`, `PATCH` and `DELETE` are then answered below the storage path.
+            ///
+            /// # Panics
+            ///
+            /// When the repository [cannot](BinaryRepository::resumable) keep them.
+            #[track_caller]
+            pub fn resumable_uploads(self, resumable: bool) -> Self {
+                self.set(|serving| {
+                    assert!(
+                        !resumable || serving.repository.resumable().is_some(),
+                        "the repository keeps no uploads that come in parts: of a repository of \
+                        your own, implement `BinaryRepository::resumable`",
+                    );
+                    let signer = serving.verifier.signer();
+                    serving.resumption = resumable.then(|| Arc::new(Resumption::new(signer)));
+                })
+            }
+
+            /// The time after which a resumable upload is removed that is not complete, in whole
+            /// seconds from its beginning; at most the maximum lifetime of a URL. Default: a day.
+            pub fn resume_lifetime(self, lifetime: Duration) -> Self {
+                self.set(|serving| serving.resume_lifetime = lifetime)
             }
 
             /// Whether content may be empty. Default: no, since an empty upload is nearly always

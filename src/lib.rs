@@ -144,6 +144,7 @@ mod route;
 mod service;
 mod serving;
 pub mod store;
+mod turns;
 mod uploads;
 pub mod url;
 

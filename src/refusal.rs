@@ -169,10 +169,16 @@ refusals! {
     Rejected = "rejected", 422 UNPROCESSABLE_ENTITY, "business-rule":
         "The file was not accepted."
         "The server has looked at the content and does not take it. Nothing was stored."
-    /// The request has another transfer coding than `chunked`.
+    /// A part of a resumable upload that does not begin where the upload is. The header
+    /// `Upload-Offset` says where that is.
+    OffsetMismatch = "offset-mismatch", 409 CONFLICT, "conflict":
+        "The upload is at another point."
+        "The part does not begin where the upload is. Go on at the offset that the Upload-Offset header names."
+    /// The request has another transfer coding than `chunked`, or is a part of an upload where
+    /// uploads come whole.
     UnsupportedCoding = "unsupported-coding", 501 NOT_IMPLEMENTED, "not-supported":
         "The file was sent in a form that is not supported."
-        "The only transfer coding that is supported is chunked: send the content as it is."
+        "The only transfer coding that is supported is chunked, and uploads in parts are not: send the content as it is, in one request."
     /// The repository has no room left.
     StorageFull = "storage-full", 507 INSUFFICIENT_STORAGE, "no-store":
         "The server has no room left."

@@ -82,6 +82,8 @@ struct Shared {
     is_holders: bool,
     /// It is an upload's, which is completed if it is whole.
     is_upload: bool,
+    /// It is a part of a resumable upload, of which everything is kept that has come.
+    is_part: bool,
     /// Nobody waits for an answer any more.
     has_client_left: bool,
     /// What had arrived by then, and was not yet read.
@@ -103,6 +105,7 @@ impl RequestBody {
                 expects_continue: request.headers.contains_key(EXPECT),
                 is_holders: false,
                 is_upload: false,
+                is_part: false,
                 has_client_left: false,
                 rest: VecDeque::new(),
                 has_ended: false,
@@ -134,6 +137,13 @@ impl RequestBody {
         }
     }
 
+    /// Marks the body as a part of a resumable upload: see [`client_leaves`](Self::client_leaves).
+    pub(crate) fn begin_part(&self) {
+        if let Some(mut shared) = self.lock() {
+            shared.is_part = true;
+        }
+    }
+
     /// Has the body be one of a client with a genuine URL.
     pub(crate) fn belongs_to_holder(&self) {
         if let Some(mut shared) = self.lock() {
@@ -141,11 +151,13 @@ impl RequestBody {
         }
     }
 
-    /// Ends the body with what has arrived so far, and returns whether that is a whole upload.
+    /// Ends the body with what has arrived so far, and returns whether that is of use: a whole
+    /// upload, or a part as far as it has come.
     pub(crate) fn client_leaves(&self) -> bool {
         self.lock().is_some_and(|mut shared| {
             shared.has_client_left = true;
-            shared.is_upload && shared.receive_rest()
+            let is_whole = shared.receive_rest();
+            shared.is_part || (shared.is_upload && is_whole)
         })
     }
 
@@ -198,6 +210,10 @@ impl RequestBody {
     }
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("the client has left")]
+struct ClientLeft;
+
 impl Shared {
     /// Takes what has arrived and was not yet read. Returns whether the body is whole with that.
     fn receive_rest(&mut self) -> bool {
@@ -221,6 +237,7 @@ impl Shared {
         let frame = match self.rest.pop_front() {
             Some(frame) => Some(Ok(frame)),
             None if self.has_ended => None,
+            None if self.has_client_left => Some(Err(ClientLeft.into())),
             None => ready!(Pin::new(&mut self.body).poll_frame(cx)),
         };
         match &frame {

@@ -16,6 +16,7 @@ use crate::operation;
 use crate::request_body::RequestBody;
 use crate::response_body::{BoxError, OwnBody, ResponseBody};
 use crate::route::Route;
+use crate::serving::plan::Dialect;
 use crate::serving::{self, page};
 use crate::store::RepositoryError;
 
@@ -87,6 +88,12 @@ struct Stray {
     path: String,
 }
 
+/// Whether the answer has to be one of tus.
+fn is_tus(route: &Route, parts: &Parts) -> bool {
+    let are_resumable = matches!(route, Route::Storage(serving) if serving.resumption.is_some());
+    are_resumable && Dialect::of(&parts.headers) == Some(Dialect::Tus)
+}
+
 async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<OwnBody> {
     let is_head = parts.method == Method::HEAD;
     // A person has opened a link.
@@ -94,6 +101,7 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
         && (is_head || parts.method == Method::GET)
         && page::is_wanted(&parts.headers);
     let is_http_1 = parts.version < Version::HTTP_2;
+    let is_tus = is_tus(&route, &parts);
     let mut event = RequestEvent::new();
     let answer = match route {
         Route::Operation(operation, subject) => {
@@ -122,6 +130,9 @@ async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<O
             response.map(OwnBody::full)
         }
     };
+    if is_tus {
+        serving::finish_tus(&mut response);
+    }
     if !body.discard().await && is_http_1 {
         // RFC 9112 §9.6. Proxies in front would use the connection again (RFC 9110 §10.1.1).
         let close = HeaderValue::from_static("close");

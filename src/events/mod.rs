@@ -24,6 +24,7 @@
 //! | `code` | text | the ending: `ok`, `aborted`, or the code that the `OperationOutcome` has |
 //! | `status` | integer | the status of the answer; none from a `Presigner`, nor if it left before the answer |
 //! | `bytes` | integer | content of a `download` or `upload` that moved |
+//! | `upload`, `step` | text | of a resumable upload: its id, and `begun`, `part`, `asked` (how far it has come), `completed`, `abandoned`, or `expired` |
 //! | `duration` | float | in seconds, from the request's arrival to the event |
 //! | `error` | error | with WARN and ERROR: the source of the [`RepositoryError`] or [`Denial`](crate::Denial) |
 //!
@@ -90,7 +91,39 @@ use http::Request;
 use tracing::Span;
 
 pub use ending::Ending;
-pub(crate) use request_event::{Counter, Observer, RequestEvent};
+pub(crate) use request_event::{Counter, Observer, RequestEvent, Step};
+
+use crate::id::UploadId;
+use crate::store::RepositoryError;
+
+/// Nobody has gone on with a resumable upload, and it has been removed.
+pub(crate) fn upload_expired(upload: &UploadId) {
+    #[cfg(feature = "tracing")]
+    tracing::event!(
+        target: "tower_presign::upload",
+        tracing::Level::INFO,
+        upload = %upload,
+        step = "expired",
+        "upload"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = upload;
+}
+
+/// What has expired could not be removed.
+pub(crate) fn sweep_failed(error: &RepositoryError) {
+    #[cfg(feature = "tracing")]
+    tracing::event!(
+        target: "tower_presign::upload",
+        tracing::Level::WARN,
+        code = error.code().as_str(),
+        error = error as &dyn std::error::Error,
+        step = "expired",
+        "upload"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = error;
+}
 
 /// References of an answer have stayed as they are, since there were too many.
 pub(crate) fn references_left(left: usize, max_urls: usize) {

@@ -12,7 +12,7 @@ use tracing::Level;
 
 use super::Ending;
 use crate::fhir::Refusal;
-use crate::id::{BinaryId, VersionId};
+use crate::id::{BinaryId, UploadId, VersionId};
 #[cfg(feature = "tracing")]
 use crate::refusal::RefusalCode;
 use crate::store::RepositoryError;
@@ -35,6 +35,8 @@ struct Facts {
     key_id: Option<Box<str>>,
     status: Option<StatusCode>,
     content: Counter,
+    /// Of a resumable upload.
+    step: Option<(UploadId, Step)>,
     observer: Option<Box<dyn Observer>>,
 }
 
@@ -42,6 +44,31 @@ struct Facts {
 pub(crate) trait Observer: Send {
     /// `bytes` are those of the content.
     fn ended(self: Box<Self>, ending: Ending, bytes: u64, duration: Duration);
+}
+
+/// The steps of a resumable upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Begun,
+    /// How far it has come, somebody has asked.
+    Asked,
+    Part,
+    /// All of it is here, and is stored.
+    Completed,
+    Abandoned,
+}
+
+impl Step {
+    #[cfg(feature = "tracing")]
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Asked => "asked",
+            Self::Part => "part",
+            Self::Completed => "completed",
+            Self::Abandoned => "abandoned",
+        }
+    }
 }
 
 /// The kinds of events. A request without one is refused, or a preflight.
@@ -65,6 +92,7 @@ impl RequestEvent {
                 key_id: None,
                 status: None,
                 content: Counter::default(),
+                step: None,
                 observer: None,
             })),
         }
@@ -113,6 +141,11 @@ impl RequestEvent {
             facts.access = Some(grant.access());
             facts.key_id = Some(key_id.into());
         });
+    }
+
+    /// The request is about this resumable upload.
+    pub(crate) fn step(&mut self, upload: UploadId, step: Step) {
+        self.note(|facts| facts.step = Some((upload, step)));
     }
 
     /// The client gets this status. What it gets is not a refusal.
@@ -217,6 +250,8 @@ fn emit(facts: &Facts, ending: Ending, error: Option<&(dyn Error + 'static)>) {
                 code,
                 status = facts.status.map(|status| status.as_u16()),
                 bytes = $bytes,
+                upload = facts.step.map(|(upload, _)| tracing::field::display(upload)),
+                step = facts.step.map(|(_, step)| step.as_str()),
                 duration = facts.started.elapsed().as_secs_f64(),
                 error,
                 $name

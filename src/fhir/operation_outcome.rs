@@ -6,9 +6,10 @@ use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::json_response;
 use crate::refusal::RefusalCode;
@@ -21,8 +22,10 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 pub(crate) struct Refusal {
     pub(crate) code: RefusalCode,
     diagnostics: Option<Cow<'static, str>>,
-    /// The one header that some statuses need.
-    header: Option<(HeaderName, HeaderValue)>,
+    /// Those that some statuses need.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// In place of the outcome, for clients that know no FHIR (RFC 9457).
+    problem: Option<Value>,
     /// For the operator, never for the client.
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -43,7 +46,18 @@ impl Refusal {
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(crate) fn with_problem(mut self, problem: Value) -> Self {
+        self.problem = Some(problem);
+        self
+    }
+
+    /// Has the client get an outcome in any case.
+    pub(crate) fn without_problem(mut self) -> Self {
+        self.problem = None;
         self
     }
 
@@ -106,9 +120,17 @@ impl Refusal {
                 diagnostics: self.diagnostics(),
             }],
         };
-        let mut response = json_response(code.status(), &outcome);
+        let mut response = match &self.problem {
+            None => json_response(code.status(), &outcome),
+            Some(problem) => {
+                let mut response = json_response(code.status(), problem);
+                let problem = HeaderValue::from_static("application/problem+json");
+                response.headers_mut().insert(CONTENT_TYPE, problem);
+                response
+            }
+        };
         response.extensions_mut().insert(code);
-        if let Some((name, value)) = self.header {
+        for (name, value) in self.headers {
             response.headers_mut().insert(name, value);
         }
         response.map(B::from)
@@ -124,7 +146,12 @@ impl From<RefusalCode> for Refusal {
         Self {
             code,
             diagnostics: None,
-            header: is_transient.then_some((RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            headers: if is_transient {
+                vec![(RETRY_AFTER, RETRY_AFTER_SECONDS)]
+            } else {
+                Vec::new()
+            },
+            problem: None,
             source: None,
         }
     }
@@ -135,6 +162,10 @@ impl From<RepositoryError> for Refusal {
         let (code, pause) = (error.code(), error.pause());
         let refusal = match error {
             RepositoryError::RangeNotSatisfiable { length } => Self::range_not_satisfiable(length),
+            RepositoryError::OffsetMismatch { offset } => {
+                let name = HeaderName::from_static("upload-offset");
+                Self::from(code).with_header(name, offset.into())
+            }
             RepositoryError::Unavailable(source) | RepositoryError::Internal(source) => {
                 Self::from(code).with_source(source)
             }

@@ -6,6 +6,7 @@
 //! | [`your_table_our_bytes`] | records of your own, content in a folder or a bucket, and the order of things in a crash |
 //! | [`one_tenant_one_place`] | tenants that have nothing in common |
 //! | [`audit`] | a trail that misses no URL and no use |
+//! | [`resumable_uploads`] | gigabytes over networks that break: tus and the IETF's draft |
 //! | [`urls_in_resources`] | `Attachment.url` that a client can use; Bulk Data, SMART Health Links |
 //! | [`security`] | the powers of a presigned URL, what leaks it, and how it is taken back |
 //! | [`layers_nests_and_gateways`] | the order of things around the layer, and what stands in front of the server |
@@ -17,6 +18,7 @@ pub mod audit;
 pub mod deployment;
 pub mod layers_nests_and_gateways;
 pub mod one_tenant_one_place;
+pub mod resumable_uploads;
 pub mod security;
 pub mod urls_in_resources;
 pub mod who_may_have_a_url;

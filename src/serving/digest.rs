@@ -6,9 +6,9 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::TRAILER;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use md5::Md5;
-use sha2::{Digest as _, Sha256, Sha512};
+use serde::{Deserialize, Serialize};
 
+use super::hashes::{Algorithm, Hashes};
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
 
@@ -17,12 +17,14 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 const DIGEST: HeaderName = HeaderName::from_static("digest");
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const AMAZON_SHA256: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
+const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
 
 /// A header with digests.
 struct Field {
     name: HeaderName,
     form: Form,
+    covers: Covers,
 }
 
 enum Form {
@@ -32,31 +34,31 @@ enum Form {
     Named,
     /// One digest in base64.
     Bare(Algorithm),
+    /// tus: `sha1 base64`.
+    Spaced,
 }
 
-/// An upload has no content coding, so all of them say the same.
-const FIELDS: [Field; 5] = [
-    Field {
-        name: CONTENT_DIGEST,
-        form: Form::Structured,
-    },
-    Field {
-        name: REPR_DIGEST,
-        form: Form::Structured,
-    },
-    Field {
-        name: DIGEST,
-        form: Form::Named,
-    },
-    Field {
-        name: CONTENT_MD5,
-        form: Form::Bare(Algorithm::Md5),
-    },
-    Field {
-        name: AMAZON_SHA256,
-        form: Form::Bare(Algorithm::Sha256),
-    },
+/// What a digest is of. To an upload in one request, which has no content coding, it is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Covers {
+    /// All of the content.
+    Whole,
+    /// The body of the request.
+    Body,
+}
+
+static FIELDS: [Field; 6] = [
+    field(CONTENT_DIGEST, Form::Structured, Covers::Body),
+    field(REPR_DIGEST, Form::Structured, Covers::Whole),
+    field(DIGEST, Form::Named, Covers::Body),
+    field(CONTENT_MD5, Form::Bare(Algorithm::Md5), Covers::Body),
+    field(AMAZON_SHA256, Form::Bare(Algorithm::Sha256), Covers::Body),
+    field(UPLOAD_CHECKSUM, Form::Spaced, Covers::Body),
 ];
+
+const fn field(name: HeaderName, form: Form, covers: Covers) -> Field {
+    Field { name, form, covers }
+}
 
 /// Base64 as structured fields have it: padded, though parsers need not insist
 /// (RFC 9651 §4.2.7).
@@ -65,75 +67,90 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Algorithm {
-    Sha256,
-    Sha512,
-    Md5,
-}
-
-impl Algorithm {
-    /// None is one that is not checked.
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "sha-256" => Some(Self::Sha256),
-            "sha-512" => Some(Self::Sha512),
-            "md5" => Some(Self::Md5),
-            _ => None,
-        }
-    }
-
-    /// In bytes.
-    fn length(self) -> usize {
-        match self {
-            Self::Sha256 => Sha256::output_size(),
-            Self::Sha512 => Sha512::output_size(),
-            Self::Md5 => Md5::output_size(),
-        }
+/// `None` is one that is not checked.
+fn algorithm_named(name: &str) -> Option<Algorithm> {
+    match name {
+        "sha-256" | "sha256" => Some(Algorithm::Sha256),
+        "sha-512" | "sha512" => Some(Algorithm::Sha512),
+        "sha" | "sha1" => Some(Algorithm::Sha1),
+        "md5" => Some(Algorithm::Md5),
+        _ => None,
     }
 }
 
 /// The digests that a request announces, and those of what has arrived so far.
-#[derive(Default)]
 pub(super) struct Digests {
-    /// Always, since it is kept with the content.
-    sha256: Sha256,
-    sha512: Option<Sha512>,
-    md5: Option<Md5>,
+    hashes: Hashes,
+    is_wanted: fn(Covers) -> bool,
     announced: Vec<(Algorithm, Vec<u8>)>,
     /// More may follow the content.
     expects_trailers: bool,
 }
 
+/// Digests as they are kept with a resumable upload.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedDigests {
+    states: Vec<(Algorithm, String)>,
+    announced: Vec<(Algorithm, String)>,
+}
+
 impl Digests {
-    /// Reads the headers. Other algorithms than SHA-256, SHA-512 and MD5 are not checked.
+    /// Reads the headers of an upload in one request. Other algorithms than SHA-256, SHA-512, SHA-1
+    /// and MD5 are not checked.
     pub(super) fn announced(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let mut digests = Self::of(headers, |_| true)?;
+        // It is kept with the content.
+        digests.hashes.begin(Algorithm::Sha256);
+        Ok(digests)
+    }
+
+    /// Reads what the headers say of all of a resumable upload.
+    pub(super) fn of_whole(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let mut digests = Self::of(headers, is_whole)?;
+        digests.hashes.begin(Algorithm::Sha256);
+        Ok(digests)
+    }
+
+    /// Reads what the headers say of one part of a resumable upload.
+    pub(super) fn of_part(headers: &HeaderMap) -> Result<Self, Refusal> {
+        Self::of(headers, |covers| covers == Covers::Body)
+    }
+
+    fn of(headers: &HeaderMap, is_wanted: fn(Covers) -> bool) -> Result<Self, Refusal> {
         let mut digests = Self {
-            announced: digests(headers)?,
-            ..Self::default()
+            hashes: Hashes::default(),
+            is_wanted,
+            announced: digests(headers, is_wanted)?,
+            expects_trailers: false,
         };
         digests.expects_trailers = headers.get_all(TRAILER).iter().any(|names| {
             let mut names = names.to_str().unwrap_or_default().split(',');
             names.any(|name| {
                 let name = name.trim();
-                FIELDS
-                    .iter()
-                    .any(|field| name.eq_ignore_ascii_case(field.name.as_str()))
+                FIELDS.iter().any(|field| {
+                    is_wanted(field.covers) && name.eq_ignore_ascii_case(field.name.as_str())
+                })
             })
         });
-        if digests.expects_trailers || digests.has(Algorithm::Sha512) {
-            digests.sha512 = Some(Sha512::new());
-        }
-        if digests.expects_trailers || digests.has(Algorithm::Md5) {
-            digests.md5 = Some(Md5::new());
+        for algorithm in [
+            Algorithm::Sha256,
+            Algorithm::Sha512,
+            Algorithm::Sha1,
+            Algorithm::Md5,
+        ] {
+            if digests.expects_trailers || digests.has(algorithm) {
+                digests.hashes.begin(algorithm);
+            }
         }
         Ok(digests)
     }
 
-    /// Reads what has followed the content. What was not hashed from the beginning is not checked,
-    /// since no `Trailer` header had announced it; SHA-256 always is.
-    pub(super) fn add_trailers(&mut self, trailers: &HeaderMap) -> Result<(), Refusal> {
-        self.announced.append(&mut digests(trailers)?);
+    /// Reads what has followed the content, or stands in the head of a later part. What was not
+    /// hashed from the beginning is not checked, since no `Trailer` header had announced it; the
+    /// SHA-256 of the whole always is.
+    pub(super) fn add(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.announced
+            .append(&mut digests(headers, self.is_wanted)?);
         Ok(())
     }
 
@@ -156,41 +173,60 @@ impl Digests {
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
-        if let Some(sha512) = &mut self.sha512 {
-            sha512.update(bytes);
-        }
-        if let Some(md5) = &mut self.md5 {
-            md5.update(bytes);
-        }
+        self.hashes.update(bytes);
     }
 
-    /// The SHA-256 of what has arrived.
+    /// The SHA-256 of what has arrived, of an upload as a whole.
     pub(super) fn sha256(&self) -> [u8; 32] {
-        self.sha256.clone().finalize().into()
+        let sha256 = self.hashes.digest(Algorithm::Sha256);
+        sha256
+            .and_then(|sha256| sha256.try_into().ok())
+            .unwrap_or_default()
     }
 
-    /// Whether what has arrived is what was announced.
+    /// Whether what has arrived is what was announced. What was not hashed from the beginning is.
     pub(super) fn hold(&self) -> bool {
-        self.announced
-            .iter()
-            .all(|(algorithm, announced)| match algorithm {
-                Algorithm::Sha256 => self.sha256()[..] == announced[..],
-                Algorithm::Sha512 => is_digest(self.sha512.as_ref(), announced),
-                Algorithm::Md5 => is_digest(self.md5.as_ref(), announced),
-            })
+        self.announced.iter().all(|(algorithm, announced)| {
+            let digest = self.hashes.digest(*algorithm);
+            digest.is_none_or(|digest| digest == *announced)
+        })
+    }
+
+    pub(super) fn save(&self) -> SavedDigests {
+        let encode = |(algorithm, bytes): (Algorithm, Vec<u8>)| (algorithm, BASE64.encode(bytes));
+        SavedDigests {
+            states: self.hashes.save().into_iter().map(encode).collect(),
+            announced: self.announced.iter().cloned().map(encode).collect(),
+        }
+    }
+
+    /// `None` if they are none of ours.
+    pub(super) fn restore(saved: SavedDigests) -> Option<Self> {
+        let decode = |saved: Vec<(Algorithm, String)>| {
+            let decode = |(algorithm, text)| Some((algorithm, BASE64.decode(text).ok()?));
+            saved.into_iter().map(decode).collect::<Option<Vec<_>>>()
+        };
+        Some(Self {
+            hashes: Hashes::restore(&decode(saved.states)?)?,
+            is_wanted: is_whole,
+            announced: decode(saved.announced)?,
+            expects_trailers: false,
+        })
     }
 }
 
-/// True as well if nothing was hashed.
-fn is_digest<D: sha2::Digest + Clone>(hashed: Option<&D>, announced: &[u8]) -> bool {
-    hashed.is_none_or(|hashed| hashed.clone().finalize()[..] == *announced)
+fn is_whole(covers: Covers) -> bool {
+    covers == Covers::Whole
 }
 
 /// The digests in headers or trailers that can be checked.
-fn digests(headers: &HeaderMap) -> Result<Vec<(Algorithm, Vec<u8>)>, Refusal> {
+fn digests(
+    headers: &HeaderMap,
+    is_wanted: fn(Covers) -> bool,
+) -> Result<Vec<(Algorithm, Vec<u8>)>, Refusal> {
     let mut digests = Vec::new();
-    for Field { name, form } in &FIELDS {
+    let wanted = FIELDS.iter().filter(|field| is_wanted(field.covers));
+    for Field { name, form, .. } in wanted {
         for value in headers.get_all(name) {
             let value = value.to_str().unwrap_or_default();
             if let Form::Bare(algorithm) = *form {
@@ -199,7 +235,11 @@ fn digests(headers: &HeaderMap) -> Result<Vec<(Algorithm, Vec<u8>)>, Refusal> {
             }
             // No comma can be inside of a value.
             for member in value.split(',') {
-                let (algorithm, value) = member.split_once('=').unwrap_or((member, ""));
+                let separator = match form {
+                    Form::Spaced => ' ',
+                    _ => '=',
+                };
+                let (algorithm, value) = member.split_once(separator).unwrap_or((member, ""));
                 let (algorithm, base64) = match form {
                     // Possibly with parameters, which mean nothing here.
                     Form::Structured => {
@@ -209,8 +249,11 @@ fn digests(headers: &HeaderMap) -> Result<Vec<(Algorithm, Vec<u8>)>, Refusal> {
                     }
                     _ => (algorithm.trim().to_ascii_lowercase(), value),
                 };
-                if let Some(algorithm) = Algorithm::named(&algorithm) {
-                    digests.push((algorithm, decode(base64, algorithm)?));
+                match algorithm_named(&algorithm) {
+                    Some(algorithm) => digests.push((algorithm, decode(base64, algorithm)?)),
+                    // tus has it refused.
+                    None if matches!(form, Form::Spaced) => return Err(invalid_digest()),
+                    None => {}
                 }
             }
         }
@@ -222,13 +265,16 @@ fn decode(base64: &str, algorithm: Algorithm) -> Result<Vec<u8>, Refusal> {
     let decoded = BASE64.decode(base64.trim()).ok();
     decoded
         .filter(|digest| digest.len() == algorithm.length())
-        .ok_or_else(|| {
-            Refusal::because(
-                RefusalCode::InvalidParameter,
-                "A digest must be in base64 and of its algorithm's length: Content-Digest as in \
-             sha-256=:base64:, Content-MD5 and x-amz-checksum-sha256 as it is.",
-            )
-        })
+        .ok_or_else(invalid_digest)
+}
+
+fn invalid_digest() -> Refusal {
+    Refusal::because(
+        RefusalCode::InvalidParameter,
+        "A digest must be in base64 and of its algorithm's length: Content-Digest as in \
+         sha-256=:base64:, Content-MD5 and x-amz-checksum-sha256 as it is, Upload-Checksum as in \
+         sha1 base64.",
+    )
 }
 
 /// Whether a download should say its SHA-256 (RFC 9530 §4): `Want-Repr-Digest: sha-256=10`, where

@@ -72,6 +72,7 @@ impl Upload {
             limit: max_length,
             allows_empty: false,
             digests: Digests::announced(&parts.headers)?,
+            of_part: None,
             is_timeout: Vec::new(),
             body,
         };

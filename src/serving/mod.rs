@@ -3,32 +3,48 @@
 mod digest;
 mod download;
 mod from_body;
+mod hashes;
 mod headers;
 pub(crate) mod page;
 pub mod plan;
 mod read;
 mod redirect;
 mod repeat;
+mod resume;
 mod upload_stream;
 mod usage;
 mod verify;
 mod write;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
 pub use self::download::Download;
+use self::plan::{Creation, Dialect};
+pub(crate) use self::resume::finish_tus;
 use self::usage::{Settlement, Usage};
 use crate::config::Serving;
 use crate::events::RequestEvent;
 use crate::fhir::Refusal;
 use crate::policy::RedeemRequest;
+use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
 use crate::url::{Authentic, Grant, Permission};
+
+/// A request with a URL that is genuine, and may be used.
+#[derive(Clone, Copy)]
+struct Genuine<'a> {
+    serving: &'a Serving,
+    usage: &'a Arc<Usage>,
+    grant: &'a Grant,
+    body: &'a RequestBody,
+    now: SystemTime,
+}
 
 /// Answers a request to the storage path.
 pub(crate) async fn serve(
@@ -38,7 +54,7 @@ pub(crate) async fn serve(
     event: &mut RequestEvent,
 ) -> Result<Response<OwnBody>, Refusal> {
     if parts.method == Method::OPTIONS {
-        return Ok(options());
+        return Ok(options(serving));
     }
     let target = parts
         .uri
@@ -54,7 +70,12 @@ pub(crate) async fn serve(
     let Authentic { mut grant, key_id } = authentic;
     event.granted(&grant, key_id);
     body.belongs_to_holder();
-    verify::check_method(&grant, &parts.method)?;
+    let resumption = serving.resumption.as_deref();
+    let method = match resumption {
+        Some(_) => plan::method(&parts.method, &parts.headers),
+        None => parts.method.clone(),
+    };
+    verify::check_method(&grant, &method, resumption.is_some())?;
     serving.verifier.check_time(&grant, now)?;
     let place = grant.key.take_place();
     let usage = Usage::new(serving, parts, grant);
@@ -70,21 +91,52 @@ pub(crate) async fn serve(
         ..grant.clone()
     });
     let grant = with_place.as_ref().unwrap_or(grant);
+    let request = Genuine {
+        serving,
+        usage: &usage,
+        grant,
+        body,
+        now,
+    };
     match &grant.permission {
         Permission::Read(terms) => read::read(serving, grant, terms, parts, now).await,
         Permission::Write(terms) => {
-            write::write(serving, &usage, grant, terms, body, now, event).await
+            let creation = Creation::of(&method, &parts.headers, body.remaining())?;
+            match (creation, resumption) {
+                (Some(creation), Some(resumption)) if !creation.is_complete => {
+                    Dialect::check_version(&parts.headers)?;
+                    resume::begin(request, resumption, terms, creation, event).await
+                }
+                // A part must not be taken for the whole.
+                (Some(creation), None) if !creation.is_complete => {
+                    Err(RefusalCode::UnsupportedCoding.into())
+                }
+                (None, _) if method == Method::POST => {
+                    Err(Refusal::method_not_allowed("PUT, OPTIONS"))
+                }
+                _ => write::write(request, terms, event).await,
+            }
         }
-        Permission::Resume(_) => Err(Refusal::method_not_allowed("OPTIONS")),
+        Permission::Resume(terms) => {
+            Dialect::check_version(&parts.headers)?;
+            resume::go_on(request, terms, method, event).await
+        }
     }
 }
 
 /// What a URL allows depends on its signature, and a preflight need not have one: this is all
 /// that any URL may allow.
-fn options() -> Response<OwnBody> {
+fn options(serving: &Serving) -> Response<OwnBody> {
     let mut response = Response::new(OwnBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    let allow = HeaderValue::from_static("GET, HEAD, PUT, OPTIONS");
+    let allow = match &serving.resumption {
+        Some(_) => {
+            resume::announce(&mut response, serving.max_upload, serving.resume_lifetime());
+            "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS"
+        }
+        None => "GET, HEAD, PUT, OPTIONS",
+    };
+    let allow = HeaderValue::from_static(allow);
     response.headers_mut().insert(ALLOW, allow);
     response
 }

@@ -48,12 +48,22 @@ pub(super) async fn compare(
     {
         chunk?;
     }
-    let is_same = content.received() == stored.length
-        && match content.sha256() {
-            Some(sha256) => sha256 == digest(serving, key, &stored).await?,
-            None => false,
-        };
+    let is_same = match content.sha256() {
+        Some(sha256) => is_same(serving, key, &stored, content.received(), sha256).await?,
+        None => false,
+    };
     answer(key, is_same)
+}
+
+/// Whether what is there has this length, in bytes, and this SHA-256.
+pub(super) async fn is_same(
+    serving: &Serving,
+    key: &BinaryKey,
+    stored: &Metadata,
+    length: u64,
+    sha256: [u8; 32],
+) -> Result<bool, Refusal> {
+    Ok(stored.length == length && digest(serving, key, stored).await? == sha256)
 }
 
 /// The SHA-256 of what is there. A repository of the host's need not know it.

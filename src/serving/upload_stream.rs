@@ -1,5 +1,6 @@
 //! The body of an upload, held to everything that was promised about it.
 
+use std::iter;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -18,13 +19,17 @@ use crate::store::{Hashed, Upload, UploadError};
 /// [`Upload`](crate::store::Upload) does not ask again.
 pub(super) struct UploadStream {
     pub(super) body: RequestBody,
-    /// Bytes so far.
+    /// Bytes so far, with those of earlier parts.
     pub(super) received: u64,
     pub(super) counter: Counter,
+    /// Of the bytes at its end.
     pub(super) announced: Option<u64>,
     pub(super) limit: u64,
     pub(super) allows_empty: bool,
+    /// Of all of the content.
     pub(super) digests: Digests,
+    /// Of this body, if it is a part. Then the whole is not judged at its end.
+    pub(super) of_part: Option<Digests>,
     pub(super) is_timeout: Vec<IsTimeout>,
 }
 
@@ -48,18 +53,22 @@ impl UploadStream {
         }
         self.counter.add(chunk.len());
         self.digests.update(&chunk);
+        if let Some(of_part) = &mut self.of_part {
+            of_part.update(&chunk);
+        }
         Ok(chunk)
     }
 
     /// What follows the content counts as if it had been in the headers.
     fn end_with(&mut self, frame: Frame<Bytes>) -> Result<(), UploadError> {
-        match frame.into_trailers() {
-            Ok(trailers) => self
-                .digests
-                .add_trailers(&trailers)
-                .map_err(|_| UploadError::DigestMismatch),
-            Err(_) => Ok(()),
+        let Ok(trailers) = frame.into_trailers() else {
+            return Ok(());
+        };
+        for digests in iter::once(&mut self.digests).chain(&mut self.of_part) {
+            let added = digests.add(&trailers);
+            added.map_err(|_| UploadError::DigestMismatch)?;
         }
+        Ok(())
     }
 
     fn end(&self) -> Option<UploadError> {
@@ -70,7 +79,7 @@ impl UploadStream {
             Some(UploadError::Incomplete(None))
         } else if self.received == 0 && !self.allows_empty {
             Some(UploadError::Empty)
-        } else if !self.digests.hold() {
+        } else if !self.of_part.as_ref().unwrap_or(&self.digests).hold() {
             Some(UploadError::DigestMismatch)
         } else {
             None

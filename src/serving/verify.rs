@@ -13,6 +13,8 @@ impl UrlVerifier {
     /// Verifies a request to the storage base URL: its URL as [`verify`](Self::verify) does, and
     /// that its method is the URL's.
     ///
+    /// Whether a server takes uploads in parts does not matter here.
+    ///
     /// The path of the request begins with that of the storage base URL, as clients send it.
     ///
     /// # Errors
@@ -40,25 +42,49 @@ impl UrlVerifier {
         let mut sorted = String::new();
         let authentic = self.authenticate(target.unwrap_or_default(), &mut sorted)?;
         let grant = authentic.grant;
-        check_method(&grant, &parts.method)?;
+        if !is_granted(&grant, &parts.method) {
+            let granted = grant.access();
+            return Err(VerifyError::MethodNotAllowed { granted });
+        }
         self.check_time(&grant, now)?;
         Ok(grant)
     }
 }
 
 /// Whether the method is one that the URL is for.
-pub(super) fn check_method(grant: &Grant, method: &Method) -> Result<(), VerifyError> {
-    let is_granted = match grant.permission {
+fn is_granted(grant: &Grant, method: &Method) -> bool {
+    match grant.permission {
         Permission::Read(_) => matches!(*method, Method::GET | Method::HEAD),
         Permission::Write(_) => *method == Method::PUT,
-        // There are none to go on with here.
-        Permission::Resume(_) => false,
+        Permission::Resume(_) => matches!(
+            *method,
+            Method::HEAD | Method::GET | Method::PATCH | Method::DELETE
+        ),
+    }
+}
+
+/// As [`is_granted`], on a server where uploads may or may not come in parts.
+pub(super) fn check_method(
+    grant: &Grant,
+    method: &Method,
+    are_resumable: bool,
+) -> Result<(), Refusal> {
+    let (is_allowed, allow) = match grant.permission {
+        Permission::Read(_) => (is_granted(grant, method), "GET, HEAD, OPTIONS"),
+        Permission::Write(_) if are_resumable => (
+            is_granted(grant, method) || *method == Method::POST,
+            "PUT, POST, OPTIONS",
+        ),
+        Permission::Write(_) => (is_granted(grant, method), "PUT, OPTIONS"),
+        Permission::Resume(_) => (
+            are_resumable && is_granted(grant, method),
+            "HEAD, GET, PATCH, DELETE, OPTIONS",
+        ),
     };
-    if is_granted {
+    if is_allowed {
         Ok(())
     } else {
-        let granted = grant.access();
-        Err(VerifyError::MethodNotAllowed { granted })
+        Err(Refusal::method_not_allowed(allow))
     }
 }
 

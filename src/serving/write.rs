@@ -1,23 +1,22 @@
 //! `PUT` on a write URL.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response};
 
+use super::Genuine;
 use super::digest::Digests;
 use super::plan::{Validators, WriteRequest, entity_tag};
 use super::redirect::redirect;
 use super::repeat;
 use super::upload_stream::UploadStream;
-use super::usage::{Usage, rejection};
+use super::usage::rejection;
 use crate::config::Serving;
 use crate::events::RequestEvent;
 use crate::fhir::{NO_STORE, NOSNIFF, Refusal};
 use crate::key::BinaryKey;
 use crate::refusal::RefusalCode;
-use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
 use crate::store::{BinaryRepository as _, Metadata, RepositoryError};
 use crate::uploads::TooMany;
@@ -26,14 +25,17 @@ use crate::url::{Grant, WriteTerms};
 /// Stores the body, if it is what was granted. What can be refused is refused before the body is
 /// polled: a client that sent `Expect: 100-continue` is then not told to go on.
 pub(super) async fn write(
-    serving: &Serving,
-    usage: &Arc<Usage>,
-    grant: &Grant,
+    request: Genuine<'_>,
     terms: &WriteTerms,
-    body: &RequestBody,
-    now: SystemTime,
     event: &mut RequestEvent,
 ) -> Result<Response<OwnBody>, Refusal> {
+    let Genuine {
+        serving,
+        usage,
+        grant,
+        body,
+        now,
+    } = request;
     let (key, headers) = (&grant.key, &usage.parts.headers);
     let length = body.remaining();
     let limit = terms.max_length.unwrap_or(u64::MAX).min(serving.max_upload);
@@ -70,6 +72,7 @@ pub(super) async fn write(
         limit,
         allows_empty: serving.allows_empty_uploads,
         digests,
+        of_part: None,
         is_timeout: serving.is_timeout.clone(),
     };
     let content_type = request.content_type(terms.content_type.clone());
@@ -85,7 +88,7 @@ pub(super) async fn write(
     }
 }
 
-fn too_many(too_many: TooMany) -> Refusal {
+pub(super) fn too_many(too_many: TooMany) -> Refusal {
     let diagnostics = match too_many {
         TooMany::ToThisVersion => "Two uploads to this version run already.",
         TooMany::InAll => "The server takes no more uploads at once.",
@@ -105,7 +108,10 @@ pub(super) fn stored(key: &BinaryKey) -> Response<OwnBody> {
 }
 
 /// What is known of the version's content, if there is any.
-async fn current(serving: &Serving, key: &BinaryKey) -> Result<Option<Metadata>, Refusal> {
+pub(super) async fn current(
+    serving: &Serving,
+    key: &BinaryKey,
+) -> Result<Option<Metadata>, Refusal> {
     match serving.repository.head(key).await {
         Ok(metadata) => Ok(Some(metadata)),
         Err(RepositoryError::NotFound) => Ok(None),

@@ -4,10 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{
-    BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
+    Begun, BinaryRepository, ByteRange, Content, Located, Metadata, Part, Progress,
+    RepositoryError, Resumable, Target, Upload,
 };
+use crate::id::UploadId;
 use crate::key::BinaryKey;
 use crate::url::{Grant, PresignedUrl};
 
@@ -74,6 +77,44 @@ impl BinaryRepository for BoxRepository {
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {
         self.0.presign(grant).await
     }
+
+    fn resumable(&self) -> Option<&impl Resumable> {
+        self.0.resumable().is_some().then_some(self)
+    }
+}
+
+/// Of the repository that it is. Every method fails if that [cannot](BinaryRepository::resumable).
+impl Resumable for BoxRepository {
+    async fn begin(&self, upload: &UploadId, begun: Begun) -> Result<(), RepositoryError> {
+        self.capability()?.begin(upload, begun).await
+    }
+
+    async fn progress(&self, upload: &UploadId) -> Result<Progress, RepositoryError> {
+        self.capability()?.progress(upload).await
+    }
+
+    async fn append(&self, upload: &UploadId, part: Part) -> Result<Progress, RepositoryError> {
+        self.capability()?.append(upload, part).await
+    }
+
+    async fn abandon(&self, upload: &UploadId) -> Result<(), RepositoryError> {
+        self.capability()?.abandon(upload).await
+    }
+
+    async fn remove_expired(&self, now: SystemTime) -> Result<Vec<UploadId>, RepositoryError> {
+        self.capability()?.remove_expired(now).await
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the repository keeps no uploads that come in parts")]
+struct NotResumable;
+
+impl BoxRepository {
+    fn capability(&self) -> Result<&dyn ErasedResumable, RepositoryError> {
+        let capability = self.0.resumable();
+        capability.ok_or_else(|| RepositoryError::internal(NotResumable))
+    }
 }
 
 impl fmt::Debug for BoxRepository {
@@ -92,6 +133,7 @@ trait Erased: Send + Sync {
     fn read<'a>(&'a self, key: &'a BinaryKey, range: Option<ByteRange>) -> BoxFuture<'a, Content>;
     fn write<'a>(&'a self, key: &'a BinaryKey, upload: Upload) -> BoxFuture<'a, Metadata>;
     fn presign<'a>(&'a self, grant: &'a Grant) -> BoxFuture<'a, Option<PresignedUrl>>;
+    fn resumable(&self) -> Option<&dyn ErasedResumable>;
 }
 
 impl<R: BinaryRepository> Erased for R {
@@ -117,5 +159,40 @@ impl<R: BinaryRepository> Erased for R {
 
     fn presign<'a>(&'a self, grant: &'a Grant) -> BoxFuture<'a, Option<PresignedUrl>> {
         Box::pin(BinaryRepository::presign(self, grant))
+    }
+
+    fn resumable(&self) -> Option<&dyn ErasedResumable> {
+        BinaryRepository::resumable(self).map(|capability| capability as _)
+    }
+}
+
+/// [`Resumable`] in the form that can be a trait object.
+trait ErasedResumable: Send + Sync {
+    fn begin<'a>(&'a self, upload: &'a UploadId, begun: Begun) -> BoxFuture<'a, ()>;
+    fn progress<'a>(&'a self, upload: &'a UploadId) -> BoxFuture<'a, Progress>;
+    fn append<'a>(&'a self, upload: &'a UploadId, part: Part) -> BoxFuture<'a, Progress>;
+    fn abandon<'a>(&'a self, upload: &'a UploadId) -> BoxFuture<'a, ()>;
+    fn remove_expired(&self, now: SystemTime) -> BoxFuture<'_, Vec<UploadId>>;
+}
+
+impl<R: Resumable> ErasedResumable for R {
+    fn begin<'a>(&'a self, upload: &'a UploadId, begun: Begun) -> BoxFuture<'a, ()> {
+        Box::pin(Resumable::begin(self, upload, begun))
+    }
+
+    fn progress<'a>(&'a self, upload: &'a UploadId) -> BoxFuture<'a, Progress> {
+        Box::pin(Resumable::progress(self, upload))
+    }
+
+    fn append<'a>(&'a self, upload: &'a UploadId, part: Part) -> BoxFuture<'a, Progress> {
+        Box::pin(Resumable::append(self, upload, part))
+    }
+
+    fn abandon<'a>(&'a self, upload: &'a UploadId) -> BoxFuture<'a, ()> {
+        Box::pin(Resumable::abandon(self, upload))
+    }
+
+    fn remove_expired(&self, now: SystemTime) -> BoxFuture<'_, Vec<UploadId>> {
+        Box::pin(Resumable::remove_expired(self, now))
     }
 }

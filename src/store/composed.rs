@@ -11,13 +11,17 @@ use futures_core::Stream as _;
 use super::upload::{Arrived, ReadStored};
 use super::{
     BinaryRepository, ByteRange, Catalog, Content, ContentStore, Day, Entry, Located, Metadata,
-    Place, RepositoryError, Stored, Target, Upload,
+    Place, RepositoryError, Resumable, Stored, Target, Upload,
 };
 use crate::key::BinaryKey;
 use crate::url::{Access, Grant, PresignedUrl};
 
 /// What the sweep leaves alone: an upload may be between its bytes and its record.
-const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long after it was put content gets its record, at most.
+#[cfg_attr(not(feature = "fs"), expect(dead_code, reason = "asked by stores"))]
+pub(super) const PUBLISHED_WITHIN: Duration = Duration::from_secs(60 * 60);
 
 /// How many places the catalog is asked about at once.
 const BATCH: usize = 1000;
@@ -190,6 +194,13 @@ impl<C: Catalog, S: ContentStore> Composed<C, S> {
 
     async fn publish(&self, key: &BinaryKey, stored: &Stored) -> Result<Metadata, RepositoryError> {
         let published = self.catalog.publish(key, stored).await;
+        // The bytes of a resumable upload have one place, and it may have been published before.
+        if let Err(RepositoryError::AlreadyWritten) = published
+            && let Ok(entry) = self.catalog.find(key).await
+            && entry.place == stored.place
+        {
+            return Ok(entry.metadata);
+        }
         // After any other error the record may be there all the same.
         if let Err(
             RepositoryError::AlreadyWritten
@@ -292,6 +303,10 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
             (Access::Read, Some(place)) => self.store.presign(place, grant).await,
             _ => Ok(None),
         }
+    }
+
+    fn resumable(&self) -> Option<&impl Resumable> {
+        self.store.resumable()
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use futures_core::Stream;
 
+use super::resumable::{Never, Resumable};
 use super::{ByteRange, Content, Day, Place, RepositoryError, Upload};
 use crate::content_type::ContentType;
 use crate::url::{Grant, PresignedUrl};
@@ -102,5 +103,11 @@ pub trait ContentStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<PresignedUrl>, RepositoryError>> + Send {
         let _ = (place, grant);
         async { Ok(None) }
+    }
+
+    /// The uploads that come in parts, if the store can keep them: see [`Resumable`]. `None`, the
+    /// default: it cannot.
+    fn resumable(&self) -> Option<&impl Resumable> {
+        None::<&Never>
     }
 }

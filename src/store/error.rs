@@ -37,6 +37,14 @@ pub enum RepositoryError {
         /// The content's length, in bytes.
         length: u64,
     },
+    /// A part of a resumable upload does not begin where the upload is. The client gets 409. Made
+    /// by [`offset_mismatch`](Self::offset_mismatch).
+    #[error("the part does not begin at the upload's offset, which is {offset}")]
+    #[non_exhaustive]
+    OffsetMismatch {
+        /// Where the upload is, in bytes.
+        offset: u64,
+    },
     /// No room for the content. The client gets 507.
     #[error("the storage is full")]
     StorageFull,
@@ -57,6 +65,12 @@ impl RepositoryError {
     #[must_use]
     pub fn range_not_satisfiable(length: u64) -> Self {
         Self::RangeNotSatisfiable { length }
+    }
+
+    /// A part does not begin where its upload is, at `offset` bytes.
+    #[must_use]
+    pub fn offset_mismatch(offset: u64) -> Self {
+        Self::OffsetMismatch { offset }
     }
 
     /// Wraps an error as [`Unavailable`](Self::Unavailable).
@@ -95,6 +109,7 @@ impl RepositoryError {
             Self::AlreadyWritten => RefusalCode::AlreadyWritten,
             Self::NotReady => RefusalCode::NotReady,
             Self::RangeNotSatisfiable { .. } => RefusalCode::RangeNotSatisfiable,
+            Self::OffsetMismatch { .. } => RefusalCode::OffsetMismatch,
             Self::StorageFull => RefusalCode::StorageFull,
             Self::Unavailable(_) => RefusalCode::Unavailable,
             Self::Upload(error) => error.code(),

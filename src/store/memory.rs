@@ -7,12 +7,13 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 
+use super::resumable::MAX_OF_GROUP;
 use super::{
-    BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
-    numbered,
+    Begun, BinaryRepository, ByteRange, Content, Located, Metadata, Part, Progress,
+    RepositoryError, Resumable, Target, Upload, numbered,
 };
 use crate::content_type::ContentType;
-use crate::id::BinaryId;
+use crate::id::{BinaryId, UploadId};
 use crate::key::BinaryKey;
 use crate::url::Access;
 
@@ -22,6 +23,17 @@ use crate::url::Access;
 #[derive(Clone, Default)]
 pub struct MemoryRepository {
     binaries: Arc<Mutex<HashMap<BinaryId, Binary>>>,
+    uploads: Arc<Mutex<HashMap<UploadId, Unfinished>>>,
+}
+
+/// A resumable upload.
+struct Unfinished {
+    /// Empty once they have become a version.
+    bytes: BytesMut,
+    progress: Progress,
+    expires: SystemTime,
+    /// When it was last touched, in touches of any.
+    touched: u64,
 }
 
 enum Binary {
@@ -31,6 +43,13 @@ enum Binary {
         versions: Vec<(Metadata, Bytes)>,
     },
     Deleted,
+}
+
+impl Unfinished {
+    /// Whether its bytes are still here.
+    fn is_unfinished(&self) -> bool {
+        self.progress.offset == self.bytes.len() as u64
+    }
 }
 
 impl MemoryRepository {
@@ -90,6 +109,10 @@ impl MemoryRepository {
         }
     }
 
+    fn uploads(&self) -> MutexGuard<'_, HashMap<UploadId, Unfinished>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// No code panics while it holds the lock, and none leaves the map half changed.
     fn lock(&self) -> MutexGuard<'_, HashMap<BinaryId, Binary>> {
         self.binaries.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,9 +160,15 @@ impl BinaryRepository for MemoryRepository {
         mut upload: Upload,
     ) -> Result<Metadata, RepositoryError> {
         next_version(&mut self.lock(), key)?;
+        let resumed = upload.take_resumed();
         let mut bytes = BytesMut::new();
         while let Some(chunk) = upload.next().await {
             bytes.extend_from_slice(&chunk?);
+        }
+        if let Some(resumed) = resumed {
+            let mut uploads = self.uploads();
+            let unfinished = uploads.get_mut(&resumed).ok_or(RepositoryError::NotFound)?;
+            bytes = unfinished.bytes.split();
         }
         let bytes = bytes.freeze();
         let metadata = Metadata {
@@ -154,6 +183,94 @@ impl BinaryRepository for MemoryRepository {
         next_version(&mut self.lock(), key)?.push((metadata.clone(), bytes));
         Ok(metadata)
     }
+
+    fn resumable(&self) -> Option<&impl Resumable> {
+        Some(self)
+    }
+}
+
+impl Resumable for MemoryRepository {
+    async fn begin(&self, upload: &UploadId, begun: Begun) -> Result<(), RepositoryError> {
+        let mut uploads = self.uploads();
+        let touched = next_touch(&uploads);
+        let mut of_group: Vec<(u64, UploadId)> = uploads
+            .iter()
+            .filter(|(id, of)| id.group() == upload.group() && of.is_unfinished())
+            .map(|(id, unfinished)| (unfinished.touched, *id))
+            .collect();
+        of_group.sort_unstable();
+        let surplus = (of_group.len() + 1).saturating_sub(MAX_OF_GROUP);
+        for (_, oldest) in of_group.into_iter().take(surplus) {
+            uploads.remove(&oldest);
+        }
+        let unfinished = Unfinished {
+            bytes: BytesMut::new(),
+            progress: Progress::new(0, begun.note),
+            expires: begun.expires,
+            touched,
+        };
+        uploads.insert(*upload, unfinished);
+        Ok(())
+    }
+
+    async fn progress(&self, upload: &UploadId) -> Result<Progress, RepositoryError> {
+        let uploads = self.uploads();
+        let unfinished = uploads.get(upload).ok_or(RepositoryError::NotFound)?;
+        Ok(unfinished.progress.clone())
+    }
+
+    async fn append(&self, upload: &UploadId, mut part: Part) -> Result<Progress, RepositoryError> {
+        let mut bytes = BytesMut::new();
+        let (mut ending, mut note) = (Ok(()), part.note());
+        while let Some(chunk) = part.next().await {
+            match chunk {
+                Ok(chunk) => bytes.extend_from_slice(&chunk),
+                Err(error) => {
+                    ending = Err(error.into());
+                    break;
+                }
+            }
+            note = part.note();
+        }
+        if ending.is_ok() {
+            note = part.note();
+        } else if part.is_whole_or_nothing() {
+            return ending.map(|()| Progress::new(part.offset(), note));
+        }
+        let mut uploads = self.uploads();
+        let touched = next_touch(&uploads);
+        let unfinished = uploads.get_mut(upload).ok_or(RepositoryError::NotFound)?;
+        let offset = unfinished.progress.offset;
+        if offset != part.offset() {
+            return Err(RepositoryError::offset_mismatch(offset));
+        }
+        unfinished.progress = Progress::new(offset + bytes.len() as u64, note);
+        unfinished.bytes.unsplit(bytes);
+        unfinished.touched = touched;
+        ending.map(|()| unfinished.progress.clone())
+    }
+
+    async fn abandon(&self, upload: &UploadId) -> Result<(), RepositoryError> {
+        self.uploads().remove(upload);
+        Ok(())
+    }
+
+    async fn remove_expired(&self, now: SystemTime) -> Result<Vec<UploadId>, RepositoryError> {
+        let mut expired = Vec::new();
+        self.uploads().retain(|id, unfinished| {
+            let is_over = unfinished.expires <= now;
+            if is_over && unfinished.is_unfinished() {
+                expired.push(*id);
+            }
+            !is_over
+        });
+        Ok(expired)
+    }
+}
+
+fn next_touch(uploads: &HashMap<UploadId, Unfinished>) -> u64 {
+    let last = uploads.values().map(|unfinished| unfinished.touched).max();
+    last.unwrap_or_default() + 1
 }
 
 /// The versions of a Binary, to which `key` can be added.

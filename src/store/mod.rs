@@ -102,6 +102,7 @@ mod memory;
 mod numbered;
 #[cfg(feature = "object-store")]
 mod object_store;
+mod resumable;
 mod target;
 mod upload;
 
@@ -123,6 +124,7 @@ pub use error::{RepositoryError, UploadError};
 #[cfg(feature = "fs")]
 pub use fs::{FsRepository, FsStore};
 pub use memory::MemoryRepository;
+pub use resumable::{Begun, Noted, Part, Progress, Resumable};
 pub use target::{Located, Target};
 pub use upload::Upload;
 pub(crate) use upload::{Acceptance, Arrived, Hashed, UploadContent};
@@ -251,6 +253,12 @@ pub trait BinaryRepository: Send + Sync + 'static {
         let _ = grant;
         async { Ok(None) }
     }
+
+    /// The uploads that come in parts, if the repository can keep them: see [`Resumable`]. `None`,
+    /// the default: it cannot.
+    fn resumable(&self) -> Option<&impl Resumable> {
+        None::<&resumable::Never>
+    }
 }
 
 impl<R: BinaryRepository> BinaryRepository for Arc<R> {
@@ -293,5 +301,9 @@ impl<R: BinaryRepository> BinaryRepository for Arc<R> {
         grant: &Grant,
     ) -> impl Future<Output = Result<Option<PresignedUrl>, RepositoryError>> + Send {
         (**self).presign(grant)
+    }
+
+    fn resumable(&self) -> Option<&impl Resumable> {
+        (**self).resumable()
     }
 }

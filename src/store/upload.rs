@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{ByteRange, Content, RepositoryError, UploadError};
 use crate::content_type::ContentType;
+use crate::id::UploadId;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -46,6 +47,8 @@ pub struct Upload {
     length: Option<u64>,
     expects_continue: bool,
     acceptance: Option<Acceptance>,
+    /// Where the bytes are already. While this is here the stream fails.
+    resumed: Option<UploadId>,
     content: UploadContent,
     state: State,
 }
@@ -103,11 +106,36 @@ impl Upload {
             stream: Some(Box::pin(stream)),
             sha256: None,
         };
+        Self::of(content_type, progress)
+    }
+
+    /// An upload whose bytes are in the store already, `length` of them, as the resumable upload
+    /// of this id.
+    pub(crate) fn resumed(
+        content_type: ContentType,
+        upload: UploadId,
+        length: u64,
+        sha256: [u8; 32],
+    ) -> Self {
+        let progress = Progress {
+            received: length,
+            stream: None,
+            sha256: Some(sha256),
+        };
+        Self {
+            length: Some(length),
+            resumed: Some(upload),
+            ..Self::of(content_type, progress)
+        }
+    }
+
+    fn of(content_type: ContentType, progress: Progress) -> Self {
         Self {
             content_type,
             length: None,
             expects_continue: true,
             acceptance: None,
+            resumed: None,
             content: UploadContent(Arc::new(Mutex::new(progress))),
             state: State::Arriving,
         }
@@ -143,6 +171,16 @@ impl Upload {
     /// For a repository that can ask between storing and publishing.
     pub(crate) fn take_acceptance(&mut self) -> Option<Acceptance> {
         self.acceptance.take()
+    }
+
+    /// The id of the [resumable](super::Resumable) upload that has all of the bytes, if they have
+    /// come in parts. Whoever takes it stores what is there under that id, once the stream has ended
+    /// with `None`; no chunk comes before that. If nobody takes it the stream fails.
+    ///
+    /// To be called before the first chunk is asked for, by repositories and stores that are
+    /// [`resumable`](super::BinaryRepository::resumable).
+    pub fn take_resumed(&mut self) -> Option<UploadId> {
+        self.resumed.take()
     }
 
     /// The media type to store: the one that was granted, and of text the charset that the client
@@ -191,6 +229,10 @@ impl Stream for Upload {
     type Item = Result<Bytes, UploadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.resumed.is_some() {
+            // The bytes are elsewhere, where nobody has looked for them.
+            return self.fail(UploadError::Incomplete(None));
+        }
         loop {
             match &mut self.state {
                 State::Arriving => match ready!(Pin::new(&mut self.content).poll_next(cx)) {

@@ -107,6 +107,15 @@ impl UrlSigner {
     }
 }
 
+impl UrlVerifier {
+    /// The signer with the same keys, for URLs that follow from those that it has verified.
+    pub(crate) fn signer(&self) -> UrlSigner {
+        UrlSigner {
+            verifier: self.clone(),
+        }
+    }
+}
+
 impl From<UrlSigner> for UrlVerifier {
     fn from(signer: UrlSigner) -> Self {
         signer.verifier

@@ -20,6 +20,7 @@ const RANKS: &[&[Room]] = &[
         ("id", &[]),
         ("key", &["id", "place"]),
         ("uploads", &["key"]),
+        ("turns", &["id"]),
         ("content_type", &[]),
         ("filename", &[]),
         ("content_kind", &["content_type"]),

@@ -27,6 +27,7 @@ mod people;
 mod policy;
 mod refusals;
 mod repositories;
+mod resumable;
 mod routing;
 mod security_policy;
 mod stores;

@@ -21,7 +21,7 @@ const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
 /// The code, its status and FHIR issue type, and the header that must come with it.
 type Row = (&'static str, u16, &'static str, Option<&'static str>);
 
-const TABLE: [Row; 28] = [
+const TABLE: [Row; 29] = [
     ("missing-signature", 403, "security", None),
     ("invalid-signature", 403, "security", None),
     ("expired", 403, "expired", None),
@@ -44,6 +44,7 @@ const TABLE: [Row; 28] = [
     ("digest-mismatch", 400, "value", None),
     ("used", 410, "expired", None),
     ("rejected", 422, "business-rule", None),
+    ("offset-mismatch", 409, "conflict", Some("upload-offset")),
     ("unsupported-coding", 501, "not-supported", None),
     ("storage-full", 507, "no-store", None),
     ("unavailable", 503, "transient", Some("retry-after")),
@@ -205,6 +206,19 @@ async fn provoke(code: &str) -> Vec<Answer> {
                 put(&limited, write, support::body::chunks(&["content"])).await,
                 fixture.post("application/json", long).await,
             ]
+        }
+        "offset-mismatch" => {
+            let layer = layer.clone().resumable_uploads(true);
+            let tus = ("tus-resumable", "1.0.0");
+            let creation = request(Method::POST, write, &[tus, ("upload-length", "7")], "");
+            let begun = call(&layer, creation).await;
+            let headers = [
+                tus,
+                ("content-type", "application/offset+octet-stream"),
+                ("upload-offset", "4"),
+            ];
+            let upload = begun.header("location").unwrap();
+            vec![call(&layer, request(Method::PATCH, upload, &headers, "ent")).await]
         }
         "unsupported-coding" => vec![fixture.put_with("transfer-encoding", "gzip, chunked").await],
         "content-type-mismatch" => {

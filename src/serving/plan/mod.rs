@@ -11,6 +11,7 @@
 mod conditions;
 mod ranges;
 mod read;
+mod resume;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -18,4 +19,9 @@ mod write;
 pub use conditions::Validators;
 pub(crate) use conditions::entity_tag;
 pub use read::{Decision, Opening, ReadRequest};
+pub use resume::{Append, Creation, Dialect};
+pub(crate) use resume::{
+    TUS, TUS_RESUMABLE, TUS_VERSION, UPLOAD_COMPLETE, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH,
+    UPLOAD_OFFSET, method, offset_mismatch, tus_content_type,
+};
 pub use write::WriteRequest;

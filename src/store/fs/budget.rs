@@ -25,6 +25,16 @@ struct OverBudget {
 }
 
 impl Budget {
+    /// Counts what is on the disk already.
+    pub(super) fn count(&self, bytes: u64) {
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What was counted is not on the disk any more.
+    pub(super) fn give_back(&self, bytes: u64) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     pub(super) fn share(&self) -> Share {
         Share {
             budget: self.clone(),
@@ -52,6 +62,11 @@ impl Share {
             return Err(RepositoryError::unavailable(OverBudget { limit: *limit }));
         }
         Ok(())
+    }
+
+    /// Has `bytes` stay taken when this is dropped.
+    pub(super) fn keep(&mut self, bytes: u64) {
+        self.budget.count(bytes);
     }
 }
 

@@ -19,10 +19,13 @@ use crate::content_type::ContentType;
 use crate::store::{ByteRange, Content, Metadata, RepositoryError, Upload, UploadError};
 
 /// How much of an upload is gathered in memory and then written at once, in bytes.
-const GATHER: usize = 256 * 1024;
+pub(super) const GATHER: usize = 256 * 1024;
 
 /// What is not whole yet, or any more.
 const STAGING: &str = "staging";
+
+/// Uploads that come in parts.
+pub(super) const RESUMABLE: &str = "resumable";
 
 /// What a file system may have in an empty folder.
 const LOST_AND_FOUND: &str = "lost+found";
@@ -79,7 +82,10 @@ impl Folder {
         let entries = Arc::new(FolderEntries::default());
         // Before there is anything else: what a power failure has left is recognised by it.
         entries.flush(&lock_path)?;
-        for folder in [layout.content, STAGING].iter().chain(layout.others) {
+        for folder in [layout.content, STAGING, RESUMABLE]
+            .iter()
+            .chain(layout.others)
+        {
             create_folder(&root.join(folder))?;
         }
         entries.flush(&lock_path)?;
@@ -98,6 +104,7 @@ impl Folder {
             _lock: Arc::new(lock),
         };
         folder.remove_leftovers()?;
+        folder.tidy_uploads()?;
         folder.try_out()?;
         Ok(folder)
     }

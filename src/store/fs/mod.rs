@@ -11,8 +11,10 @@ mod folder;
 mod open_files;
 mod paths;
 mod repository;
+mod resumable;
 mod staged_file;
 mod store;
+mod unfinished;
 
 use std::io;
 

@@ -7,6 +7,7 @@
 //! deleting/{id}/              the folder of a Binary that is being deleted
 //! deleted/{id}                a tombstone: a Binary that was
 //! staging/{random}            what is not whole yet, or any more
+//! resumable/{id}              an upload that comes in parts
 //! ```
 
 use std::fmt;
@@ -23,13 +24,15 @@ use super::error::{At as _, FileError};
 use super::folder::{Folder, Layout, Received};
 use super::open_files::Name;
 use super::paths::FileName;
+use super::resumable::Whole;
 use super::staged_file::StagedFile;
+use super::unfinished::Unfinished;
 use crate::content_type::ContentType;
 use crate::id::{BinaryId, VersionId};
 use crate::key::BinaryKey;
 use crate::store::{
-    BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
-    numbered,
+    BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Resumable, Target,
+    Upload, numbered,
 };
 
 const LAYOUT: Layout = Layout {
@@ -303,7 +306,12 @@ impl BinaryRepository for FsRepository {
         self.folder.read(name, path, range, failed).await
     }
 
-    async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
+    async fn write(
+        &self,
+        key: &BinaryKey,
+        mut upload: Upload,
+    ) -> Result<Metadata, RepositoryError> {
+        let resumed = upload.take_resumed();
         let check = {
             let (repository, key) = (self.clone(), key.clone());
             move || repository.check_vacant(&key)
@@ -318,7 +326,26 @@ impl BinaryRepository for FsRepository {
             let metadata = Metadata::new(content_type, received.length, received.last_modified);
             Ok(metadata.with_sha256(received.sha256))
         };
-        self.folder.receive(upload, check, publish).await
+        let Some(id) = resumed else {
+            return self.folder.receive(upload, check, publish).await;
+        };
+        let whole = Whole::of(id, upload).await?;
+        let folder = self.folder.clone();
+        blocking(move || {
+            check()?;
+            let unfinished = Unfinished::new(&folder, &whole.id);
+            let unfinished = unfinished.ok_or(RepositoryError::NotFound)?;
+            let (staged, received) = whole.stage(&folder, &unfinished)?;
+            let size = staged.length()?;
+            let metadata = publish(staged, received)?;
+            folder.budget.give_back(size);
+            Ok(metadata)
+        })
+        .await
+    }
+
+    fn resumable(&self) -> Option<&impl Resumable> {
+        Some(&self.folder)
     }
 }
 

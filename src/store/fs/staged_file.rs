@@ -14,6 +14,8 @@ pub(super) struct StagedFile {
     path: PathBuf,
     pub(super) share: Share,
     is_published: bool,
+    /// It was there before, and stays.
+    is_adopted: bool,
 }
 
 impl StagedFile {
@@ -24,7 +26,25 @@ impl StagedFile {
             path,
             share,
             is_published: false,
+            is_adopted: false,
         })
+    }
+
+    /// A file that is there, and that stays if it is not published.
+    pub(super) fn adopt(path: &Path, share: Share) -> Result<Self, FileError> {
+        let file = File::options().write(true).open(path).at("open", path)?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            share,
+            is_published: false,
+            is_adopted: true,
+        })
+    }
+
+    /// In bytes.
+    pub(super) fn length(&self) -> Result<u64, FileError> {
+        Ok(self.file.metadata().at("look at", &self.path)?.len())
     }
 
     /// Writes at the end.
@@ -60,7 +80,7 @@ impl StagedFile {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         // What cannot be removed now is removed when the folder is opened again.
-        if !self.is_published {
+        if !self.is_published && !self.is_adopted {
             drop(fs::remove_file(&self.path));
         }
     }

@@ -4,6 +4,7 @@
 //! tower-presign.store          locked while a process has the folder open
 //! content/{day}/{random}       content, at the place `{day}/{random}`
 //! staging/{random}             what is not whole yet, or any more
+//! resumable/{id}               an upload that comes in parts
 //! ```
 
 use std::fs::{self, ReadDir};
@@ -21,10 +22,15 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::error::{At as _, FileError};
 use super::folder::{Folder, Layout, Received, create_folder};
 use super::open_files::Name;
+use super::resumable::Whole;
 use super::staged_file::StagedFile;
+use super::unfinished::Unfinished;
 use super::{blocking, paths};
 use crate::place::Place;
-use crate::store::{ByteRange, Content, ContentStore, Day, RepositoryError, Stored, Upload};
+use crate::store::composed::{GRACE, PUBLISHED_WITHIN};
+use crate::store::{
+    ByteRange, Content, ContentStore, Day, RepositoryError, Resumable, Stored, Upload,
+};
 
 const LAYOUT: Layout = Layout {
     lock: "tower-presign.store",
@@ -115,15 +121,58 @@ impl FsStore {
     }
 
     fn publish(&self, staged: StagedFile, received: Received) -> Result<Stored, RepositoryError> {
-        let day = Day::of(SystemTime::now());
-        self.create_day(day)?;
-        let place = Place::new(format!("{day}/{}", paths::unique_name()));
-        let place = place.map_err(RepositoryError::internal)?;
+        let place = self.new_place()?;
         let path = self.folder.path(CONTENT).join(place.as_str());
         staged.publish(&path)?;
         self.folder.sync_parent(&path)?;
         let (length, sha256) = (received.length, received.sha256);
         Ok(Stored::new(place, received.content_type, length, sha256))
+    }
+
+    /// Moves an upload that has come in parts to its place. What has been moved there stays: its
+    /// record may have been made since.
+    fn put_resumed(&self, whole: &Whole) -> Result<Stored, RepositoryError> {
+        let unfinished = Unfinished::new(&self.folder, &whole.id);
+        let unfinished = unfinished.ok_or(RepositoryError::NotFound)?;
+        let mut record = unfinished.read()?;
+        let recorded = record
+            .place
+            .as_deref()
+            .and_then(|place| Place::new(place).ok());
+        // The sweep may be about to remove what is there for longer, and has no record.
+        let oldest = Day::of(SystemTime::now() + PUBLISHED_WITHIN - GRACE).to_string();
+        let recorded = recorded.filter(|place| place.as_str() >= oldest.as_str());
+        if !unfinished.has_content()? {
+            let place = recorded.ok_or(RepositoryError::NotFound)?;
+            let path = self.path(&place).ok_or(RepositoryError::NotFound)?;
+            return if path.try_exists().at("look for", &path)? {
+                whole.stored(place)
+            } else {
+                Err(RepositoryError::NotFound)
+            };
+        }
+        let (staged, _) = whole.stage(&self.folder, &unfinished)?;
+        let size = staged.length()?;
+        let place = if let Some(place) = recorded {
+            place
+        } else {
+            let place = self.new_place()?;
+            unfinished.record_place(&mut record, &place)?;
+            place
+        };
+        let path = self.path(&place).ok_or(RepositoryError::NotFound)?;
+        staged.publish(&path)?;
+        self.folder.budget.give_back(size);
+        self.folder.sync_parent(&path)?;
+        whole.stored(place)
+    }
+
+    /// A place that no other content ever had, in a folder that is there.
+    fn new_place(&self) -> Result<Place, RepositoryError> {
+        let day = Day::of(SystemTime::now());
+        self.create_day(day)?;
+        let place = Place::new(format!("{day}/{}", paths::unique_name()));
+        place.map_err(RepositoryError::internal)
     }
 
     /// Makes the folder of a day, so that what is put there survives a power failure.
@@ -155,8 +204,12 @@ impl FsStore {
 }
 
 impl ContentStore for FsStore {
-    async fn put(&self, upload: Upload) -> Result<Stored, RepositoryError> {
+    async fn put(&self, mut upload: Upload) -> Result<Stored, RepositoryError> {
         let store = self.clone();
+        if let Some(id) = upload.take_resumed() {
+            let whole = Whole::of(id, upload).await?;
+            return blocking(move || store.put_resumed(&whole)).await;
+        }
         let publish = move |staged, received| store.publish(staged, received);
         self.folder.receive(upload, || Ok(()), publish).await
     }
@@ -199,6 +252,10 @@ impl ContentStore for FsStore {
             }
         })
         .await
+    }
+
+    fn resumable(&self) -> Option<&impl Resumable> {
+        Some(&self.folder)
     }
 
     fn list(&self, day: Day) -> impl Stream<Item = Result<Place, RepositoryError>> + Send {

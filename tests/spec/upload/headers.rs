@@ -290,7 +290,7 @@ async fn other_algorithms_are_not_checked() {
     for digest in [
         "unixsum=30637",
         "crc32c=:AAAAAA==:, adler=:x:",
-        "sha=::",
+        "unixsum=::",
         "SHA-256-NOT=:AAAA:",
         &format!("crc32=:AAAA:, {}", sha256("content")),
         "",

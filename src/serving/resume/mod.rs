@@ -1,0 +1,263 @@
+//! Resumable uploads: one state machine, in two protocols ([`plan`](super::plan) has their heads).
+//!
+//! A write URL begins one, and its answer names the upload's own URL, which goes on with it:
+//!
+//! | request to its own URL | what is done |
+//! |---|---|
+//! | `HEAD`, `GET` | says how far it has come |
+//! | `PATCH` | appends a part; with the last one the upload is stored, as one in one request is |
+//! | `DELETE` | removes it |
+//!
+//! Each takes its [turn](crate::turns): the newest request ends the one before. The store keeps the
+//! bytes and a [note](note) about them, and nobody keeps anything else: any server that has the keys
+//! and the store can go on.
+
+mod answer;
+mod begin;
+mod complete;
+mod note;
+mod part;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Response};
+
+pub(super) use self::answer::announce;
+pub(crate) use self::answer::finish_tus;
+use self::answer::{Facts, Limits};
+pub(super) use self::begin::begin;
+use self::complete::complete;
+use self::note::Note;
+use self::part::PartStream;
+use super::Genuine;
+use super::digest::Digests;
+use super::plan::{Append, Dialect, offset_mismatch};
+use super::upload_stream::UploadStream;
+use super::usage::rejection;
+use super::write::too_many;
+use crate::events::{RequestEvent, Step};
+use crate::fhir::Refusal;
+use crate::refusal::RefusalCode;
+use crate::response_body::OwnBody;
+use crate::store::{BoxRepository, Part, Progress, RepositoryError, Resumable as _, UploadError};
+use crate::turns::Turn;
+use crate::url::ResumeTerms;
+
+/// A request about a resumable upload.
+struct Resuming<'a> {
+    request: Genuine<'a>,
+    terms: &'a ResumeTerms,
+}
+
+/// Answers a request to the URL of a resumable upload.
+pub(super) async fn go_on(
+    request: Genuine<'_>,
+    terms: &ResumeTerms,
+    method: Method,
+    event: &mut RequestEvent,
+) -> Result<Response<OwnBody>, Refusal> {
+    let resuming = Resuming { request, terms };
+    let Genuine { serving, body, .. } = request;
+    let headers = resuming.headers();
+    let append = match method {
+        Method::PATCH => Some(Append::of(headers, body.remaining())?),
+        _ => None,
+    };
+    body.begin_part();
+    let turn = resuming.turn().await?;
+    match append {
+        Some(append) => resuming.append(append, &turn, event).await,
+        None if method == Method::DELETE => {
+            event.step(terms.upload, Step::Abandoned);
+            serving.repository.progress(&terms.upload).await?;
+            serving.repository.abandon(&terms.upload).await?;
+            Ok(answer::abandoned())
+        }
+        None => resuming.progress(event).await,
+    }
+}
+
+impl Resuming<'_> {
+    fn headers(&self) -> &HeaderMap {
+        &self.request.usage.parts.headers
+    }
+
+    fn repository(&self) -> &BoxRepository {
+        &self.request.serving.repository
+    }
+
+    async fn turn(&self) -> Result<Arc<Turn>, Refusal> {
+        let turn = self.request.serving.turns.take(self.terms.upload).await;
+        let turn = turn.map_err(|_| {
+            Refusal::because(
+                RefusalCode::TooManyRequests,
+                "A later request goes on with the upload.",
+            )
+        })?;
+        Ok(Arc::new(turn))
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            max_length: self.max_length(),
+            expires: self.request.grant.expires,
+            now: self.request.now,
+        }
+    }
+
+    /// In bytes.
+    fn max_length(&self) -> u64 {
+        let granted = self.terms.write.max_length.unwrap_or(u64::MAX);
+        granted.min(self.request.serving.max_upload)
+    }
+
+    fn facts(&self, dialect: Dialect, progress: &Progress, length: Option<u64>) -> Facts {
+        Facts {
+            dialect,
+            offset: progress.offset,
+            length,
+            is_complete: false,
+            limits: self.limits(),
+        }
+    }
+
+    async fn progress(&self, event: &mut RequestEvent) -> Result<Response<OwnBody>, Refusal> {
+        event.step(self.terms.upload, Step::Asked);
+        let headers = self.headers();
+        let dialect = Dialect::of(headers).unwrap_or(Dialect::Draft);
+        let progress = self.repository().progress(&self.terms.upload).await?;
+        let note = Note::read(&progress.note)?;
+        let mut facts = self.facts(dialect, &progress, note.length);
+        if note.length == Some(progress.offset) {
+            // A client of tus takes it for complete, and so it had better be.
+            facts.is_complete = match dialect {
+                Dialect::Tus => complete(self, &note, progress.offset).await.map(|_| true)?,
+                Dialect::Draft => complete::is_stored(self, &note, progress.offset).await?,
+            };
+        }
+        Ok(answer::progress(&facts))
+    }
+
+    async fn append(
+        &self,
+        append: Append,
+        turn: &Arc<Turn>,
+        event: &mut RequestEvent,
+    ) -> Result<Response<OwnBody>, Refusal> {
+        event.step(self.terms.upload, Step::Part);
+        let progress = self.repository().progress(&self.terms.upload).await?;
+        let mut note = Note::read(&progress.note)?;
+        let known = note.length;
+        note.length = append.agreed_length(known)?;
+        if append.offset != progress.offset {
+            let refusal = offset_mismatch(progress.offset, append.offset);
+            return Err(for_dialect(refusal, append.dialect));
+        }
+        note.digests.add(self.headers())?;
+        let is_last = append.is_last || append.dialect == Dialect::Tus;
+        // The bytes may have become a version, and the answer may be all that is lost.
+        let is_nothing_new =
+            self.request.body.remaining() == Some(0) && (append.is_last || note.length == known);
+        let (progress, note) = if is_nothing_new {
+            (progress, note)
+        } else {
+            self.receive(note, append.offset, append.is_last, turn, event)
+                .await?
+        };
+        self.acknowledge(append.dialect, is_last, &progress, &note, event)
+            .await
+    }
+
+    /// Takes the body of a request as the part that begins at `offset`.
+    async fn receive(
+        &self,
+        note: Note,
+        offset: u64,
+        is_last: bool,
+        turn: &Arc<Turn>,
+        event: &mut RequestEvent,
+    ) -> Result<(Progress, Note), Refusal> {
+        let Genuine { serving, body, .. } = self.request;
+        let upload = &self.terms.upload;
+        let limit = note.length.unwrap_or(u64::MAX).min(self.max_length());
+        let remaining = body.remaining();
+        let end = remaining.and_then(|remaining| offset.checked_add(remaining));
+        if end.is_some_and(|end| end > limit) {
+            return Err(self.too_large(limit));
+        }
+        let of_part = Digests::of_part(self.headers())?;
+        let _running = serving
+            .uploads
+            .begin(&self.request.grant.key, serving.max_uploads_at_once)
+            .map_err(too_many)?;
+        let is_whole_or_nothing = !of_part.is_empty();
+        let stream = PartStream {
+            length: note.length,
+            is_last,
+            turn: Arc::clone(turn),
+            body: UploadStream {
+                body: body.clone(),
+                received: offset,
+                counter: event.counter(),
+                announced: end,
+                limit,
+                allows_empty: true,
+                digests: note.digests,
+                of_part: Some(of_part),
+                is_timeout: serving.is_timeout.clone(),
+            },
+        };
+        let part = Part::new(offset, stream).whole_or_nothing(is_whole_or_nothing);
+        let appended = self.repository().append(upload, part).await;
+        let progress = match appended {
+            Ok(progress) => progress,
+            Err(RepositoryError::OffsetMismatch { offset: actual }) => {
+                return Err(offset_mismatch(actual, offset));
+            }
+            Err(RepositoryError::Upload(UploadError::TooLarge { .. })) => {
+                // It can never become what it was said to be.
+                self.repository().abandon(upload).await?;
+                return Err(self.too_large(limit));
+            }
+            Err(error) => return Err(rejection(error)),
+        };
+        let note = Note::read(&progress.note)?;
+        Ok((progress, note))
+    }
+
+    /// Stores the upload if nothing is missing.
+    async fn acknowledge(
+        &self,
+        dialect: Dialect,
+        is_last: bool,
+        progress: &Progress,
+        note: &Note,
+        event: &mut RequestEvent,
+    ) -> Result<Response<OwnBody>, Refusal> {
+        let mut facts = self.facts(dialect, progress, note.length);
+        if is_last && note.length == Some(progress.offset) {
+            event.step(self.terms.upload, Step::Completed);
+            let stored = complete(self, note, progress.offset).await;
+            let stored = stored.map_err(|refusal| match dialect {
+                Dialect::Draft => complete::final_refusal(refusal),
+                Dialect::Tus => refusal,
+            })?;
+            facts.is_complete = true;
+            return Ok(answer::completed(stored, &facts));
+        }
+        Ok(answer::appended(&facts))
+    }
+
+    fn too_large(&self, limit: u64) -> Refusal {
+        let refusal = Refusal::too_large(Some(limit));
+        refusal.with_header(answer::UPLOAD_LIMIT, self.limits().value())
+    }
+}
+
+/// A client of tus gets an outcome as of old: it looks at the headers alone.
+fn for_dialect(refusal: Refusal, dialect: Dialect) -> Refusal {
+    match dialect {
+        Dialect::Tus => refusal.without_problem(),
+        Dialect::Draft => refusal,
+    }
+}

@@ -1,0 +1,135 @@
+//! [`Resumable`] for both of the repositories and stores that have a [`Folder`].
+
+use std::time::SystemTime;
+
+use super::blocking;
+use super::content_file;
+use super::folder::{Folder, GATHER, Received};
+use super::staged_file::StagedFile;
+use super::unfinished::{HEADER, PartFile, Unfinished};
+use crate::id::UploadId;
+use crate::place::Place;
+use crate::store::{
+    Begun, Part, Progress, RepositoryError, Resumable, Stored, Upload, UploadError,
+};
+
+/// How much of a part is written before it is recorded, in bytes: what a crash can cost.
+const RECORDED_AT_ONCE: u64 = 16 * 1024 * 1024;
+
+impl Resumable for Folder {
+    async fn begin(&self, upload: &UploadId, begun: Begun) -> Result<(), RepositoryError> {
+        let (folder, upload) = (self.clone(), *upload);
+        blocking(move || folder.begin_upload(&upload, &begun)).await
+    }
+
+    async fn progress(&self, upload: &UploadId) -> Result<Progress, RepositoryError> {
+        let unfinished = Unfinished::new(self, upload).ok_or(RepositoryError::NotFound)?;
+        blocking(move || Ok::<_, RepositoryError>(unfinished.read()?.progress())).await
+    }
+
+    async fn append(&self, upload: &UploadId, mut part: Part) -> Result<Progress, RepositoryError> {
+        let (folder, id, offset) = (self.clone(), *upload, part.offset());
+        let mut file = blocking(move || PartFile::open(&folder, &id, offset)).await?;
+        let mut buffer = Vec::new();
+        let ending = loop {
+            match part.next().await {
+                Some(Ok(chunk)) => buffer.extend_from_slice(&chunk),
+                Some(Err(error)) => break Err(error),
+                None => break Ok(()),
+            }
+            if buffer.len() < GATHER {
+                continue;
+            }
+            let is_due = file.unrecorded() + buffer.len() as u64 >= RECORDED_AT_ONCE;
+            let note = (is_due && !part.is_whole_or_nothing()).then(|| part.note());
+            (file, buffer) = blocking(move || {
+                file.append(&buffer)?;
+                buffer.clear();
+                if let Some(note) = note {
+                    file.record(&note)?;
+                }
+                Ok::<_, RepositoryError>((file, buffer))
+            })
+            .await?;
+        };
+        let is_kept = ending.is_ok() || !part.is_whole_or_nothing();
+        let note = part.note();
+        let recorded = blocking(move || {
+            if is_kept {
+                file.append(&buffer)?;
+                file.record(&note)
+            } else {
+                file.take_back()?;
+                Ok(Progress::new(offset, note))
+            }
+        });
+        let progress = recorded.await?;
+        ending?;
+        Ok(progress)
+    }
+
+    async fn abandon(&self, upload: &UploadId) -> Result<(), RepositoryError> {
+        let Some(unfinished) = Unfinished::new(self, upload) else {
+            return Ok(());
+        };
+        let folder = self.clone();
+        blocking(move || Ok(unfinished.remove(&folder)?)).await
+    }
+
+    async fn remove_expired(&self, now: SystemTime) -> Result<Vec<UploadId>, RepositoryError> {
+        let folder = self.clone();
+        blocking(move || folder.remove_expired_uploads(now)).await
+    }
+}
+
+/// An upload all of whose bytes have come in parts.
+pub(super) struct Whole {
+    upload: Upload,
+    pub(super) id: UploadId,
+}
+
+impl Whole {
+    /// Waits until it may become visible.
+    pub(super) async fn of(id: UploadId, mut upload: Upload) -> Result<Self, RepositoryError> {
+        match upload.next().await {
+            None => Ok(Self { upload, id }),
+            Some(Err(error)) => Err(error.into()),
+            Some(Ok(_)) => Err(UploadError::Incomplete(None).into()),
+        }
+    }
+
+    /// Makes a content file of it, which stays where it is unless it is published.
+    pub(super) fn stage(
+        &self,
+        folder: &Folder,
+        unfinished: &Unfinished,
+    ) -> Result<(StagedFile, Received), RepositoryError> {
+        let incomplete = || UploadError::Incomplete(None);
+        let sha256 = self.upload.sha256().ok_or_else(incomplete)?;
+        let length = self.upload.length().ok_or_else(incomplete)?;
+        let content_type = self.upload.content_type().clone();
+        let header = content_file::header(content_type.as_str(), length, &sha256, HEADER)?;
+        let mut staged = StagedFile::adopt(&unfinished.content, folder.budget.share())?;
+        if staged.length()? != HEADER as u64 + length || header.len() != HEADER {
+            return Err(incomplete().into());
+        }
+        staged.overwrite_beginning(&header)?;
+        let last_modified = staged.finish(folder.fsync)?;
+        let received = Received {
+            content_type,
+            length,
+            sha256,
+            last_modified,
+        };
+        Ok((staged, received))
+    }
+
+    /// What is known of it in its place.
+    pub(super) fn stored(&self, place: Place) -> Result<Stored, RepositoryError> {
+        let incomplete = || UploadError::Incomplete(None);
+        let sha256 = self.upload.sha256().ok_or_else(incomplete)?;
+        let length = self.upload.length().ok_or_else(incomplete)?;
+        let content_type = self.upload.content_type().clone();
+        Ok(Stored::new(place, content_type, length, sha256))
+    }
+}

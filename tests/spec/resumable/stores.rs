@@ -1,0 +1,68 @@
+//! An upload in parts, in each of the repositories that keep them.
+
+use tower_presign::store::{Composed, FsStore};
+use tower_presign::{ContentType, FsRepository};
+
+use super::*;
+use crate::stores::table::{Failure, Table};
+
+async fn in_folder(folder: &std::path::Path) -> (PresignLayer, String) {
+    let repository = FsRepository::open(folder).await.unwrap();
+    let png = ContentType::new("image/png").unwrap();
+    match repository.create(id("scan"), png).await {
+        Ok(_) | Err(tower_presign::store::RepositoryError::AlreadyWritten) => {}
+        Err(error) => panic!("{error}"),
+    }
+    resumable(repository).await
+}
+
+#[tokio::test]
+async fn in_a_folder_it_goes_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, write) = in_folder(folder.path()).await;
+    let url = begin_tus(&layer, &write, CONTENT.len()).await;
+    assert_eq!(append_tus(&layer, &url, 0, &CONTENT[..9]).await.status, 204);
+    drop(layer);
+
+    let (layer, _) = in_folder(folder.path()).await;
+    assert_eq!(offset(&layer, &url).await, "9");
+    assert_eq!(append_tus(&layer, &url, 9, &CONTENT[9..]).await.status, 204);
+    assert_eq!(stored(&layer).await.as_deref(), Some(CONTENT));
+    drop(layer);
+
+    let (layer, _) = in_folder(folder.path()).await;
+    assert_eq!(offset(&layer, &url).await, "17");
+    assert_eq!(stored(&layer).await.as_deref(), Some(CONTENT));
+}
+
+#[tokio::test]
+async fn in_a_composed_repository_its_bytes_become_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path()).await.unwrap();
+    let table = Table::default();
+    table.create(id("scan"), ContentType::new("image/png").unwrap());
+    let (layer, write) = resumable(Composed::new(table, store)).await;
+    let url = begin_tus(&layer, &write, CONTENT.len()).await;
+    append_tus(&layer, &url, 0, &CONTENT[..9]).await;
+    assert_eq!(append_tus(&layer, &url, 9, &CONTENT[9..]).await.status, 204);
+    assert_eq!(offset(&layer, &url).await, "17");
+    assert_eq!(stored(&layer).await.as_deref(), Some(CONTENT));
+}
+
+#[tokio::test]
+async fn a_database_that_fails_at_the_end_costs_no_byte() {
+    for failure in [Failure::Before, Failure::After] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FsStore::open(folder.path()).await.unwrap();
+        let table = Table::default();
+        table.create(id("scan"), ContentType::new("image/png").unwrap());
+        let (layer, write) = resumable(Composed::new(table.clone(), store)).await;
+        let url = begin_draft(&layer, &write).await;
+        table.fail(failure);
+        let last = append_draft(&layer, &url, 0, LAST, CONTENT).await;
+        assert!(last.status.is_server_error(), "{last:?}");
+        let again = append_draft(&layer, &url, CONTENT.len(), LAST, "").await;
+        assert_eq!(again.status, 200, "{again:?}");
+        assert_eq!(stored(&layer).await.as_deref(), Some(CONTENT));
+    }
+}
