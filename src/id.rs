@@ -1,6 +1,7 @@
 //! Ids: of a Binary, of a version, of a URL, of an upload.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 /// The longest id, in bytes, of every kind.
@@ -9,10 +10,17 @@ const MAX_LENGTH: usize = 64;
 /// An id of any kind, kept inline so that verifying a URL allocates nothing.
 ///
 /// Unused bytes stay zero, which makes the derived comparisons right.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Inline {
     bytes: [u8; MAX_LENGTH],
     length: u8,
+}
+
+/// Without the unused bytes, which are the most.
+impl Hash for Inline {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes[..usize::from(self.length)].hash(state);
+    }
 }
 
 /// The characters and the length of an id. It is a type, so that the check of the bytes is compiled

@@ -375,7 +375,7 @@ fn conclude(mut event: RequestEvent, presigned: &Result<PresignedUrl, MintError>
 }
 
 fn event_of(target: &Target) -> RequestEvent {
-    let mut event = RequestEvent::new();
+    let mut event = RequestEvent::for_subscribers();
     event.subject(target.id(), target.version());
     event.access(target.access());
     event

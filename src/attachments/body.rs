@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::output::Output;
 use super::queue::{Queue, Replacement};
-use super::reference::Sought;
+use super::reference::{Reference, Sought};
 use super::scan::{Format, Scanner};
 use crate::request_body::poll_bytes;
 use crate::response_body::BoxError;
@@ -169,10 +169,10 @@ impl Input {
     /// Scans what there is, and takes what can go on of it.
     fn next(&mut self) -> Option<Bytes> {
         while let Some(piece) = self.scanner.next() {
-            self.queue.push(piece, |_| {});
+            let replace = |reference: &Reference| Replacement::Text(reference.text().into());
+            self.queue.push(piece, replace);
         }
-        self.queue
-            .pop(|reference| Replacement::Text(reference.text().into()))
+        self.queue.pop()
     }
 }
 

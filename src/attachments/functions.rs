@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::task::{Context, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
@@ -56,9 +57,11 @@ impl Presigner {
     ) -> usize {
         let sought = Sought::References(self.reference_bases().to_vec());
         let mut minting = Minting::new(self.clone(), caller.into(), usize::MAX);
+        // It is polled again at once, for whoever waits.
+        let cx = &mut Context::from_waker(Waker::noop());
         each_url(resource, &mut |url| {
             if let Some(reference) = sought.find_in(url) {
-                minting.want(reference);
+                minting.want(&reference, cx);
             }
         });
         poll_fn(|cx| minting.poll_all(cx)).await;

@@ -39,7 +39,7 @@ pin_project! {
     enum State<S, F, B, R> {
         // It is a read of a Binary, which is the host's if there is no URL.
         Undecided { mint: Mint, host: Option<(S, Request<ReferencesBody<B>>)> },
-        Inner { #[pin] future: F, job: Option<Box<Job>> },
+        Inner { #[pin] future: F, job: Option<Job> },
         Scanning { head: Option<Box<Head<R>>> },
     }
 }
@@ -52,7 +52,7 @@ struct Head<B> {
 }
 
 impl<S, F, B, R> AttachmentsFuture<S, F, B, R> {
-    pub(super) fn new(future: F, job: Option<Box<Job>>) -> Self {
+    pub(super) fn new(future: F, job: Option<Job>) -> Self {
         Self {
             state: State::Inner { future, job },
         }
@@ -99,7 +99,7 @@ where
                     let Some(job) = job.take() else {
                         return Poll::Ready(Ok(response.map(UrlsBody::inner)));
                     };
-                    match begin(*job, response) {
+                    match begin(job, response) {
                         Begun::Waiting(head) => {
                             this.state.set(State::Scanning { head: Some(head) });
                         }

@@ -1,9 +1,11 @@
 //! The URLs of one answer: each asked for once, several at a time.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -21,8 +23,6 @@ const MAX_RUNNING: usize = 16;
 /// more than a queue holds.
 const GENERATION: usize = 5_000;
 
-type Mint = Pin<Box<dyn Future<Output = Option<PresignedUrl>> + Send>>;
-
 enum Slot {
     Asked,
     Url(Bytes),
@@ -36,7 +36,7 @@ pub(super) struct Minting {
     /// The generation before.
     older: HashMap<Reference, Slot>,
     wanted: VecDeque<Reference>,
-    running: Vec<(Reference, Mint)>,
+    clerks: Vec<Clerk>,
     /// How many Binaries have been asked for.
     asked: usize,
     /// How many there are URLs of.
@@ -54,7 +54,7 @@ impl Minting {
             known: HashMap::new(),
             older: HashMap::new(),
             wanted: VecDeque::new(),
-            running: Vec::new(),
+            clerks: Vec::new(),
             asked: 0,
             urls: 0,
             left: 0,
@@ -75,22 +75,41 @@ impl Minting {
         self.first_expiry
     }
 
-    /// Has the URL made, unless it is known already, or one too many.
-    pub(super) fn want(&mut self, reference: Reference) {
-        if self.known.contains_key(&reference) {
-            return;
+    /// What becomes of a reference. It is asked for, unless it is known already, or one too many.
+    pub(super) fn want(&mut self, reference: &Reference, cx: &mut Context<'_>) -> Replacement {
+        if let Some(slot) = self.known.get(reference) {
+            return slot.replacement();
         }
-        if let Some(slot) = self.older.remove(&reference) {
-            self.insert(reference, slot);
-            return;
+        if !self.older.is_empty()
+            && let Some(slot) = self.older.remove(reference)
+        {
+            let replacement = slot.replacement();
+            self.insert(*reference, slot);
+            return replacement;
         }
         if self.asked >= self.max_urls {
             self.left += 1;
-            return;
+            return Replacement::None;
         }
         self.asked += 1;
-        self.insert(reference, Slot::Asked);
-        self.wanted.push_back(reference);
+        let idle = self.clerks.iter().position(Clerk::is_idle);
+        let answer = match idle {
+            Some(at) => self.clerks[at].begin(*reference, cx),
+            None if self.clerks.len() < MAX_RUNNING => {
+                let clerk = Clerk::new(Arc::clone(&self.on_behalf));
+                self.clerks.push(clerk);
+                let newest = self.clerks.len() - 1;
+                self.clerks[newest].begin(*reference, cx)
+            }
+            None => {
+                self.wanted.push_back(*reference);
+                Poll::Pending
+            }
+        };
+        let slot = self.slot(answer.map(|(_, url)| url));
+        let replacement = slot.replacement();
+        self.insert(*reference, slot);
+        replacement
     }
 
     fn insert(&mut self, reference: Reference, slot: Slot) {
@@ -100,63 +119,65 @@ impl Minting {
         self.known.insert(reference, slot);
     }
 
-    /// What becomes of a reference that was [wanted](Self::want).
+    /// What is known of a reference that was [wanted](Self::want).
     pub(super) fn replacement(&self, reference: &Reference) -> Replacement {
-        let known = self.known.get(reference);
-        match known.or_else(|| self.older.get(reference)) {
-            Some(Slot::Asked) => Replacement::Pending,
-            Some(Slot::Url(url)) => Replacement::Text(url.clone()),
-            Some(Slot::Stays) | None => Replacement::None,
-        }
+        let slot = self.known.get(reference);
+        let slot = slot.or_else(|| self.older.get(reference));
+        slot.map_or(Replacement::None, Slot::replacement)
     }
 
-    /// Goes on with what is wanted.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
-        let mut next = 0;
-        loop {
-            while self.running.len() < MAX_RUNNING
-                && let Some(reference) = self.wanted.pop_front()
-            {
-                let mint = mint(Arc::clone(&self.on_behalf), reference);
-                self.running.push((reference, Box::pin(mint)));
-            }
-            let Some((reference, mint)) = self.running.get_mut(next) else {
-                return;
-            };
-            match mint.as_mut().poll(cx) {
-                Poll::Pending => next += 1,
-                Poll::Ready(url) => {
-                    let reference = *reference;
-                    drop(self.running.swap_remove(next));
-                    self.learn(reference, url);
-                }
+    /// Goes on with what is wanted, and returns whether something is known that was not.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut is_news = false;
+        for at in 0..self.clerks.len() {
+            let mut answer = self.clerks[at].poll(cx);
+            while let Poll::Ready((reference, url)) = answer {
+                is_news = true;
+                let slot = self.slot(Poll::Ready(url));
+                self.older.remove(&reference);
+                self.insert(reference, slot);
+                let Some(next) = self.wanted.pop_front() else {
+                    break;
+                };
+                answer = self.clerks[at].begin(next, cx);
             }
         }
+        is_news
     }
 
     /// Goes on to the end.
     pub(super) fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll(cx);
-        if self.running.is_empty() {
+        if self.clerks.iter().all(Clerk::is_idle) {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
     }
 
-    fn learn(&mut self, reference: Reference, url: Option<PresignedUrl>) {
-        let slot = match url {
-            None => Slot::Stays,
-            Some(url) => {
+    fn slot(&mut self, answer: Poll<Option<PresignedUrl>>) -> Slot {
+        match answer {
+            Poll::Pending => Slot::Asked,
+            Poll::Ready(None) => Slot::Stays,
+            Poll::Ready(Some(url)) => {
                 self.urls += 1;
                 let expires = url.expires();
                 let first = self.first_expiry.get_or_insert(expires);
                 *first = expires.min(*first);
-                Slot::Url(String::from(url).into())
+                // As long as it is: the text has room for more.
+                Slot::Url(Bytes::copy_from_slice(url.as_str().as_bytes()))
             }
-        };
-        self.older.remove(&reference);
-        self.insert(reference, slot);
+        }
+    }
+}
+
+impl Slot {
+    fn replacement(&self) -> Replacement {
+        match self {
+            Self::Asked => Replacement::Pending,
+            Self::Url(url) => Replacement::Text(url.clone()),
+            Self::Stays => Replacement::None,
+        }
     }
 }
 
@@ -168,8 +189,78 @@ impl Drop for Minting {
     }
 }
 
-async fn mint(on_behalf: Arc<(Presigner, Caller)>, reference: Reference) -> Option<PresignedUrl> {
+/// Asks for one URL after another: what that needs of memory is allocated once, and not for each.
+struct Clerk {
+    desk: Arc<Mutex<Desk>>,
+    work: Pin<Box<dyn Future<Output = Infallible> + Send>>,
+}
+
+enum Desk {
+    Empty,
+    Job(Reference),
+    Busy,
+    Answer(Answer),
+}
+
+type Answer = (Reference, Option<PresignedUrl>);
+
+impl Clerk {
+    fn new(on_behalf: Arc<(Presigner, Caller)>) -> Self {
+        let desk = Arc::new(Mutex::new(Desk::Empty));
+        Self {
+            desk: Arc::clone(&desk),
+            work: Box::pin(work(on_behalf, desk)),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        matches!(*lock(&self.desk), Desk::Empty)
+    }
+
+    /// Begins with a reference, when it is idle.
+    fn begin(&mut self, reference: Reference, cx: &mut Context<'_>) -> Poll<Answer> {
+        *lock(&self.desk) = Desk::Job(reference);
+        self.poll(cx)
+    }
+
+    /// The answer, after which it is idle.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        if self.is_idle() {
+            return Poll::Pending;
+        }
+        let Poll::Pending = self.work.as_mut().poll(cx);
+        let mut desk = lock(&self.desk);
+        match mem::replace(&mut *desk, Desk::Empty) {
+            Desk::Answer(answer) => Poll::Ready(answer),
+            other => {
+                *desk = other;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+async fn work(on_behalf: Arc<(Presigner, Caller)>, desk: Arc<Mutex<Desk>>) -> Infallible {
     let (presigner, caller) = &*on_behalf;
-    let url = presigner.presign_in_resource(caller, reference.target());
-    url.await.ok()
+    loop {
+        // Whoever brings the next job polls.
+        let reference = poll_fn(|_| take_job(&desk)).await;
+        let url = presigner.presign_in_resource(caller, reference.target());
+        let url = url.await.ok();
+        *lock(&desk) = Desk::Answer((reference, url));
+    }
+}
+
+fn take_job(desk: &Mutex<Desk>) -> Poll<Reference> {
+    let mut desk = lock(desk);
+    let Desk::Job(reference) = *desk else {
+        return Poll::Pending;
+    };
+    *desk = Desk::Busy;
+    Poll::Ready(reference)
+}
+
+/// Nothing panics while it holds the lock.
+fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,8 +8,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 
 use super::minting::Minting;
-use super::queue::Queue;
-use super::reference::Sought;
+use super::queue::{Queue, Replacement};
+use super::reference::{Reference, Sought};
 use super::scan::{Format, Piece, Scanner};
 use crate::mint::{Caller, Presigner};
 use crate::response_body::BoxError;
@@ -71,14 +71,12 @@ where
     /// Reads on until all is known, or as much as may be kept.
     pub(super) fn poll_known(&mut self, cx: &mut Context<'_>) -> Poll<Known> {
         self.fill(cx);
-        let minting = &self.minting;
-        let is_ready = self.queue.is_ready(|found| minting.replacement(found));
+        let is_ready = self.queue.is_ready();
         let is_scanned = self.has_ended && self.may_scan();
         if is_scanned && is_ready && self.error.is_none() {
-            let length = self.queue.final_length(|found| minting.replacement(found));
             return Poll::Ready(Known::Whole {
-                length,
-                first_expiry: minting.first_expiry(),
+                length: self.queue.bytes() as u64,
+                first_expiry: self.minting.first_expiry(),
             });
         }
         // What is read stays in memory until the head has gone: no more than this.
@@ -95,8 +93,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
             self.fill(cx);
-            let minting = &self.minting;
-            if let Some(bytes) = self.queue.pop(|found| minting.replacement(found)) {
+            if let Some(bytes) = self.queue.pop() {
                 if bytes.is_empty() {
                     continue;
                 }
@@ -143,13 +140,17 @@ where
                     break;
                 };
                 let minting = &mut self.minting;
-                self.queue.push(piece, |reference| minting.want(reference));
+                let replace = |reference: &Reference| minting.want(reference, cx);
+                self.queue.push(piece, replace);
             }
             if is_scanned && !self.has_ended && self.inner.is_end_stream() {
                 self.end();
                 continue;
             }
-            self.minting.poll(cx);
+            if self.minting.poll(cx) {
+                let minting = &self.minting;
+                self.queue.resolve(|found| minting.replacement(found));
+            }
             if !is_scanned || !self.may_read() {
                 return;
             }
@@ -159,7 +160,7 @@ where
                     Ok(mut data) => {
                         let chunk = data.copy_to_bytes(data.remaining());
                         if self.inner.is_end_stream() && self.scanner.finds_nothing(&chunk) {
-                            self.queue.push(Piece::Kept(chunk), |_| {});
+                            self.queue.push(Piece::Kept(chunk), |_| Replacement::None);
                             self.has_ended = true;
                         } else {
                             self.scanner.feed(chunk);

@@ -1,6 +1,7 @@
 //! What has been scanned and not yet sent on, in order.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use bytes::{Bytes, BytesMut};
 
@@ -21,11 +22,27 @@ const LARGE: usize = 4 * 1024;
 #[derive(Debug)]
 enum Part {
     Kept(Bytes),
-    Found {
-        raw: Bytes,
-        reference: Reference,
-        wait: Wait,
-    },
+    /// What stands in place of a text that was found.
+    Made(Bytes),
+    /// Boxed, since most are known when they are found, and few are ever in the queue.
+    Found(Box<Found>),
+}
+
+#[derive(Debug)]
+struct Found {
+    raw: Bytes,
+    reference: Reference,
+    wait: Wait,
+}
+
+impl Part {
+    /// As it leaves, unless more is to be known first.
+    fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Kept(bytes) | Self::Made(bytes) => bytes,
+            Self::Found(found) => &found.raw,
+        }
+    }
 }
 
 /// What becomes of a text that was found.
@@ -42,10 +59,12 @@ pub(super) struct Queue {
     parts: VecDeque<Part>,
     /// Of all parts.
     bytes: usize,
-    /// How many parts have been found.
+    /// How many parts have been found, and not turned out to stay.
     found: usize,
     /// How many of those wait for the type of a resource.
     waiting: usize,
+    /// How many of those wait for their replacement.
+    asked: usize,
 }
 
 impl Queue {
@@ -54,6 +73,7 @@ impl Queue {
         self.found
     }
 
+    /// The length of all parts.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -62,143 +82,156 @@ impl Queue {
         self.parts.is_empty()
     }
 
-    /// Whether nothing goes on until more has been scanned.
-    pub(super) fn is_stuck(&self) -> bool {
-        matches!(self.parts.front(), Some(Part::Found { wait, .. }) if !wait.is_over())
+    /// Whether it is known what becomes of every part.
+    pub(super) fn is_ready(&self) -> bool {
+        self.waiting == 0 && self.asked == 0
     }
 
-    /// Appends what was scanned. `ready` gets each reference that is now known to be replaced.
-    pub(super) fn push(&mut self, piece: Piece, mut ready: impl FnMut(Reference)) {
+    /// Whether nothing goes on until more has been scanned.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.parts.front().is_some_and(is_waiting)
+    }
+
+    /// Appends what was scanned. `replace` is asked about each reference that is now known to be
+    /// replaced.
+    pub(super) fn push(
+        &mut self,
+        piece: Piece,
+        mut replace: impl FnMut(&Reference) -> Replacement,
+    ) {
         match piece {
-            Piece::Kept(bytes) => {
-                self.bytes += bytes.len();
-                self.parts.push_back(Part::Kept(bytes));
-            }
+            Piece::Kept(bytes) => self.append(Part::Kept(bytes)),
             Piece::Found {
                 raw,
                 reference,
                 wait,
             } => {
-                self.bytes += raw.len();
-                self.found += 1;
-                if wait.is_over() {
-                    ready(reference);
+                let part = if wait.is_over() {
+                    replaced(raw, reference, &mut replace)
                 } else {
-                    self.waiting += 1;
-                }
-                self.parts.push_back(Part::Found {
-                    raw,
-                    reference,
-                    wait,
-                });
+                    found(raw, reference, wait)
+                };
+                self.append(part);
             }
             Piece::Settled { depth, verdict } => {
-                self.settle(|wait| after(wait, depth, verdict), ready);
+                self.settle(|wait| after(wait, depth, verdict), replace);
             }
-            Piece::Abandoned => self.settle(|_| None, ready),
+            Piece::Abandoned => self.settle(|_| None, replace),
         }
         if self.waiting > 0 && self.bytes > MAX_HELD {
-            self.settle(|_| None, |_| {});
+            self.settle(|_| None, |_| Replacement::None);
         }
+    }
+
+    /// Asks again about the references whose replacement was not known.
+    pub(super) fn resolve(&mut self, mut replace: impl FnMut(&Reference) -> Replacement) {
+        self.each(is_asked, |it| replaced(it.raw, it.reference, &mut replace));
     }
 
     /// Goes through the parts that wait: `after` has what each waits for now, and `None` for one
     /// that stays.
-    fn settle(&mut self, after: impl Fn(Wait) -> Option<Wait>, mut ready: impl FnMut(Reference)) {
-        let is_waiting =
-            |part: &&mut Part| matches!(part, Part::Found { wait, .. } if !wait.is_over());
-        for part in self.parts.iter_mut().filter(is_waiting) {
-            let Part::Found {
-                raw,
-                reference,
-                wait,
-            } = part
-            else {
+    fn settle(
+        &mut self,
+        after: impl Fn(Wait) -> Option<Wait>,
+        mut replace: impl FnMut(&Reference) -> Replacement,
+    ) {
+        self.each(is_waiting, |it| match after(it.wait) {
+            None => Part::Kept(it.raw),
+            Some(wait) if wait.is_over() => replaced(it.raw, it.reference, &mut replace),
+            Some(wait) => found(it.raw, it.reference, wait),
+        });
+    }
+
+    /// Changes each part that was found and is of a kind.
+    fn each(&mut self, is_of_kind: fn(&Part) -> bool, mut change: impl FnMut(Found) -> Part) {
+        for at in 0..self.parts.len() {
+            if !is_of_kind(&self.parts[at]) {
                 continue;
-            };
-            if let Some(left) = after(*wait) {
-                *wait = left;
-                if left.is_over() {
-                    self.waiting -= 1;
-                    ready(*reference);
-                }
-            } else {
-                self.waiting -= 1;
-                self.found -= 1;
-                *part = Part::Kept(std::mem::take(raw));
             }
+            let part = mem::replace(&mut self.parts[at], Part::Kept(Bytes::new()));
+            self.count(&part, usize::wrapping_sub);
+            let part = match part {
+                Part::Found(found) => change(*found),
+                part => part,
+            };
+            self.count(&part, usize::wrapping_add);
+            self.parts[at] = part;
         }
     }
 
-    /// Whether `replace` knows what becomes of every part.
-    pub(super) fn is_ready(&self, mut replace: impl FnMut(&Reference) -> Replacement) -> bool {
-        self.waiting == 0
-            && self.parts.iter().all(|part| match part {
-                Part::Kept(_) => true,
-                Part::Found { reference, .. } => {
-                    !matches!(replace(reference), Replacement::Pending)
-                }
-            })
+    fn append(&mut self, part: Part) {
+        self.count(&part, usize::wrapping_add);
+        self.parts.push_back(part);
     }
 
-    /// The length of all parts, where [`is_ready`](Self::is_ready).
-    pub(super) fn final_length(&self, mut replace: impl FnMut(&Reference) -> Replacement) -> u64 {
-        let length = |part: &Part| match part {
-            Part::Kept(bytes) => bytes.len(),
-            Part::Found { raw, reference, .. } => match replace(reference) {
-                Replacement::Text(text) => text.len(),
-                Replacement::Pending | Replacement::None => raw.len(),
-            },
-        };
-        self.parts.iter().map(length).sum::<usize>() as u64
+    /// Adds or subtracts what a part counts for.
+    fn count(&mut self, part: &Part, change: impl Fn(usize, usize) -> usize) {
+        self.bytes = change(self.bytes, part.bytes().len());
+        let is_kept = matches!(part, Part::Kept(_));
+        self.found = change(self.found, usize::from(!is_kept));
+        self.waiting = change(self.waiting, usize::from(is_waiting(part)));
+        self.asked = change(self.asked, usize::from(is_asked(part)));
     }
 
     /// Takes what can go on; `None` if the first part cannot.
-    pub(super) fn pop(
-        &mut self,
-        mut replace: impl FnMut(&Reference) -> Replacement,
-    ) -> Option<Bytes> {
-        let first = self.pop_part(&mut replace)?;
+    pub(super) fn pop(&mut self) -> Option<Bytes> {
+        let first = self.pop_part()?;
         if first.len() >= LARGE || self.parts.is_empty() {
             return Some(first);
         }
-        let mut frame = BytesMut::new();
-        let mut next = Some(first);
-        while let Some(part) = next {
-            if frame.is_empty() {
-                frame.reserve(FRAME.min(self.bytes * 2 + part.len()));
-            }
+        let mut frame = BytesMut::with_capacity(FRAME.min(self.bytes + first.len()) + LARGE);
+        frame.extend_from_slice(&first);
+        while frame.len() < FRAME
+            && self
+                .parts
+                .front()
+                .is_some_and(|part| part.bytes().len() < LARGE)
+            && let Some(part) = self.pop_part()
+        {
             frame.extend_from_slice(&part);
-            let is_large =
-                matches!(self.parts.front(), Some(Part::Kept(kept)) if kept.len() >= LARGE);
-            if is_large || frame.len() >= FRAME {
-                break;
-            }
-            next = self.pop_part(&mut replace);
         }
         Some(frame.freeze())
     }
 
-    fn pop_part(&mut self, replace: &mut impl FnMut(&Reference) -> Replacement) -> Option<Bytes> {
-        let text = match self.parts.front()? {
-            Part::Kept(bytes) => {
-                self.bytes -= bytes.len();
-                None
-            }
-            Part::Found { wait, .. } if !wait.is_over() => return None,
-            Part::Found { raw, reference, .. } => {
-                let text = match replace(reference) {
-                    Replacement::Pending => return None,
-                    Replacement::Text(text) => Some(text),
-                    Replacement::None => None,
-                };
-                self.bytes -= raw.len();
-                self.found -= 1;
-                text
-            }
-        };
-        let (Part::Kept(raw) | Part::Found { raw, .. }) = self.parts.pop_front()?;
-        Some(text.unwrap_or(raw))
+    fn pop_part(&mut self) -> Option<Bytes> {
+        if matches!(self.parts.front()?, Part::Found(_)) {
+            return None;
+        }
+        let part = self.parts.pop_front()?;
+        self.count(&part, usize::wrapping_sub);
+        match part {
+            Part::Kept(bytes) | Part::Made(bytes) => Some(bytes),
+            Part::Found(_) => None,
+        }
+    }
+}
+
+fn is_waiting(part: &Part) -> bool {
+    matches!(part, Part::Found(found) if !found.wait.is_over())
+}
+
+fn is_asked(part: &Part) -> bool {
+    matches!(part, Part::Found(found) if found.wait.is_over())
+}
+
+fn found(raw: Bytes, reference: Reference, wait: Wait) -> Part {
+    Part::Found(Box::new(Found {
+        raw,
+        reference,
+        wait,
+    }))
+}
+
+/// A text that may be replaced, with what is known of it now.
+fn replaced(
+    raw: Bytes,
+    reference: Reference,
+    replace: &mut impl FnMut(&Reference) -> Replacement,
+) -> Part {
+    match replace(&reference) {
+        Replacement::Text(text) => Part::Made(text),
+        Replacement::None => Part::Kept(raw),
+        Replacement::Pending => found(raw, reference, Wait::default()),
     }
 }
 

@@ -117,11 +117,9 @@ where
             let request = Request::from_parts(parts, ReferencesBody::inner(body));
             return AttachmentsFuture::new(self.inner.call(request), None);
         }
-        let job = (!self.settings.redirects_reads).then(|| {
-            Box::new(Job {
-                settings: Arc::clone(&self.settings),
-                caller: parts.clone(),
-            })
+        let job = (!self.settings.redirects_reads).then(|| Job {
+            settings: Arc::clone(&self.settings),
+            caller: parts.clone(),
         });
         if matches!(parts.method, Method::GET | Method::HEAD) {
             unconditional(&mut parts);

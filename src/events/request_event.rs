@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 #[cfg(feature = "tracing")]
-use tracing::Level;
+use tracing::{Level, level_filters::LevelFilter};
 
 use super::Ending;
 use crate::fhir::Refusal;
@@ -96,6 +96,15 @@ impl RequestEvent {
                 observer: None,
             })),
         }
+    }
+
+    /// One of many in a row, of which nothing is gathered while nobody listens.
+    pub(crate) fn for_subscribers() -> Self {
+        #[cfg(feature = "tracing")]
+        if LevelFilter::current() != LevelFilter::OFF {
+            return Self::new();
+        }
+        Self::silent()
     }
 
     /// An event that is not emitted.

@@ -5,11 +5,14 @@
 //! two. It checks the structure, not the grammar of each number: where that is broken, the rest of
 //! the document passes as it is.
 
+mod members;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use memchr::{memchr, memchr2, memchr3, memmem};
+use memchr::{memchr, memmem};
 
+use self::members::end_of_plain_text;
 use super::frames::{Broken, Frames, Name, Verdict, Wait};
 use super::reference::{Reference, Sought, decode};
 
@@ -175,31 +178,22 @@ impl Scanner {
                 State::Scalar if is_scalar(byte) => self.at += 1,
                 State::Scalar => self.state = State::AfterValue,
                 State::Broken => self.skip_broken(&chunk),
-                _ if matches!(byte, b' ' | b'\t' | b'\r') => self.at += 1,
-                _ if byte == b'\n' => {
-                    self.at += 1;
-                    self.end_line();
-                }
-                // A byte order mark.
-                State::Start if matches!(byte, 0xEF | 0xBB | 0xBF) => self.at += 1,
-                _ => self.step(byte),
+                _ => self.step(&chunk, byte),
             }
         }
     }
 
-    /// One byte of the structure.
-    fn step(&mut self, byte: u8) {
-        let start = self.at;
+    /// One byte of the structure, or a string.
+    #[inline]
+    fn step(&mut self, chunk: &Bytes, byte: u8) {
         self.at += 1;
-        let is_value = matches!(
-            self.state,
-            State::Start | State::Value | State::FirstElement
-        );
         match (self.state, byte) {
+            (State::FirstName | State::NextName, b'"') => self.read_members(chunk),
             (State::Colon, b':') => self.state = State::Value,
-            (State::FirstName | State::NextName, b'"') => self.begin_text(Purpose::Name),
-            (State::FirstName | State::AfterValue, b'}') => self.close(true),
-            (State::FirstElement | State::AfterValue, b']') => self.close(false),
+            (State::Value | State::FirstElement, b'"') => {
+                let purpose = self.purpose();
+                self.begin_text(chunk, purpose);
+            }
             (State::AfterValue, b',') => {
                 self.state = if self.frames.is_in_object() {
                     State::NextName
@@ -207,17 +201,18 @@ impl Scanner {
                     State::Value
                 };
             }
-            (_, b'{') if is_value => self.open(true),
-            (_, b'[') if is_value => self.open(false),
-            (State::Value | State::FirstElement, b'"') => {
-                let purpose = self.purpose();
-                self.begin_text(purpose);
-            }
+            (State::FirstName | State::AfterValue, b'}') => self.close(true),
+            (State::FirstElement | State::AfterValue, b']') => self.close(false),
+            (State::Start | State::Value | State::FirstElement, b'{') => self.open(true),
+            (State::Start | State::Value | State::FirstElement, b'[') => self.open(false),
+            // White space, and a byte order mark.
+            (_, b' ' | b'\t' | b'\r') | (State::Start, 0xEF | 0xBB | 0xBF) => {}
+            (_, b'\n') => self.end_line(),
             (State::Value | State::FirstElement, _) if is_scalar(byte) => {
                 self.state = State::Scalar;
             }
             _ => {
-                self.at = start;
+                self.at -= 1;
                 self.break_off();
             }
         }
@@ -226,18 +221,18 @@ impl Scanner {
     /// The purpose of a string that is a value.
     fn purpose(&self) -> Purpose {
         match self.name {
-            _ if !self.frames.is_in_object() => Purpose::Nothing,
             Name::Url if self.frames.is_attachment() => Purpose::Url,
             Name::ResourceType if self.frames.wants_type() => Purpose::ResourceType,
             _ => Purpose::Nothing,
         }
     }
 
-    fn begin_text(&mut self, purpose: Purpose) {
+    fn begin_text(&mut self, chunk: &Bytes, purpose: Purpose) {
         self.token = self.at;
         self.has_escape = false;
         self.text.clear();
         self.state = State::Text(purpose);
+        self.read_text(chunk, purpose);
     }
 
     /// Reads on in a string, to its end or that of the chunk.
@@ -247,10 +242,7 @@ impl Scanner {
         }
         loop {
             let rest = &chunk[self.at..];
-            let next = match self.format {
-                Format::Lines => memchr3(b'"', b'\\', b'\n', rest),
-                _ => memchr2(b'"', b'\\', rest),
-            };
+            let next = end_of_plain_text(rest);
             let Some(next) = next else {
                 self.at = chunk.len();
                 return;
@@ -266,10 +258,11 @@ impl Scanner {
                     self.is_escaped = self.at + 1 == chunk.len();
                     self.at = chunk.len().min(self.at + 2);
                 }
-                _ => {
+                _ if self.format == Format::Lines => {
                     self.break_off();
                     return;
                 }
+                _ => self.at += 1,
             }
         }
     }
