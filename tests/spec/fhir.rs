@@ -92,7 +92,7 @@ async fn every_kind_of_resource_is_written_down_to_be_validated() {
     resources.extend(with_urls().await);
     let mut types: Vec<_> = resources.iter().map(|it| &it["resourceType"]).collect();
     types.dedup();
-    assert_eq!(types.len(), 6, "{types:?}");
+    assert_eq!(types.len(), 7, "{types:?}");
     let json = Value::from(resources).to_string();
     fs::write(folder.join("resources.json"), json).unwrap();
 }
@@ -125,10 +125,24 @@ async fn with_urls() -> Vec<Value> {
         "content": [{ "attachment": attachment }],
     });
     let mut resources = Vec::new();
-    for before in [patient, document] {
+    let bundle = json!({
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "link": [{ "relation": "self", "url": "https://health.example.com/fhir/Patient" }],
+        "entry": [{
+            "fullUrl": "https://health.example.com/fhir/Patient/1",
+            "resource": patient,
+            "search": { "mode": "match" },
+        }],
+    });
+    for before in [patient, document, bundle] {
         let mut after = before.clone();
         let urls = presigner.presign_attachments(Terms::new(), &mut after);
         assert_eq!(urls.await, 1);
+        // As the layer makes it.
+        let json = presigner.presign_attachments_json(Terms::new(), before.to_string());
+        let json: Value = serde_json::from_slice(&json.await).unwrap();
+        assert_eq!(json, after);
         resources.extend([before, after]);
     }
     resources

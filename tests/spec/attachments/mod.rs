@@ -4,8 +4,11 @@ mod answers;
 mod batches;
 mod caching;
 mod json;
+mod members;
+mod policy;
 mod redirects;
 mod requests;
+mod streams;
 mod without_http;
 
 use std::convert::Infallible;
