@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 #[cfg(feature = "tracing")]
-use tracing::{Level, level_filters::LevelFilter};
+use tracing::Level;
 
 use super::Ending;
 use crate::fhir::Refusal;
@@ -98,13 +98,13 @@ impl RequestEvent {
         }
     }
 
-    /// One of many in a row, of which nothing is gathered while nobody listens.
+    /// One of many in a row, of which nothing is gathered where nobody can listen.
     pub(crate) fn for_subscribers() -> Self {
-        #[cfg(feature = "tracing")]
-        if LevelFilter::current() != LevelFilter::OFF {
-            return Self::new();
+        if cfg!(feature = "tracing") {
+            Self::new()
+        } else {
+            Self::silent()
         }
-        Self::silent()
     }
 
     /// An event that is not emitted.
