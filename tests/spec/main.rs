@@ -25,6 +25,7 @@ mod operation;
 mod own_routes;
 mod people;
 mod policy;
+mod redirect;
 mod refusals;
 mod repositories;
 mod resumable;

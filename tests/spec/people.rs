@@ -1,7 +1,8 @@
 //! The page that a person sees who opens a link in a browser, and it does not work.
 
 use http::{Method, StatusCode};
-use tower_presign::RefusalCode;
+use tower_presign::store::RepositoryError;
+use tower_presign::{PresignLayer, RefusalCode};
 
 use crate::support::*;
 
@@ -42,6 +43,8 @@ async fn a_program_gets_an_outcome() {
         "application/json, text/html;q=0.9",
         "text/html, application/json",
         "text/html;q=0, */*",
+        "text/html;q=0.5, application/*",
+        "text/html;q=0.5, */*;q=0.6",
         "image/avif,image/webp,*/*;q=0.8",
         "text/*",
         "",
@@ -97,6 +100,36 @@ async fn the_page_has_the_status_and_the_headers_of_the_outcome_and_says_no_more
         assert_eq!(head.headers, answer.headers);
         assert!(head.body.is_empty());
     }
+}
+
+#[tokio::test]
+async fn the_page_says_what_to_do_next() {
+    let layer = layer(scan("image/png"));
+    let read = mint(&layer, "scan").await;
+    let write = mint_upload(&layer, "scan").await;
+    let altered = read.replace("/scan/", "/other/");
+    let html = [("accept", BROWSERS[0])];
+    let busy = failing(|| RepositoryError::unavailable("down"));
+    for (layer, url, advice) in [
+        (&layer, BASE, "Open the link exactly as you received it"),
+        (&layer, &altered, "Open the link exactly as you received it"),
+        (&layer, &write, "It is for a program"),
+        (&layer, &read, "ask where you received the link"),
+        (&busy, &read, "Try again in a little while"),
+    ] {
+        let answer = get_with(layer, url, &html).await;
+        assert!(answer.text().contains(advice), "{advice}: {answer:?}");
+    }
+    let expired = late(BROWSERS[0]).await;
+    assert!(
+        expired
+            .text()
+            .contains("Ask for a new one where you received it.")
+    );
+}
+
+fn failing(failure: repository::Failure) -> PresignLayer {
+    layer(repository::Failing(failure))
 }
 
 #[tokio::test]
