@@ -131,6 +131,8 @@ pub mod fhir;
 mod filename;
 mod future;
 mod id;
+#[cfg(feature = "tokio")]
+mod interim;
 mod key;
 mod layer;
 mod mint;
@@ -174,6 +176,8 @@ pub use events::Ending;
 pub use filename::Filename;
 pub use future::ResponseFuture;
 pub use id::{BinaryId, InvalidId, UploadId, UrlId, VersionId};
+#[cfg(feature = "tokio")]
+pub use interim::{InterimIo, InterimResponses};
 pub use key::BinaryKey;
 pub use layer::{PresignLayer, ServeLayer};
 pub use mint::{Caller, MintError, Presigner};

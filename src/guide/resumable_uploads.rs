@@ -48,7 +48,9 @@
 //! checksum-trailer, which no client was found to send.
 //!
 //! [draft-ietf-httpbis-resumable-upload](https://datatracker.ietf.org/doc/draft-ietf-httpbis-resumable-upload/),
-//! interop version 8, is what iOS speaks. Interim responses with an `Upload-Offset` are left out:
+//! interop version 8, is what iOS speaks. Over HTTP/1.1, a server whose connections are
+//! [`InterimIo`](crate::InterimIo)s sends 104, so that an upload in one request can be gone on with
+//! as well. Interim responses with an `Upload-Offset` are left out:
 //! `HEAD` says the same. So is any answer to a request that has both protocols' headers but that of
 //! tus.
 //!

@@ -103,7 +103,9 @@ pub(crate) async fn serve(
         Permission::Write(terms) => {
             let creation = Creation::of(&method, &parts.headers, body.remaining())?;
             match (creation, resumption) {
-                (Some(creation), Some(resumption)) if !creation.is_complete => {
+                (Some(creation), Some(resumption))
+                    if !creation.is_complete || resume::Announcement::to(parts).is_some() =>
+                {
                     Dialect::check_version(&parts.headers)?;
                     resume::begin(request, resumption, terms, creation, event).await
                 }

@@ -21,6 +21,7 @@ const RANKS: &[&[Room]] = &[
         ("key", &["id", "place"]),
         ("uploads", &["key"]),
         ("turns", &["id"]),
+        ("interim", &[]),
         ("content_type", &[]),
         ("filename", &[]),
         ("content_kind", &["content_type"]),

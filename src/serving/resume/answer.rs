@@ -50,19 +50,23 @@ pub(super) struct Limits {
 
 impl Limits {
     /// `Upload-Limit`: `max-age` is in seconds from now.
-    pub(super) fn value(&self) -> HeaderValue {
+    pub(super) fn text(&self) -> String {
         let now = Expires::at(self.now).unix_seconds();
         let max_age = self.expires.unix_seconds().saturating_sub(now);
         limits(self.max_length, max_age)
+    }
+
+    pub(super) fn value(&self) -> HeaderValue {
+        text(self.text())
     }
 }
 
 /// The largest number that a structured field can have (RFC 9651 §3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;
 
-fn limits(max_length: u64, max_age: u64) -> HeaderValue {
+fn limits(max_length: u64, max_age: u64) -> String {
     let max_length = max_length.min(MAX_INTEGER);
-    text(format!("max-size={max_length}, max-age={max_age}"))
+    format!("max-size={max_length}, max-age={max_age}")
 }
 
 /// 201: the upload has begun, and `location` is its URL.
@@ -159,7 +163,7 @@ pub(in crate::serving) fn announce<B>(
     headers.insert(TUS_EXTENSION, HeaderValue::from_static(EXTENSIONS));
     headers.insert(TUS_CHECKSUM_ALGORITHM, HeaderValue::from_static(CHECKSUMS));
     headers.insert(TUS_MAX_SIZE, max_length.into());
-    headers.insert(UPLOAD_LIMIT, limits(max_length, lifetime.as_secs()));
+    headers.insert(UPLOAD_LIMIT, text(limits(max_length, lifetime.as_secs())));
 }
 
 /// Completes any answer to a request of tus.

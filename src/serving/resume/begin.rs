@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::Response;
 
 use super::note::Note;
-use super::{Resuming, answer, for_dialect};
+use super::{Announcement, Resuming, answer, for_dialect};
 use crate::config::{Resumption, Serving};
 use crate::detached::detach;
 use crate::events::{self, RequestEvent, Step};
@@ -72,6 +72,11 @@ pub(in crate::serving) async fn begin(
     let is_last = creation.is_complete || creation.dialect == Dialect::Tus;
     if body.remaining() != Some(0) {
         body.begin_part();
+        if creation.dialect == Dialect::Draft
+            && let Some(announcement) = Announcement::to(&usage.parts)
+        {
+            announcement.send(location.as_str(), &resuming.limits().text());
+        }
         let received = resuming.receive(note, 0, creation.is_complete, &turn, event);
         (progress, note) = received.await?;
     }

@@ -15,6 +15,7 @@
 mod answer;
 mod begin;
 mod complete;
+mod interim;
 mod note;
 mod part;
 
@@ -27,6 +28,7 @@ pub(crate) use self::answer::finish_tus;
 use self::answer::{Facts, Limits};
 pub(super) use self::begin::begin;
 use self::complete::complete;
+pub(super) use self::interim::Announcement;
 use self::note::Note;
 use self::part::PartStream;
 use super::Genuine;

@@ -5,6 +5,7 @@ mod completion;
 mod creation;
 mod cuts;
 mod draft;
+mod interim;
 mod stores;
 mod tus;
 
