@@ -11,7 +11,7 @@
 //! | `POST` and `GET /fhir/R4/Patient` and `…/DocumentReference`, `GET …/{id}` | [`resources`] |
 //! | `GET /fhir/R4/metadata` and `…/OperationDefinition/Binary-presigned-url` | [`conformance`] |
 //! | `GET` and `POST /fhir/R4/Binary/{id}/$presigned-url` | the layer |
-//! | `GET` and `PUT` below `/storage` | the layer |
+//! | all below `/storage`, also uploads in parts | the layer |
 
 mod access;
 mod binary;

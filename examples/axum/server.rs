@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, ETAG};
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, LOCATION};
 use http::{HeaderName, Method};
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
@@ -113,6 +113,7 @@ fn presign(
         .fhir_base_url(format!("{origin}/fhir/R4"))?
         .default_lifetime(settings.ttl)
         .use_ledger(MemoryUseLedger::new())
+        .resumable_uploads(true)
         .max_upload(settings.max_upload)
         .timeout_error::<TimeoutError>())
 }
@@ -132,19 +133,34 @@ fn cors() -> CorsLayer {
             Method::HEAD,
             Method::PUT,
             Method::POST,
+            Method::PATCH,
+            Method::DELETE,
             Method::OPTIONS,
         ])
         // Not `Any`: the wildcard leaves out `Authorization`.
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([
-            ETAG,
-            ACCEPT_RANGES,
-            CONTENT_RANGE,
-            CONTENT_DISPOSITION,
-            HeaderName::from_static("repr-digest"),
-        ])
+        .expose_headers(EXPOSED)
         .max_age(Duration::from_secs(60 * 60))
 }
+
+/// The headers of answers that a page of another origin may read.
+const EXPOSED: [HeaderName; 15] = [
+    ETAG,
+    ACCEPT_RANGES,
+    CONTENT_RANGE,
+    CONTENT_DISPOSITION,
+    LOCATION,
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("upload-offset"),
+    HeaderName::from_static("upload-length"),
+    HeaderName::from_static("upload-expires"),
+    HeaderName::from_static("upload-complete"),
+    HeaderName::from_static("upload-limit"),
+    HeaderName::from_static("tus-resumable"),
+    HeaderName::from_static("tus-version"),
+    HeaderName::from_static("tus-extension"),
+    HeaderName::from_static("tus-max-size"),
+];
 
 /// Where a client on this machine reaches the server.
 fn origin(mut address: SocketAddr) -> String {
