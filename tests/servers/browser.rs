@@ -10,9 +10,17 @@ use std::process::Command;
 
 use crate::support::{example, skip};
 
+/// What Python's clients are installed in.
+const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/python");
+
 #[test]
 fn files_are_uploaded() {
     run("upload.test.mjs");
+}
+
+#[test]
+fn long_files_go_in_parts() {
+    run("parts.test.mjs");
 }
 
 #[test]
@@ -52,6 +60,19 @@ fn three_engines_show_content_and_run_no_script_of_it() {
     run("engines.test.mjs");
 }
 
+/// By clients in node, Chromium, Python and a shell, directly and behind nginx.
+#[test]
+fn uploads_in_parts_survive_a_hundred_cuts() {
+    let mut needed = ["curl", "nginx", "python3"].into_iter();
+    if let Some(missing) = needed.find(|name| on_path(&[name]).is_none()) {
+        skip::skip(format_args!("resumable.test.mjs: there is no {missing}"));
+    } else if !Path::new(PYTHON).join("tusclient").exists() {
+        skip::skip("resumable.test.mjs: there is no tuspy, which .ci/run installs");
+    } else {
+        run("resumable.test.mjs");
+    }
+}
+
 #[test]
 fn keyboard_and_screen_reader_are_enough() {
     run("accessibility.test.mjs");
@@ -73,6 +94,7 @@ fn run(name: &str) {
         .current_dir(&folder)
         .env("CHROMIUM", chromium)
         .env("EXAMPLE_SERVER", server.as_std().get_program())
+        .env("PYTHONPATH", PYTHON)
         .output()
         .unwrap();
     assert!(

@@ -8,11 +8,11 @@ import { startServer } from "./server.mjs";
 /** Opens the demo page of a server whose storage is behind a gate that is shut. */
 export async function openBehindGate({ t, newPage }) {
   const gate = await startGate(t, 1_000_000);
-  const { origin } = await startServer(t, { PRESIGN_STORAGE_URL: `${gate.origin}/storage` });
-  gate.forwardTo(origin);
+  const server = await startServer(t, { PRESIGN_STORAGE_URL: `${gate.origin}/storage` });
+  gate.forwardTo(server.origin);
   const page = await newPage();
-  await page.goto(origin);
-  return { page, gate };
+  await page.goto(server.origin);
+  return { page, gate, server };
 }
 
 /**

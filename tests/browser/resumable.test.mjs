@@ -1,0 +1,153 @@
+// Uploads by the clients that people use, cut a hundred times in all: by connections that are
+// reset, answers that are lost, proxies that are killed, and a server that is killed and started
+// again on its folder. Each upload ends with the right bytes, stored once.
+//
+// `PRESIGN_CUTS_SEED` says what is sent and where it is cut. (How much of it had arrived by then is
+// up to the machine as well.)
+
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { test } from "node:test";
+
+import { browserTest } from "./support/browser.mjs";
+import { startLine } from "./support/line.mjs";
+import { startNginx } from "./support/nginx.mjs";
+import { Random } from "./support/random.mjs";
+import { startServer } from "./support/server.mjs";
+import { curl, openUploaders, tusJsClient, tuspy } from "./support/uploaders.mjs";
+
+const MB = 1024 * 1024;
+
+/** In bytes. */
+const LENGTH = { from: 1 * MB, to: 8 * MB };
+
+const MAX_CUTS_OF_AN_UPLOAD = 6;
+
+const seed = Number(process.env.PRESIGN_CUTS_SEED ?? randomInt(2 ** 32));
+console.log(`PRESIGN_CUTS_SEED=${seed}`);
+
+/** nginx as it comes, which takes requests of up to 1 MB and passes them on when it has them. */
+const usual = { settings: "", part: 0.5 * MB };
+
+/** nginx as it is set up for uploads. */
+const streaming = {
+  settings: "client_max_body_size 0; proxy_request_buffering off;",
+  part: 3 * MB,
+};
+
+const direct = { part: 1 * MB };
+
+// The console names each request that did not come through.
+const cut = { expectedErrors: /Failed to load resource|has been blocked by CORS policy/ };
+
+test("tus-js-client in node, cut 20 times", (t) => uploadAndCut(t, tusJsClient, 20, direct));
+
+test("tus-js-client in node behind nginx as it comes, cut 12 times", (t) =>
+  uploadAndCut(t, tusJsClient, 12, usual));
+
+test("tus-js-client in node behind nginx that streams, cut 12 times", (t) =>
+  uploadAndCut(t, tusJsClient, 12, streaming));
+
+browserTest("tus-js-client in Chromium, cut 12 times", cut, async ({ t, newPage }) => {
+  const { tus } = await openUploaders(t, await newPage());
+  await uploadAndCut(t, tus, 12, direct);
+});
+
+browserTest("Uppy in Chromium, cut 12 times", cut, async ({ t, newPage }) => {
+  const { uppy } = await openUploaders(t, await newPage());
+  await uploadAndCut(t, uppy, 12, direct);
+});
+
+test("tuspy, cut 12 times", (t) => uploadAndCut(t, tuspy, 12, direct));
+
+test("curl by the IETF's draft, cut 12 times", (t) => uploadAndCut(t, curl, 12, direct));
+
+test("curl by the IETF's draft behind nginx as it comes, cut 8 times", (t) =>
+  uploadAndCut(t, curl, 8, usual));
+
+/** Uploads one content after the other, until there were so many cuts. */
+async function uploadAndCut(t, upload, cuts, { settings, part }) {
+  const random = new Random(seed);
+  const front = await startLine(t);
+  const server = await startServer(t, { PRESIGN_STORAGE_URL: `${front.origin}/storage` });
+  const ways = {
+    "connections reset": () => front.reset(),
+    "answers lost": () => front.loseAnswer(),
+    "proxies gone": () => front.goDown(100),
+    async "servers killed"() {
+      await server.restart();
+      back.forwardTo(server.origin);
+    },
+  };
+  // In front of the server, whose port changes.
+  const back = settings === undefined ? front : await startLine(t);
+  back.forwardTo(server.origin);
+  if (back !== front) {
+    const nginx = await startNginx(t, back.origin, settings);
+    front.forwardTo(nginx.origin);
+    ways["connections reset behind nginx"] = () => back.reset();
+    ways["answers lost behind nginx"] = () => back.loseAnswer();
+    ways["nginx killed"] = () => nginx.restart();
+  }
+
+  const names = Object.keys(ways);
+  const made = [];
+  for (let uploads = 0; made.length < cuts; uploads += 1) {
+    assert.ok(uploads < 10 * cuts, "it can hardly be cut");
+    const content = random.bytes(random.between(LENGTH.from, LENGTH.to));
+    const stored = await scan(server);
+    const url = await stored.writeUrl();
+    let left = Math.min(cuts - made.length, MAX_CUTS_OF_AN_UPLOAD);
+    let cutting = Promise.resolve();
+    const cutNext = (within) => {
+      if (left > 0) {
+        left -= 1;
+        front.cutAfter(random.between(1, within), () => {
+          const way = names[made.length % names.length];
+          made.push(way);
+          cutting = Promise.resolve(ways[way]()).then(() => cutNext(content.length / 6));
+        });
+      }
+    };
+    cutNext(content.length);
+    await upload(url, content, part);
+    left = 0;
+    await cutting;
+    front.spare();
+    back.spare();
+    await stored.assertIs(content);
+  }
+  for (const way of names) {
+    t.diagnostic(`${way}: ${made.filter((one) => one === way).length}`);
+  }
+}
+
+/** A Binary to write. */
+async function scan(server) {
+  const call = async (path, init) => {
+    const headers = { Authorization: "Bearer demo", "Content-Type": "application/fhir+json" };
+    const answer = await fetch(`${server.origin}/fhir/R4/Binary${path}`, { headers, ...init });
+    assert.ok(answer.ok, `${path}: ${answer.status}`);
+    return answer.json();
+  };
+  const presign = async (path) => (await call(path)).parameter[0].valueUri;
+  const body = JSON.stringify({ resourceType: "Binary", contentType: "application/octet-stream" });
+  const { id } = await call("", { method: "POST", body });
+  return {
+    writeUrl: () => presign(`/${id}/$presigned-url?upload=true`),
+    async assertIs(content) {
+      const url = await presign(`/${id}/$presigned-url`);
+      assert.equal(new URL(url).pathname, `/storage/${id}/1`, "it is the first version");
+      for (const method of ["GET", "HEAD", "GET"]) {
+        const answer = await fetch(url, { method, headers: { "Want-Repr-Digest": "sha-256=1" } });
+        assert.equal(answer.status, 200);
+        assert.equal(answer.headers.get("etag"), '"1"');
+        assert.equal(answer.headers.get("content-length"), String(content.length));
+        const read = Buffer.from(await answer.arrayBuffer());
+        assert.ok(method === "HEAD" || read.equals(content), "it has the bytes that were sent");
+      }
+      const next = await presign(`/${id}/$presigned-url?upload=true`);
+      assert.equal(new URL(next).pathname, `/storage/${id}/2`, "there is no second version");
+    },
+  };
+}
