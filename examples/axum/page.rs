@@ -33,8 +33,10 @@ const FILES: &[(&str, &str)] = &files! {
     "/page/format.js": "format.js",
     "/page/page.js": "page.js",
     "/page/problem.js": "problem.js",
+    "/page/resumable.js": "resumable.js",
     "/page/storage.js": "storage.js",
     "/page/transfer.js": "transfer.js",
+    "/page/unfinished.js": "unfinished.js",
 };
 
 pub(crate) fn routes() -> Router {

@@ -26,8 +26,13 @@ browserTest("everything can be done by keyboard alone", async (context) => {
   await page.keyboard.press("Enter");
   await (await chooser).setFiles([await save(largeFile)]);
 
-  await press("Tab", "Cancel: large.bin");
   await page.waitForFunction(() => document.querySelector("progress").value > 0);
+  await press("Tab", "Pause: large.bin");
+  await page.keyboard.press("Enter");
+  assert.equal(await focused(), "Resume: large.bin");
+  await page.keyboard.press("Enter");
+  assert.equal(await focused(), "Pause: large.bin");
+  await press("Tab", "Cancel: large.bin");
   await page.keyboard.press("Enter");
   await card(page, "large.bin").getByText("Cancelled").waitFor();
   // The focus stays where it was, and what is left when that is gone is the next thing to do.

@@ -4,22 +4,23 @@ import { announce } from "./announcements.js";
 import { copyOnPress } from "./clipboard.js";
 import { contentElement, opensInTab } from "./content.js";
 import { countDown } from "./expiry.js";
-import { bytes, shellWord } from "./format.js";
+import { bytes, percent, shellWord } from "./format.js";
 
 export class Card {
   element = document.getElementById("card").content.firstElementChild.cloneNode(true);
   #name;
   #contentType;
-  #onRun;
-  #onCancel;
+  #handlers;
   #stopCountDown = () => {};
 
-  /** `onRun` is called to try again, and to get a new URL. */
-  constructor({ name, size }, contentType, { onRun, onCancel }) {
+  /**
+   * `handlers.onRun` is called to go on, to try again, and to get a new URL; `onChoose` when the
+   * file is to be chosen again.
+   */
+  constructor({ name, size }, contentType, handlers) {
     this.#name = name;
     this.#contentType = contentType;
-    this.#onRun = onRun;
-    this.#onCancel = onCancel;
+    this.#handlers = handlers;
 
     this.#part("h2").textContent = name;
     this.#part(".facts").textContent = `${contentType}, ${bytes(size)}`;
@@ -27,7 +28,7 @@ export class Card {
 
     const url = this.#part(".url");
     url.addEventListener("focus", () => url.select());
-    this.#part(".renew").addEventListener("click", onRun);
+    this.#part(".renew").addEventListener("click", handlers.onRun);
     copyOnPress(this.#part(".copy-url"), "URL", () => url.value);
     copyOnPress(
       this.#part(".copy-curl"),
@@ -44,19 +45,35 @@ export class Card {
   }
 
   /** `part` is from 0 to 1. */
-  showSending(part, text) {
-    this.#part("progress").value = part;
-    this.#part("progress").hidden = false;
-    this.#part(".state").textContent = text;
-    this.#part(".sending").hidden = false;
-    this.#part(".problem").hidden = true;
-    this.#setAction("Cancel", this.#onCancel);
+  showSending(part, text, { canPause }) {
+    this.#showProgress(part, text);
+    this.#setButton(".pause", canPause ? "Pause" : null, this.#handlers.onPause);
+    this.#setButton(".action", "Cancel", this.#handlers.onCancel);
+  }
+
+  showPaused(part) {
+    this.#showProgress(part, `Paused at ${percent(part)}`);
+    this.#setButton(".pause", "Resume", this.#handlers.onRun);
+    this.#setButton(".action", "Cancel", this.#handlers.onCancel);
+  }
+
+  /** Of a page that is no more the file is not known, but how much of it was sent. */
+  showInterrupted(part) {
+    this.#showProgress(part, `Interrupted at ${percent(part)}. Choose the file again to go on.`);
+    this.#setButton(".pause", "Choose file", this.#handlers.onChoose);
+    this.#setButton(".action", "Cancel", this.#handlers.onCancel);
   }
 
   showCancelled() {
     this.#part("progress").hidden = true;
     this.#part(".state").textContent = "Cancelled";
-    this.#setAction("Try again", this.#onRun);
+    this.#setButton(".action", "Try again", this.#handlers.onRun);
+    this.#setButton(".pause", null);
+  }
+
+  remove() {
+    this.element.remove();
+    document.getElementById("files").focus();
   }
 
   showProblem({ message, details }) {
@@ -64,7 +81,8 @@ export class Card {
     this.#part(".details").textContent = details;
     this.#part(".sending").hidden = true;
     this.#part(".problem").hidden = false;
-    this.#setAction("Try again", this.#onRun);
+    this.#setButton(".action", "Try again", this.#handlers.onRun);
+    this.#setButton(".pause", null);
   }
 
   showStored(url) {
@@ -77,10 +95,12 @@ export class Card {
 
     // What has the focus may be about to vanish.
     const action = this.#part(".action");
-    if ([action, this.#part(".renew")].includes(document.activeElement)) {
+    const pause = this.#part(".pause");
+    if ([action, pause, this.#part(".renew")].includes(document.activeElement)) {
       this.#part(".copy-url").focus();
     }
     action.hidden = true;
+    pause.hidden = true;
     this.#part(".sending").hidden = true;
     this.#part(".problem").hidden = true;
 
@@ -98,13 +118,28 @@ export class Card {
     }
   }
 
-  /** It is one button, so that the focus stays on it. */
-  #setAction(label, onPress) {
-    const action = this.#part(".action");
-    action.textContent = label;
-    action.setAttribute("aria-label", `${label}: ${this.#name}`);
-    action.onclick = onPress;
-    action.hidden = false;
+  #showProgress(part, text) {
+    this.#part("progress").value = part;
+    this.#part("progress").hidden = false;
+    this.#part(".state").textContent = text;
+    this.#part(".sending").hidden = false;
+    this.#part(".problem").hidden = true;
+  }
+
+  /** What is another button stays the same element, so that the focus stays on it. */
+  #setButton(selector, label, onPress) {
+    const button = this.#part(selector);
+    if (!label) {
+      if (button === document.activeElement) {
+        this.#part(".action").focus();
+      }
+      button.hidden = true;
+      return;
+    }
+    button.hidden = false;
+    button.textContent = label;
+    button.setAttribute("aria-label", `${label}: ${this.#name}`);
+    button.onclick = onPress;
   }
 
   #part(selector) {

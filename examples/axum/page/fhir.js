@@ -12,6 +12,10 @@ export class FhirServer {
     this.#token = token;
   }
 
+  get base() {
+    return this.#base;
+  }
+
   /** Creates a Binary without content, and returns its id. */
   async createBinary(contentType, signal) {
     const binary = await this.#call("/Binary", {

@@ -2,6 +2,7 @@
 
 import { FhirServer } from "./fhir.js";
 import { Transfer } from "./transfer.js";
+import { unfinished } from "./unfinished.js";
 
 const server = document.getElementById("server");
 const token = document.getElementById("token");
@@ -32,13 +33,50 @@ document.addEventListener("drop", (event) => {
   send([...event.dataTransfer.files]);
 });
 
+/** Whose file is to be chosen again. */
+const interrupted = new Set();
+
+const options = {
+  currentServer: () => serverAt(server.value),
+  chooseFile: () => files.click(),
+};
+
+for (const entry of unfinished()) {
+  showInterrupted(Transfer.interrupted(entry, serverAt(entry.server), options));
+}
+
+async function showInterrupted(transfer) {
+  if (await transfer.isThere()) {
+    interrupted.add(transfer);
+    show([transfer]);
+  }
+}
+
 /** Sends them all at once, the latest above the earlier. */
 function send(chosen) {
-  const transfers = chosen.map(
-    (file) => new Transfer(file, () => new FhirServer(server.value, () => token.value)),
-  );
-  document.getElementById("transfers").prepend(...transfers.map(({ element }) => element));
+  const transfers = chosen.filter((file) => !goesOn(file)).map((file) => new Transfer(file, options));
+  show(transfers);
   for (const transfer of transfers) {
     transfer.run();
   }
+}
+
+/** Goes on with the upload of the file that was interrupted, if there is one. */
+function goesOn(file) {
+  for (const transfer of interrupted) {
+    if (transfer.isOf(file)) {
+      interrupted.delete(transfer);
+      transfer.goOn(file);
+      return true;
+    }
+  }
+  return false;
+}
+
+function show(transfers) {
+  document.getElementById("transfers").prepend(...transfers.map(({ element }) => element));
+}
+
+function serverAt(base) {
+  return new FhirServer(base, () => token.value);
 }

@@ -2,6 +2,9 @@
 
 /** The message is for people, the details are for developers. */
 export class Problem extends Error {
+  /** Of the answer, if there is one. */
+  status = null;
+
   constructor(message, details = "") {
     super(message);
     this.details = details;
@@ -9,18 +12,22 @@ export class Problem extends Error {
 
   /** What an OperationOutcome says. Other servers may fill in one of its texts only. */
   static fromOutcome(body, status) {
-    const answer = `The server answered with status ${status}.`;
-    try {
-      const [{ details, diagnostics }] = JSON.parse(body).issue;
-      return details?.text
-        ? new Problem(details.text, diagnostics)
-        : new Problem(diagnostics ?? answer);
-    } catch {
-      return new Problem(answer);
-    }
+    return Object.assign(fromOutcome(body, status), { status });
   }
 
   static from(error) {
     return error instanceof Problem ? error : new Problem("This did not work.", error.message);
+  }
+}
+
+function fromOutcome(body, status) {
+  const answer = `The server answered with status ${status}.`;
+  try {
+    const [{ details, diagnostics }] = JSON.parse(body).issue;
+    return details?.text
+      ? new Problem(details.text, diagnostics)
+      : new Problem(diagnostics ?? answer);
+  } catch {
+    return new Problem(answer);
   }
 }

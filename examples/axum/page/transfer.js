@@ -5,29 +5,54 @@ import { Card } from "./card.js";
 import { showDocuments } from "./documents.js";
 import { percent } from "./format.js";
 import { Problem } from "./problem.js";
+import { PART, abandon, arrived, begin, isPassing, sendRest } from "./resumable.js";
 import { checkReadable, upload } from "./storage.js";
+import { forget, remember } from "./unfinished.js";
 
 export class Transfer {
+  /** `null` as long as it is to be chosen again. */
   #file;
+  #name;
+  #size;
+  #lastModified;
   #contentType;
   #currentServer;
   #card;
   /** Where the Binary is, and its id, once it is created. */
   #server = null;
   #id = null;
+  /** The URL of its upload, if that is in parts. */
+  #upload = null;
+  /** How much is sent, from 0 to 1. */
+  #sent = 0;
   #isStored = false;
   #isListed = false;
-  #abort = null;
+  #abort = new AbortController();
 
-  /** `currentServer` returns the server that the user has chosen. */
-  constructor(file, currentServer) {
+  /** `currentServer` returns the server that the user has chosen, `chooseFile` asks for a file. */
+  constructor(file, { currentServer, chooseFile }) {
     this.#file = file;
+    this.#name = file.name;
+    this.#size = file.size;
+    this.#lastModified = file.lastModified;
     this.#contentType = file.type || "application/octet-stream";
     this.#currentServer = currentServer;
     this.#card = new Card(file, this.#contentType, {
       onRun: () => this.run(),
-      onCancel: () => this.#abort.abort(),
+      onPause: () => this.#pause(),
+      onCancel: () => this.#cancel(),
+      onChoose: chooseFile,
     });
+  }
+
+  /** One that another page has begun: see `unfinished.js`. */
+  static interrupted({ id, upload, ...file }, server, options) {
+    const transfer = new Transfer(file, options);
+    transfer.#file = null;
+    transfer.#server = server;
+    transfer.#id = id;
+    transfer.#upload = upload;
+    return transfer;
   }
 
   get element() {
@@ -50,13 +75,64 @@ export class Transfer {
       await this.#list(signal);
     } catch (error) {
       if (signal.aborted) {
-        this.#card.showCancelled();
-        this.#announce("cancelled");
-      } else {
-        const problem = Problem.from(error);
-        this.#card.showProblem(problem);
-        this.#announce(problem.message);
+        return;
       }
+      const problem = Problem.from(error);
+      this.#card.showProblem(problem);
+      this.#announce(problem.message);
+    }
+  }
+
+  /** Shows how far an interrupted upload has come, if it is there. */
+  async isThere() {
+    try {
+      this.#sent = (await arrived(this.#upload, this.#abort.signal)) / this.#size;
+    } catch ({ status }) {
+      if (status && !isPassing(status)) {
+        this.#forget();
+        return false;
+      }
+    }
+    this.#card.showInterrupted(this.#sent);
+    if (this.#sent === 1) {
+      this.#forget();
+      this.#isStored = true;
+      this.run();
+    }
+    return true;
+  }
+
+  /** Whether it is an interrupted upload of this file. */
+  isOf({ name, size, lastModified }) {
+    const isSame =
+      name === this.#name && size === this.#size && lastModified === this.#lastModified;
+    return isSame && this.#upload !== null;
+  }
+
+  /** Goes on with an interrupted upload. */
+  goOn(file) {
+    this.#file = file;
+    this.run();
+  }
+
+  #pause() {
+    this.#abort.abort();
+    this.#card.showPaused(this.#sent);
+    this.#announce("paused");
+  }
+
+  #cancel() {
+    this.#abort.abort();
+    if (this.#upload) {
+      // What cannot be removed now expires.
+      abandon(this.#upload).catch(() => {});
+      this.#forget();
+    }
+    this.#announce("cancelled");
+    if (this.#file) {
+      this.#card.showCancelled();
+    } else {
+      this.#card.remove();
     }
   }
 
@@ -65,7 +141,7 @@ export class Transfer {
     if (this.#isListed) {
       return;
     }
-    const attachment = { name: this.#file.name, contentType: this.#contentType };
+    const attachment = { name: this.#name, contentType: this.#contentType };
     try {
       await this.#server.createDocument(this.#id, attachment, signal);
       this.#isListed = true;
@@ -76,28 +152,85 @@ export class Transfer {
   }
 
   async #send(signal) {
-    this.#card.showSending(0, "Asking for a URL");
-    this.#announce("sending");
-    if (!this.#id) {
-      this.#server = this.#currentServer();
-      this.#id = await this.#server.createBinary(this.#contentType, signal);
+    if (!this.#upload) {
+      this.#sent = 0;
+      this.#showSent("Asking for a URL");
+      this.#announce("sending");
+      if (!this.#id) {
+        this.#server = this.#currentServer();
+        this.#id = await this.#server.createBinary(this.#contentType, signal);
+      }
+      // Each try needs one of its own: the last may have expired, or may have written.
+      const { url, headers } = await this.#server.writeUrl(this.#id, signal);
+      if (this.#size > PART) {
+        this.#upload = await begin(url, this.#file, this.#options(signal));
+      }
+      if (!this.#upload) {
+        const allHeaders = { "content-type": this.#contentType, ...headers };
+        return upload(url, this.#file, allHeaders, this.#options(signal));
+      }
+      this.#remember();
+    } else {
+      this.#showSent(`${percent(this.#sent)} sent`);
+      this.#announce("sending again");
     }
-    // Each try needs one of its own: the last may have expired, or may have written.
-    const { url, headers } = await this.#server.writeUrl(this.#id, signal);
+    try {
+      await sendRest(this.#upload, this.#file, this.#options(signal));
+    } catch (error) {
+      if (error.status) {
+        // It is of no use any more.
+        this.#forget();
+      }
+      throw error;
+    }
+    this.#forget();
+  }
 
-    let quarters = 0;
-    const onProgress = (part) => {
-      this.#card.showSending(part, part < 1 ? `${percent(part)} sent` : "Being stored");
-      if (Math.floor(part * 4) > quarters) {
-        quarters = Math.floor(part * 4);
+  /** What is to be done while the file is on its way. */
+  #options(signal) {
+    let isWaiting = false;
+    const onProgress = (sent) => {
+      const quarters = Math.floor(sent * 4);
+      if (quarters > Math.floor(this.#sent * 4)) {
         this.#announce(`${percent(quarters / 4)} sent`);
       }
+      this.#sent = sent;
+      isWaiting = false;
+      this.#showSent(sent < 1 ? `${percent(sent)} sent` : "Being stored");
     };
-    const allHeaders = { "content-type": this.#contentType, ...headers };
-    await upload(url, this.#file, allHeaders, { signal, onProgress });
+    const onWaiting = () => {
+      const what = navigator.onLine ? "server" : "network";
+      this.#showSent(`Waiting for the ${what}, ${percent(this.#sent)} sent`);
+      if (!isWaiting) {
+        isWaiting = true;
+        this.#announce(`waiting for the ${what}`);
+      }
+    };
+    return { signal, onProgress, onWaiting };
+  }
+
+  #showSent(text) {
+    this.#card.showSending(this.#sent, text, { canPause: this.#upload !== null });
+  }
+
+  #remember() {
+    remember({
+      server: this.#server.base,
+      id: this.#id,
+      upload: this.#upload,
+      name: this.#name,
+      size: this.#size,
+      lastModified: this.#lastModified,
+      type: this.#contentType,
+    });
+  }
+
+  #forget() {
+    forget(this.#upload);
+    this.#upload = null;
   }
 
   #announce(text) {
-    announce(`${this.#file.name}: ${text}`);
+    announce(`${this.#name}: ${text}`);
   }
 }
