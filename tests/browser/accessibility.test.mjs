@@ -84,6 +84,12 @@ for (const colorScheme of ["light", "dark"]) {
         return [scrollWidth, clientWidth];
       });
       assert.equal(shown, available, "it fits the width");
+
+      await page.getByRole("button", { name: "Pause: large.bin" }).click();
+      await check(page);
+      await page.reload();
+      await card(page, "large.bin").getByText("Interrupted").waitFor();
+      await check(page);
     });
   }
 }
