@@ -19,6 +19,10 @@ const contents = {
   pdf: ["application/pdf", magentaPdf()],
   video: ["video/webm", readFileSync(new URL("support/magenta.webm", import.meta.url))],
   sound: ["audio/wav", sound().content],
+  // These two play where the engine has their codecs. They have the headers of the two above, so
+  // they are tried where it is hardest alone: by their links, and in isolated pages.
+  film: ["video/mp4", readFileSync(new URL("support/magenta.mp4", import.meta.url))],
+  song: ["audio/mpeg", readFileSync(new URL("support/silence.mp3", import.meta.url))],
   text: ["text/plain", "text"],
   page: ["text/html", `<!doctype html><title>shown</title><script>${ran}</script>`],
   drawing: ["image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"><script>${ran}</script></svg>`],
@@ -27,9 +31,11 @@ const contents = {
 /** Enough of a screenshot to be no accident: pixels of the test content's colour. */
 const SEEN = 200;
 
+// That there is no loudspeaker, as Firefox has it, is not for want of content.
 const mediaIsReady = `
   const player = document.querySelector("video, audio");
-  return player && !player.error && player.readyState >= 2;`;
+  const { message = "" } = player?.error ?? {};
+  return player?.readyState >= 2 && (!player.error || message === "OnMediaSinkAudioError");`;
 
 for (const name of names) {
   test(name, async (t) => {
@@ -40,8 +46,16 @@ for (const name of names) {
       urls[content] = await store(server.origin, type, bytes);
     }
     const window = await openWindow(t, name);
+    const plays = async (content, type) => {
+      const script = `return document.createElement("video").canPlayType(${JSON.stringify(type)}) !== ""`;
+      const isPlayed = await window.run(script);
+      t.diagnostic(`${name} ${isPlayed ? "plays" : "cannot play"} ${type}`);
+      return isPlayed ? [content] : [];
+    };
+    const videos = ["video", ...(await plays("film", 'video/mp4; codecs="avc1.42C00D"'))];
+    const songs = await plays("song", "audio/mpeg");
     // Firefox saves WAV, whatever its headers are: there are forms of it that it cannot play.
-    const opensSound = name !== "firefox";
+    const opened = [...(name === "firefox" ? [] : ["sound"]), ...songs];
     const shows = (what) => until(what, async () => (await window.magenta()) > SEEN);
     const visit = async (url) => {
       await window.open(url);
@@ -51,14 +65,15 @@ for (const name of names) {
       visit(host.page(tag, urls[content], contents[content][0], isIsolated));
 
     await t.test("the content opens by its link", async () => {
-      for (const content of ["picture", "pdf", "video"]) {
+      for (const content of ["picture", "pdf", ...videos]) {
         await window.open(urls[content]);
         await shows(`${content} by its link`);
         await visit("about:blank");
       }
-      if (opensSound) {
-        await window.open(urls.sound);
-        await until("sound by its link", () => window.run(mediaIsReady));
+      for (const content of opened) {
+        await window.open(urls[content]);
+        await until(`${content} by its link`, () => window.run(mediaIsReady));
+        await visit("about:blank");
       }
       await window.open(urls.text);
       await until("text by its link", () => window.run(`return document.body?.innerText.trim() === "text"`));
@@ -66,6 +81,7 @@ for (const name of names) {
 
     for (const isIsolated of [false, true]) {
       const kind = isIsolated ? "isolated" : "ordinary";
+      const here = (contents) => (isIsolated ? contents : contents.filter((it) => !["film", "song"].includes(it)));
       await t.test(`the content is shown inside of an ${kind} page`, async () => {
         await visit(host.page("p", "", "", isIsolated));
         assert.equal(await window.magenta(), 0);
@@ -73,24 +89,26 @@ for (const name of names) {
         for (const [tag, content] of [
           ["iframe", "picture"],
           ["iframe", "pdf"],
-          ["iframe", "video"],
+          ...here(videos).map((video) => ["iframe", video]),
           ["object", "picture"],
           ["object", "pdf"],
           // WebKitGTK shows no video in <object>, whatever its headers are.
           ...(name === "webkit" ? [] : [["object", "video"]]),
           ["embed", "pdf"],
           ["img", "picture"],
-          ["video", "video"],
+          ...here(videos).map((video) => ["video", video]),
         ]) {
           await embed(tag, content, isIsolated);
           await shows(`${content} in <${tag}> of an ${kind} page`);
         }
-        if (opensSound) {
-          await embed("iframe", "sound", isIsolated);
-          await until("sound in a frame", () => window.run(mediaIsReady, 0));
+        for (const content of here(opened)) {
+          await embed("iframe", content, isIsolated);
+          await until(`${content} in a frame`, () => window.run(mediaIsReady, 0));
         }
-        await embed("audio", "sound", isIsolated);
-        await until("sound in its element", () => window.run(mediaIsReady));
+        for (const content of here(["sound", ...songs])) {
+          await embed("audio", content, isIsolated);
+          await until(`${content} in its element`, () => window.run(mediaIsReady));
+        }
         await embed("iframe", "text", isIsolated);
         await until("text in a frame", () =>
           window.run(`return document.body?.innerText.trim() === "text"`, 0),
