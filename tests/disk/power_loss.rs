@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use tempfile::TempDir;
 use tower_presign::store::{
-    Content, ContentStore as _, Day, FsStore, Place, RepositoryError, Target, Upload, UploadError,
+    Begun, Content, ContentStore as _, Day, FsStore, Noted, Part, Place, RepositoryError,
+    Resumable as _, Target, Upload, UploadError,
 };
 use tower_presign::{
-    Access, BinaryKey, BinaryRepository as _, ContentType, FsRepository, VersionId,
+    Access, BinaryKey, BinaryRepository as _, ContentType, FsRepository, UploadId, VersionId,
 };
 
 use super::recorder::{Change, Loss, Recorder, lose_power};
@@ -178,6 +181,109 @@ async fn what_was_deleted_from_a_store_on_the_second_try_stays_deleted() {
     let store = FsStore::open(&left.folder).await.unwrap();
     let gone = store.get(&place, None).await;
     assert!(matches!(gone, Err(RepositoryError::NotFound)), "{gone:?}");
+}
+
+#[tokio::test]
+async fn an_offset_that_was_reported_survives_a_power_loss_and_is_never_beyond_what_is_there() {
+    let upload = UploadId::new("0123456789abcdef0123456789abcdef").unwrap();
+    let whole = content(2 * SMALL + LARGE, 5);
+    let ends = [SMALL, SMALL + LARGE, whole.len()];
+    let Some(mut disk) = Recorder::mount(&[]).await else {
+        return;
+    };
+    let mut changes = 0;
+    // Without a failure, and then once with each.
+    for failing in 0.. {
+        let folder = format!("{failing}/content");
+        let before = disk.position();
+        let repository = FsRepository::open(disk.path().join(&folder)).await.unwrap();
+        let resumable = repository.resumable().unwrap();
+        let opened = disk.position();
+        // How far the upload was reported to be, and since when.
+        let mut reported = Vec::new();
+        disk.fail_at(failing);
+        let begun = Begun::new(SystemTime::now() + Duration::from_secs(3600), "note");
+        if resumable.begin(&upload, begun.clone()).await.is_err() {
+            let repeated = resumable.begin(&upload, begun).await;
+            assert!(
+                failing > 0 && repeated.is_err() || failing == 1,
+                "{failing}"
+            );
+        }
+        let mut tries = 0;
+        while let Ok(progress) = resumable.progress(&upload).await {
+            let offset = usize::try_from(progress.offset).unwrap();
+            reported.push((disk.position(), offset));
+            let Some(end) = ends.iter().find(|end| **end > offset) else {
+                break;
+            };
+            drop(resumable.append(&upload, part(&whole, offset, *end)).await);
+            tries += 1;
+            assert!(tries <= 4, "{failing}: it does not go on");
+        }
+        let points = disk.position();
+        let first = if failing == 0 { opened } else { points };
+        for point in first..=points {
+            for loss in losses(point + failing) {
+                let left = Left::in_folder(&disk.changes()[before..point], loss, &folder);
+                let what = format!("{failing}: {}", left.what);
+                let repository = FsRepository::open(&left.folder).await.unwrap();
+                let resumable = repository.resumable().unwrap();
+                let least = reported.iter().rfind(|(since, _)| *since <= point);
+                let progress = match (resumable.progress(&upload).await, least) {
+                    (Ok(progress), _) => progress,
+                    (Err(RepositoryError::NotFound), None) => continue,
+                    (Err(error), _) => panic!("{what}: {error}"),
+                };
+                let offset = usize::try_from(progress.offset).unwrap();
+                assert!(
+                    offset >= least.map_or(0, |(_, offset)| *offset),
+                    "{what}: {offset}"
+                );
+                if offset > 0 {
+                    let file = format!("resumable/{upload}.content");
+                    let file = std::fs::read(left.folder.join(file)).unwrap();
+                    assert!(
+                        file[HEADER..].starts_with(&whole[..offset]),
+                        "{what}: other bytes"
+                    );
+                }
+                let rest = part(&whole, offset, whole.len());
+                let progress = resumable.append(&upload, rest).await;
+                let progress = progress.unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(progress.offset, whole.len() as u64, "{what}");
+            }
+        }
+        if failing == 0 {
+            changes = points - opened;
+        } else if failing == changes {
+            break;
+        }
+    }
+}
+
+/// Room before the content of an upload that comes in parts, in bytes.
+const HEADER: usize = 2048;
+
+fn part(whole: &Bytes, start: usize, end: usize) -> Part {
+    Part::new(start as u64, Chunks(vec![whole.slice(start..end)]))
+}
+
+/// What is left of a part, the last chunk first.
+struct Chunks(Vec<Bytes>);
+
+impl Stream for Chunks {
+    type Item = Result<Bytes, UploadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.pop().map(Ok))
+    }
+}
+
+impl Noted for Chunks {
+    fn note(&self) -> Bytes {
+        Bytes::from_static(b"note")
+    }
 }
 
 /// All kinds, and one of those that a seed makes.

@@ -24,7 +24,7 @@ impl Resumable for Folder {
 
     async fn progress(&self, upload: &UploadId) -> Result<Progress, RepositoryError> {
         let unfinished = Unfinished::new(self, upload).ok_or(RepositoryError::NotFound)?;
-        blocking(move || Ok::<_, RepositoryError>(unfinished.read()?.progress())).await
+        blocking(move || Ok::<_, RepositoryError>(unfinished.read_durable()?.progress())).await
     }
 
     async fn append(&self, upload: &UploadId, mut part: Part) -> Result<Progress, RepositoryError> {

@@ -146,6 +146,8 @@ impl FsStore {
             let place = recorded.ok_or(RepositoryError::NotFound)?;
             let path = self.path(&place).ok_or(RepositoryError::NotFound)?;
             return if path.try_exists().at("look for", &path)? {
+                // What moved it there may not have come as far as this.
+                self.folder.sync_parent(&path)?;
                 whole.stored(place)
             } else {
                 Err(RepositoryError::NotFound)

@@ -113,6 +113,17 @@ impl Unfinished {
         newest.ok_or(RepositoryError::NotFound)
     }
 
+    /// The newest record, once it is on the disk: whatever is told of it must stay true. What wrote
+    /// it may not have come as far as this.
+    pub(super) fn read_durable(&self) -> Result<Record, RepositoryError> {
+        let record = self.read()?;
+        if self.fsync {
+            let flushed = File::open(&self.state).and_then(|file| file.sync_data());
+            flushed.at("flush", &self.state)?;
+        }
+        Ok(record)
+    }
+
     fn write(&self, record: &Record) -> Result<(), FileError> {
         let write = || {
             let json = serde_json::to_vec(record)?;
@@ -195,7 +206,7 @@ impl PartFile {
         offset: u64,
     ) -> Result<Self, RepositoryError> {
         let unfinished = Unfinished::new(folder, upload).ok_or(RepositoryError::NotFound)?;
-        let record = unfinished.read()?;
+        let record = unfinished.read_durable()?;
         if record.offset != offset {
             return Err(RepositoryError::offset_mismatch(record.offset));
         }
@@ -211,7 +222,8 @@ impl PartFile {
         folder.budget.give_back(unfinished.size());
         content.set_len(HEADER as u64 + offset).at("write", path)?;
         content.seek(SeekFrom::End(0)).at("write", path)?;
-        if is_new {
+        // Also if it is not new: what created it may not have come as far as this.
+        if offset == 0 {
             folder.sync_parent(path)?;
         }
         let mut share = folder.budget.share();
