@@ -125,7 +125,9 @@ impl Queue {
 
     /// Asks again about the references whose replacement was not known.
     pub(super) fn resolve(&mut self, mut replace: impl FnMut(&Reference) -> Replacement) {
-        self.each(is_asked, |it| replaced(it.raw, it.reference, &mut replace));
+        self.each(self.asked, is_asked, |it| {
+            replaced(it.raw, it.reference, &mut replace)
+        });
     }
 
     /// Goes through the parts that wait: `after` has what each waits for now, and `None` for one
@@ -135,16 +137,27 @@ impl Queue {
         after: impl Fn(Wait) -> Option<Wait>,
         mut replace: impl FnMut(&Reference) -> Replacement,
     ) {
-        self.each(is_waiting, |it| match after(it.wait) {
+        self.each(self.waiting, is_waiting, |it| match after(it.wait) {
             None => Part::Kept(it.raw),
             Some(wait) if wait.is_over() => replaced(it.raw, it.reference, &mut replace),
             Some(wait) => found(it.raw, it.reference, wait),
         });
     }
 
-    /// Changes each part that was found and is of a kind.
-    fn each(&mut self, is_of_kind: fn(&Part) -> bool, mut change: impl FnMut(Found) -> Part) {
-        for at in 0..self.parts.len() {
+    /// Changes each part that was found and is of a kind, of which there are so many.
+    fn each(
+        &mut self,
+        count: usize,
+        is_of_kind: fn(&Part) -> bool,
+        mut change: impl FnMut(Found) -> Part,
+    ) {
+        // They are among the last, if a resource's type comes late.
+        let (mut start, mut left) = (self.parts.len(), count);
+        while left > 0 && start > 0 {
+            start -= 1;
+            left -= usize::from(is_of_kind(&self.parts[start]));
+        }
+        for at in start..self.parts.len() {
             if !is_of_kind(&self.parts[at]) {
                 continue;
             }
