@@ -2,8 +2,11 @@
 
 use std::time::SystemTime;
 
+use tokio::task::{JoinHandle, spawn_blocking};
+
 use super::blocking;
 use super::content_file;
+use super::error::FileError;
 use super::folder::{Folder, GATHER, Received};
 use super::staged_file::StagedFile;
 use super::unfinished::{HEADER, PartFile, Unfinished};
@@ -15,6 +18,10 @@ use crate::store::{
 
 /// How much of a part is written before it is recorded, in bytes: what a crash can cost.
 const RECORDED_AT_ONCE: u64 = 16 * 1024 * 1024;
+
+/// How much of a part is written before the disk is to take it, in bytes: while more arrives, so
+/// that little is left to wait for at the end.
+const FLUSHED_AT_ONCE: u64 = 4 * 1024 * 1024;
 
 impl Resumable for Folder {
     async fn begin(&self, upload: &UploadId, begun: Begun) -> Result<(), RepositoryError> {
@@ -31,6 +38,7 @@ impl Resumable for Folder {
         let (folder, id, offset) = (self.clone(), *upload, part.offset());
         let mut file = blocking(move || PartFile::open(&folder, &id, offset)).await?;
         let mut buffer = Vec::new();
+        let mut flushing = Flushing::default();
         let ending = loop {
             match part.next().await {
                 Some(Ok(chunk)) => buffer.extend_from_slice(&chunk),
@@ -42,6 +50,10 @@ impl Resumable for Folder {
             }
             let is_due = file.unrecorded() + buffer.len() as u64 >= RECORDED_AT_ONCE;
             let note = (is_due && !part.is_whole_or_nothing()).then(|| part.note());
+            if note.is_some() {
+                flushing.end().await?;
+                flushing.begun = 0;
+            }
             (file, buffer) = blocking(move || {
                 file.append(&buffer)?;
                 buffer.clear();
@@ -51,7 +63,11 @@ impl Resumable for Folder {
                 Ok::<_, RepositoryError>((file, buffer))
             })
             .await?;
+            if self.fsync && file.unrecorded() >= flushing.begun + FLUSHED_AT_ONCE {
+                flushing.begin(&file).await?;
+            }
         };
+        flushing.end().await?;
         let is_kept = ending.is_ok() || !part.is_whole_or_nothing();
         let note = part.note();
         let recorded = blocking(move || {
@@ -79,6 +95,34 @@ impl Resumable for Folder {
     async fn remove_expired(&self, now: SystemTime) -> Result<Vec<UploadId>, RepositoryError> {
         let folder = self.clone();
         blocking(move || folder.remove_expired_uploads(now)).await
+    }
+}
+
+/// The disk takes what has been written, while more arrives.
+#[derive(Default)]
+struct Flushing {
+    /// Of the bytes that are not recorded.
+    begun: u64,
+    running: Option<JoinHandle<Result<(), FileError>>>,
+}
+
+impl Flushing {
+    /// Has the disk take what is written by now, unless it still takes what was before.
+    async fn begin(&mut self, file: &PartFile) -> Result<(), RepositoryError> {
+        if self.running.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.end().await?;
+            self.begun = file.unrecorded();
+            self.running = Some(spawn_blocking(file.flush()?));
+        }
+        Ok(())
+    }
+
+    /// Waits for it.
+    async fn end(&mut self) -> Result<(), RepositoryError> {
+        match self.running.take() {
+            Some(running) => Ok(running.await.map_err(RepositoryError::internal)??),
+            None => Ok(()),
+        }
     }
 }
 

@@ -250,6 +250,15 @@ impl PartFile {
         self.end - self.record.offset
     }
 
+    /// Has the disk take what has been appended by now, when it is called.
+    pub(super) fn flush(
+        &self,
+    ) -> Result<impl FnOnce() -> Result<(), FileError> + Send + 'static + use<>, FileError> {
+        let path = self.unfinished.content.clone();
+        let content = self.content.try_clone().at("flush", &path)?;
+        Ok(move || content.sync_data().at("flush", &path))
+    }
+
     /// Has the disk take what was appended, and then the record of it.
     pub(super) fn record(&mut self, note: &Bytes) -> Result<Progress, RepositoryError> {
         if self.unfinished.fsync {
