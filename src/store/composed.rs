@@ -192,10 +192,16 @@ impl<C: Catalog, S: ContentStore> Composed<C, S> {
         Ok(())
     }
 
-    async fn publish(&self, key: &BinaryKey, stored: &Stored) -> Result<Metadata, RepositoryError> {
+    async fn publish(
+        &self,
+        key: &BinaryKey,
+        stored: &Stored,
+        is_resumed: bool,
+    ) -> Result<Metadata, RepositoryError> {
         let published = self.catalog.publish(key, stored).await;
         // The bytes of a resumable upload have one place, and it may have been published before.
         if let Err(RepositoryError::AlreadyWritten) = published
+            && is_resumed
             && let Ok(entry) = self.catalog.find(key).await
             && entry.place == stored.place
         {
@@ -275,6 +281,7 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
                 Err(error) => return Err(error),
             }
         }
+        let is_resumed = upload.is_resumed();
         let acceptance = upload.take_acceptance();
         let stored = self.store.put(upload).await?;
         if let Some(acceptance) = acceptance {
@@ -293,7 +300,7 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
                 return Err(error.into());
             }
         }
-        self.publish(key, &stored).await
+        self.publish(key, &stored, is_resumed).await
     }
 
     async fn presign(&self, grant: &Grant) -> Result<Option<PresignedUrl>, RepositoryError> {

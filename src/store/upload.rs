@@ -183,6 +183,11 @@ impl Upload {
         self.resumed.take()
     }
 
+    /// Whether nobody has taken its id yet.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.resumed.is_some()
+    }
+
     /// The media type to store: the one that was granted, and of text the charset that the client
     /// named, if the grant names none.
     #[must_use]

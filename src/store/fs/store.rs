@@ -163,7 +163,15 @@ impl FsStore {
             place
         };
         let path = self.path(&place).ok_or(RepositoryError::NotFound)?;
-        staged.publish(&path)?;
+        match staged.publish(&path) {
+            // Nothing else goes there: where files are moved by a link, an earlier try came as far
+            // as that.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let content = &unfinished.content;
+                fs::remove_file(content).at("remove", content)?;
+            }
+            published => published?,
+        }
         self.folder.budget.give_back(size);
         self.folder.sync_parent(&path)?;
         whole.stored(place)
