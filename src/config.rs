@@ -33,6 +33,8 @@ pub(crate) struct Operation {
     /// `None`: any.
     pub(crate) fhir_base: Option<BasePath>,
     pub(crate) describes_urls: bool,
+    /// What a write URL of our own begins may come in parts.
+    pub(crate) resumes_uploads: bool,
     pub(crate) is_timeout: Vec<IsTimeout>,
 }
 

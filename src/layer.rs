@@ -79,6 +79,7 @@ impl PresignLayer {
                 presigner,
                 fhir_base: None,
                 describes_urls: false,
+                resumes_uploads: false,
                 is_timeout: Vec::new(),
             },
             is_serving: true,
@@ -186,7 +187,8 @@ impl PresignLayer {
     }
 
     /// Whether the operation says more than the `url`: the `method` (`valueCode`), when it
-    /// `expires` (`valueInstant`), and each `header` to send (parts `name` and `value`).
+    /// `expires` (`valueInstant`), of a write URL that takes an upload in parts as well that it is
+    /// `resumable` (`valueBoolean`), and each `header` to send (parts `name` and `value`).
     /// Default: no.
     pub fn describe_urls(mut self, describe: bool) -> Self {
         self.operation.describes_urls = describe;
@@ -202,6 +204,7 @@ impl PresignLayer {
             &serving.clock,
         );
         operation.is_timeout.clone_from(&serving.is_timeout);
+        operation.resumes_uploads = serving.resumption.is_some();
         self
     }
 }

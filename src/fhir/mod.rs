@@ -41,7 +41,7 @@ use serde::Serialize;
 
 pub use operation_definition::{operation_definition, supported_operation};
 pub(crate) use operation_outcome::Refusal;
-pub(crate) use parameters::{describe_url, upload_values};
+pub(crate) use parameters::{describe_url, plain_url, upload_values};
 
 /// The media type of all that the layer itself has to say.
 const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");

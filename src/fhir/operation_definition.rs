@@ -43,9 +43,12 @@ pub fn operation_definition(url: &str) -> Value {
                 "Whether the URL is to write, rather than to read. Default: false."),
             parameter("out", "url", 1, "uri",
                 "The presigned URL: for GET and HEAD, or with upload for one PUT with the \
-                Content-Type that Binary.contentType names."),
+                Content-Type that Binary.contentType names. If it is resumable, it can also begin an \
+                upload in parts, by tus 1.0 or the IETF's resumable uploads."),
             parameter("out", "method", 0, "code", "The method to use the URL with: GET or PUT."),
             parameter("out", "expires", 0, "instant", "When the URL stops working."),
+            parameter("out", "resumable", 0, "boolean",
+                "True of a URL that can also begin an upload in parts."),
             {
                 "name": "header",
                 "use": "out",

@@ -58,27 +58,35 @@ struct IncomingParameter {
 /// Serde would also read a struct from an array, unless it has a flattened field.
 type OtherMembers = IgnoredAny;
 
-/// The operation's answer: `url`, and with `describe` also what using it takes.
-pub(crate) fn describe_url(presigned: &PresignedUrl, describe: bool) -> Outgoing<'_> {
-    let mut parameter = vec![Parameter::new("url", Value::Uri(presigned.as_str()))];
-    if describe {
-        let method = presigned.method();
-        parameter.push(Parameter::new("method", Value::Code(method)));
-        if let Some(expires) = instant(presigned.expires().unix_seconds()) {
-            parameter.push(Parameter::new("expires", Value::Instant(expires)));
-        }
-        for (name, value) in presigned.headers() {
-            let parts = vec![
-                Parameter::new("name", Value::String(name.as_str())),
-                Parameter::new("value", Value::String(value.to_str().unwrap_or_default())),
-            ];
-            parameter.push(Parameter::new("header", Value::Parts(parts)));
-        }
-    }
+/// The operation's answer.
+pub(crate) fn plain_url(presigned: &PresignedUrl) -> Outgoing<'_> {
     Outgoing {
         resource_type: "Parameters",
-        parameter,
+        parameter: vec![Parameter::new("url", Value::Uri(presigned.as_str()))],
     }
+}
+
+/// The operation's answer, with what using the URL takes. `resumes_uploads`: our own write URLs
+/// take uploads in parts.
+pub(crate) fn describe_url(presigned: &PresignedUrl, resumes_uploads: bool) -> Outgoing<'_> {
+    let mut answer = plain_url(presigned);
+    let method = presigned.method();
+    let mut add = |name, value| answer.parameter.push(Parameter::new(name, value));
+    add("method", Value::Code(method));
+    if let Some(expires) = instant(presigned.expires().unix_seconds()) {
+        add("expires", Value::Instant(expires));
+    }
+    if resumes_uploads && method == "PUT" && presigned.key_id().is_some() {
+        add("resumable", Value::Boolean(true));
+    }
+    for (name, value) in presigned.headers() {
+        let parts = vec![
+            Parameter::new("name", Value::String(name.as_str())),
+            Parameter::new("value", Value::String(value.to_str().unwrap_or_default())),
+        ];
+        add("header", Value::Parts(parts));
+    }
+    answer
 }
 
 /// A FHIR instant: RFC 3339, in UTC. `None` beyond the year 9999, which FHIR cannot write.
@@ -112,6 +120,8 @@ impl<'a> Parameter<'a> {
 enum Value<'a> {
     #[serde(rename = "valueUri")]
     Uri(&'a str),
+    #[serde(rename = "valueBoolean")]
+    Boolean(bool),
     #[serde(rename = "valueCode")]
     Code(&'a str),
     #[serde(rename = "valueInstant")]

@@ -63,7 +63,11 @@ pub(crate) async fn answer(
         .presigner
         .mint(&caller, target, Source::Any, event);
     let presigned = mint.await?;
-    let answer = fhir::describe_url(&presigned, operation.describes_urls);
+    let answer = if operation.describes_urls {
+        fhir::describe_url(&presigned, operation.resumes_uploads)
+    } else {
+        fhir::plain_url(&presigned)
+    };
     Ok(json_response(StatusCode::OK, &answer))
 }
 

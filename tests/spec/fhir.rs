@@ -154,7 +154,9 @@ async fn plain_url() -> Value {
 }
 
 async fn described_upload_url() -> Value {
-    let layer = layer(scan("image/png")).describe_urls(true);
+    let layer = layer(scan("image/png"))
+        .describe_urls(true)
+        .resumable_uploads(true);
     let answer = get(&layer, "/Binary/scan/$presigned-url?upload=true").await;
     answer.json()
 }

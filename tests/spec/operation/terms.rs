@@ -282,3 +282,18 @@ async fn a_description_tells_what_using_the_url_takes() {
     ]});
     assert_eq!(write.json(), expected);
 }
+
+#[tokio::test]
+async fn a_description_says_of_a_write_url_that_its_upload_may_come_in_parts() {
+    let described = async |layer: PresignLayer, query: &str| {
+        let layer = layer.describe_urls(true).resumable_uploads(true);
+        let answer = get(&layer, &format!("{OPERATION}{query}")).await.json();
+        let parameters = answer["parameter"].as_array().unwrap();
+        let resumable = parameters.iter().find(|one| one["name"] == "resumable");
+        resumable.map(|parameter| parameter["valueBoolean"].clone())
+    };
+    let layer = layer(scan("image/png"));
+    let write = described(layer.clone(), "?upload=true").await;
+    assert_eq!(write, Some(json!(true)));
+    assert_eq!(described(layer, "").await, None, "to read");
+}
