@@ -85,6 +85,7 @@ async fn under_load_every_request_is_answered_as_it_must_be_and_nothing_is_left_
     );
     println!("file descriptors: {idle} idle, and as many at the end");
     assert_eq!(server.staged(), 0, "no upload is left half done");
+    assert_eq!(server.unfinished(), 0, "nor is one in parts");
     assert!(end < MAX_RESIDENT, "the server has kept memory");
 }
 

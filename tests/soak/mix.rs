@@ -17,6 +17,7 @@ use crate::figures::Figures;
 use crate::support::Answer;
 use crate::support::client::Client;
 use crate::support::random::Random;
+use crate::support::server::URL_ORIGIN;
 use crate::wire::{Api, HOUR, MAX_LENGTH, Scan, now, read, target, write, write_up_to};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,8 @@ pub enum Kind {
     Head,
     Put,
     PutAgain,
+    InParts,
+    Abandoned,
     // Refused
     NoToken,
     ReaderWrites,
@@ -42,7 +45,7 @@ pub enum Kind {
 }
 
 /// What a worker chooses from: what is there more often is done more often.
-const MIX: [Kind; 24] = [
+const MIX: [Kind; 26] = [
     Kind::Mint,
     Kind::Get,
     Kind::Get,
@@ -57,6 +60,8 @@ const MIX: [Kind; 24] = [
     Kind::Put,
     Kind::Put,
     Kind::PutAgain,
+    Kind::InParts,
+    Kind::Abandoned,
     Kind::NoToken,
     Kind::ReaderWrites,
     Kind::NotFound,
@@ -131,6 +136,8 @@ impl Worker {
                     answer.assert_refused(412, "already-written");
                 }
             }
+            Kind::InParts => self.in_parts().await,
+            Kind::Abandoned => self.abandoned().await,
             Kind::NoToken => {
                 let request = self.api.mint(scan.id, "", "unknown");
                 self.refused(kind, request, 401, "login-required").await;
@@ -233,9 +240,92 @@ impl Worker {
         let request = self.api.put(target, content.clone());
         let answer = self.send(Kind::Put, request, content.len()).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        let scan = Scan { id, content };
+        self.stored(Scan { id, content }).await;
+    }
+
+    /// It is there, for others to read.
+    async fn stored(&mut self, scan: Scan) {
         self.get(&scan).await;
         self.api.remember(scan, &mut self.random);
+    }
+
+    /// Is cut off, and goes on where the server is.
+    async fn in_parts(&mut self) {
+        let id = self.api.create(&self.client).await;
+        let content = self.content();
+        let (upload, sent) = self.half_in_parts(Kind::InParts, id, &content).await;
+        let offset = self.progress(&upload).await;
+        assert!(offset <= sent, "{offset} bytes of {sent}");
+        self.go_on(&upload, &content, offset).await;
+        self.stored(Scan { id, content }).await;
+    }
+
+    /// Sends the rest. Of the part that was cut off some may still arrive meanwhile.
+    async fn go_on(&mut self, upload: &str, content: &Bytes, mut offset: usize) {
+        loop {
+            let rest = content.slice(offset..);
+            let length = rest.len();
+            let part = self.api.tus(Method::PATCH, upload);
+            let part = part.header("upload-offset", offset).body(rest.into());
+            let answer = self.send(Kind::InParts, part.unwrap(), length).await;
+            if answer.status != StatusCode::CONFLICT {
+                assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+                return;
+            }
+            let progress = self.progress(upload).await;
+            assert!(progress >= offset, "{progress} bytes, and {offset} before");
+            offset = progress;
+        }
+    }
+
+    async fn progress(&mut self, upload: &str) -> usize {
+        let ask = self.api.tus(Method::HEAD, upload).body(Body::empty());
+        let progress = self.send(Kind::InParts, ask.unwrap(), 0).await;
+        assert_eq!(progress.status, StatusCode::OK, "{progress:?}");
+        progress.header("upload-offset").unwrap().parse().unwrap()
+    }
+
+    /// Is cut off, and given up.
+    async fn abandoned(&mut self) {
+        let id = self.api.create(&self.client).await;
+        let content = self.content();
+        let (upload, _) = self.half_in_parts(Kind::Abandoned, id, &content).await;
+        let delete = self.api.tus(Method::DELETE, &upload).body(Body::empty());
+        let answer = self.send(Kind::Abandoned, delete.unwrap(), 0).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+        let ask = self.api.get(&upload);
+        self.refused(Kind::NotFound, ask, 404, "not-found").await;
+    }
+
+    /// Begins an upload in parts, and goes away in the midst of the first: returns its URL's target,
+    /// and how much was sent.
+    async fn half_in_parts(
+        &mut self,
+        kind: Kind,
+        id: BinaryId,
+        content: &Bytes,
+    ) -> (String, usize) {
+        let begin = self.api.tus(Method::POST, &self.api.sign(write(id), HOUR));
+        let begin = begin.header("upload-length", content.len());
+        let begun = self.send(kind, begin.body(Body::empty()).unwrap(), 0).await;
+        assert_eq!(begun.status, StatusCode::CREATED, "{begun:?}");
+        let upload = begun.header("location").unwrap();
+        let upload = upload.strip_prefix(URL_ORIGIN).unwrap().to_owned();
+
+        let start = Instant::now();
+        let sent = self.random.below(content.len());
+        let mut stream = self.connect().await;
+        let (length, address) = (content.len(), &self.api.address);
+        let head = format!(
+            "PATCH {upload} HTTP/1.1\r\nHost: {address}\r\n\
+             Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n\
+             Content-Type: application/offset+octet-stream\r\nContent-Length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&content[..sent]).await.unwrap();
+        self.leave(stream);
+        self.figures.count(kind, sent, start.elapsed());
+        (upload, sent)
     }
 
     /// Goes away, and finds nothing stored; what was sent then is stored as a whole.

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Request, StatusCode};
+use http::request::Builder;
+use http::{Method, Request, StatusCode};
 use tower_presign::url::{Expires, ReadTerms, WriteTerms};
 use tower_presign::{BinaryId, BinaryKey, ContentType, Grant, SigningKey, UrlSigner, VersionId};
 
@@ -121,6 +122,14 @@ impl Api {
     pub fn put(&self, target: &str, content: Bytes) -> Request<Body> {
         let request = Request::put(self.url(target)).header(CONTENT_TYPE, "image/png");
         request.body(content.into()).unwrap()
+    }
+
+    /// A request of tus, with the type that a part has.
+    pub fn tus(&self, method: Method, target: &str) -> Builder {
+        let request = Request::builder().method(method).uri(self.url(target));
+        request
+            .header("tus-resumable", "1.0.0")
+            .header(CONTENT_TYPE, "application/offset+octet-stream")
     }
 
     fn url(&self, target: &str) -> String {

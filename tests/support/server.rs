@@ -1,5 +1,6 @@
 //! The example server, as a process that can be killed.
 
+use std::fs::DirEntry;
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -93,7 +94,21 @@ impl Server {
 
     /// How many things are in the staging folder.
     pub fn staged(&self) -> usize {
-        let folder = self.folder.path().join("data/staging");
-        std::fs::read_dir(folder).unwrap().count()
+        self.names("data/staging").len()
+    }
+
+    /// How many uploads in parts have content that is not a version's.
+    pub fn unfinished(&self) -> usize {
+        let names = self.names("data/resumable");
+        names
+            .iter()
+            .filter(|name| name.ends_with(".content"))
+            .count()
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path().join(folder)).unwrap();
+        let name = |entry: DirEntry| entry.file_name().into_string().unwrap();
+        entries.map(|entry| name(entry.unwrap())).collect()
     }
 }

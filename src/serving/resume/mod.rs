@@ -30,7 +30,7 @@ pub(super) use self::begin::begin;
 use self::complete::complete;
 pub(super) use self::interim::Announcement;
 use self::note::Note;
-use self::part::PartStream;
+use self::part::{GoneOn, PartStream};
 use super::Genuine;
 use super::digest::Digests;
 use super::plan::{Append, Dialect, offset_mismatch};
@@ -90,13 +90,7 @@ impl Resuming<'_> {
 
     async fn turn(&self) -> Result<Arc<Turn>, Refusal> {
         let turn = self.request.serving.turns.take(self.terms.upload).await;
-        let turn = turn.map_err(|_| {
-            Refusal::because(
-                RefusalCode::TooManyRequests,
-                "A later request goes on with the upload.",
-            )
-        })?;
-        Ok(Arc::new(turn))
+        turn.map(Arc::new).map_err(|_| superseded())
     }
 
     fn limits(&self) -> Limits {
@@ -216,6 +210,11 @@ impl Resuming<'_> {
             Err(RepositoryError::OffsetMismatch { offset: actual }) => {
                 return Err(offset_mismatch(actual, offset));
             }
+            Err(RepositoryError::Upload(UploadError::Incomplete(Some(source))))
+                if source.is::<GoneOn>() =>
+            {
+                return Err(superseded());
+            }
             Err(RepositoryError::Upload(UploadError::TooLarge { .. })) => {
                 // It can never become what it was said to be.
                 self.repository().abandon(upload).await?;
@@ -254,6 +253,14 @@ impl Resuming<'_> {
         let refusal = Refusal::too_large(Some(limit));
         refusal.with_header(answer::UPLOAD_LIMIT, self.limits().value())
     }
+}
+
+/// A client of tus that is not told of a conflict gives up.
+fn superseded() -> Refusal {
+    Refusal::because(
+        RefusalCode::OffsetMismatch,
+        "A later request goes on with the upload. Ask how far it has come.",
+    )
 }
 
 /// A client of tus gets an outcome as of old: it looks at the headers alone.

@@ -25,7 +25,7 @@ pub(super) struct PartStream {
 
 #[derive(Debug, thiserror::Error)]
 #[error("another request goes on with the upload")]
-struct GoneOn;
+pub(super) struct GoneOn;
 
 impl Stream for PartStream {
     type Item = Result<Bytes, UploadError>;

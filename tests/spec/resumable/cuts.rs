@@ -51,7 +51,8 @@ async fn a_newer_part_ends_an_older_one_that_hangs() {
     assert!(older.as_mut().now_or_never().is_none());
     let (older, newer) = soon(async { tokio::join!(older, offset(&layer, &url)) }).await;
     assert_eq!(newer, "9", "it has what the older one had got");
-    older.assert_refused(400, "incomplete-body");
+    // Clients of tus give up at any other refusal, and the older one may be of a client that lives.
+    older.assert_refused(409, "offset-mismatch");
     assert_eq!(append_tus(&layer, &url, 9, &CONTENT[9..]).await.status, 204);
     assert_eq!(stored(&layer).await.as_deref(), Some(CONTENT));
 }
