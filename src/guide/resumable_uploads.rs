@@ -59,6 +59,13 @@
 //! `Upload-Complete`, `Upload-Limit`, `Tus-Resumable`, `Tus-Version`, `Tus-Extension` and
 //! `Tus-Max-Size` exposed.
 //!
+//! A client that asks the operation learns from
+//! [`describe_urls`](crate::PresignLayer::describe_urls) that its write URL is `resumable`.
+//!
+//! A proxy in front must let a part through: nginx takes 1 MB at once, unless
+//! `client_max_body_size` says more. Of a part that is cut nothing has come if the proxy gathers
+//! it first, as nginx does without `proxy_request_buffering off`.
+//!
 //! # A repository of your own
 //!
 //! It implements [`Resumable`](crate::store::Resumable), and returns that from

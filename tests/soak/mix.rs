@@ -305,11 +305,12 @@ impl Worker {
         id: BinaryId,
         content: &Bytes,
     ) -> (String, usize) {
-        let begin = self.api.tus(Method::POST, &self.api.sign(write(id), HOUR));
-        let begin = begin.header("upload-length", content.len());
-        let begun = self.send(kind, begin.body(Body::empty()).unwrap(), 0).await;
-        assert_eq!(begun.status, StatusCode::CREATED, "{begun:?}");
-        let upload = begun.header("location").unwrap();
+        let create = self.api.tus(Method::POST, &self.api.sign(write(id), HOUR));
+        let create = create.header("upload-length", content.len());
+        let create = create.body(Body::empty()).unwrap();
+        let answer = self.send(kind, create, 0).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        let upload = answer.header("location").unwrap();
         let upload = upload.strip_prefix(URL_ORIGIN).unwrap().to_owned();
 
         let start = Instant::now();
