@@ -97,7 +97,7 @@ fn presign(address: SocketAddr) -> Result<PresignLayer, Box<dyn Error>> {
 
     let repository = MemoryRepository::new();
     repository.create(BinaryId::new("scan")?, ContentType::new("image/png")?)?;
-    Ok(PresignLayer::new(signer, repository, authorize))
+    Ok(PresignLayer::new(signer, repository, authorize).resumable_uploads(true))
 }
 
 /// Without a framework there is no authentication in front: the policy looks at the headers itself.

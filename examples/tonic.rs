@@ -73,7 +73,7 @@ fn presign(address: SocketAddr) -> Result<PresignLayer, Box<dyn Error>> {
 
     let repository = MemoryRepository::new();
     repository.create(BinaryId::new("scan")?, ContentType::new("image/png")?)?;
-    Ok(PresignLayer::new(signer, repository, authorize))
+    Ok(PresignLayer::new(signer, repository, authorize).resumable_uploads(true))
 }
 
 /// The policy: it sees the RPC's headers, as it would see those of a call of the operation.

@@ -108,12 +108,13 @@ fn presign(
         let problem = "it needs a path of its own, such as /storage";
         return Err(format!("PRESIGN_STORAGE_URL={storage_url}: {problem}").into());
     }
+    let is_resumable = repository.resumable().is_some();
     Ok(PresignLayer::new(signer, repository, access::authorize)
         .fhir_base("/fhir/R4")?
         .fhir_base_url(format!("{origin}/fhir/R4"))?
         .default_lifetime(settings.ttl)
         .use_ledger(MemoryUseLedger::new())
-        .resumable_uploads(true)
+        .resumable_uploads(is_resumable)
         .max_upload(settings.max_upload)
         .timeout_error::<TimeoutError>())
 }
