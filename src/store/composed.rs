@@ -20,7 +20,10 @@ use crate::url::{Access, Grant, PresignedUrl};
 pub(super) const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long after it was put content gets its record, at most.
-#[cfg_attr(not(feature = "fs"), expect(dead_code, reason = "asked by stores"))]
+#[cfg_attr(
+    not(any(feature = "fs", feature = "object-store")),
+    expect(dead_code, reason = "asked by stores")
+)]
 pub(super) const PUBLISHED_WITHIN: Duration = Duration::from_secs(60 * 60);
 
 /// How many places the catalog is asked about at once.
@@ -295,8 +298,11 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
                 stored: Some(&unpublished),
             };
             if let Err(error) = acceptance(arrived).await {
-                // What cannot be removed now is left to the sweep.
-                drop(self.store.delete(&stored.place).await);
+                // Nobody sends once more what has come in parts: the policy may be asked again. What
+                // it never accepts, and what cannot be removed now, is left to the sweep.
+                if !is_resumed {
+                    drop(self.store.delete(&stored.place).await);
+                }
                 return Err(error.into());
             }
         }

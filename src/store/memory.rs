@@ -28,8 +28,9 @@ pub struct MemoryRepository {
 
 /// A resumable upload.
 struct Unfinished {
-    /// Empty once they have become a version.
     bytes: BytesMut,
+    /// Whether they have become a version.
+    is_finished: bool,
     progress: Progress,
     expires: SystemTime,
     /// When it was last touched, in touches of any.
@@ -43,13 +44,6 @@ enum Binary {
         versions: Vec<(Metadata, Bytes)>,
     },
     Deleted,
-}
-
-impl Unfinished {
-    /// Whether its bytes are still here.
-    fn is_unfinished(&self) -> bool {
-        self.progress.offset == self.bytes.len() as u64
-    }
 }
 
 impl MemoryRepository {
@@ -109,6 +103,29 @@ impl MemoryRepository {
         }
     }
 
+    /// Takes the bytes if they become a version.
+    fn publish(
+        &self,
+        key: &BinaryKey,
+        upload: &Upload,
+        bytes: &mut BytesMut,
+    ) -> Result<Metadata, RepositoryError> {
+        let mut binaries = self.lock();
+        // Once more: another upload may have been faster.
+        let versions = next_version(&mut binaries, key)?;
+        let bytes = bytes.split().freeze();
+        let metadata = Metadata {
+            sha256: upload.sha256(),
+            ..Metadata::new(
+                upload.content_type().as_str(),
+                bytes.len() as u64,
+                SystemTime::now(),
+            )
+        };
+        versions.push((metadata.clone(), bytes));
+        Ok(metadata)
+    }
+
     fn uploads(&self) -> MutexGuard<'_, HashMap<UploadId, Unfinished>> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,22 +182,16 @@ impl BinaryRepository for MemoryRepository {
         while let Some(chunk) = upload.next().await {
             bytes.extend_from_slice(&chunk?);
         }
-        if let Some(resumed) = resumed {
-            let mut uploads = self.uploads();
-            let unfinished = uploads.get_mut(&resumed).ok_or(RepositoryError::NotFound)?;
-            bytes = unfinished.bytes.split();
-        }
-        let bytes = bytes.freeze();
-        let metadata = Metadata {
-            sha256: upload.sha256(),
-            ..Metadata::new(
-                upload.content_type().as_str(),
-                bytes.len() as u64,
-                SystemTime::now(),
-            )
+        let Some(resumed) = resumed else {
+            return self.publish(key, &upload, &mut bytes);
         };
-        // Once more: another upload may have been faster.
-        next_version(&mut self.lock(), key)?.push((metadata.clone(), bytes));
+        let mut uploads = self.uploads();
+        let unfinished = uploads.get_mut(&resumed).ok_or(RepositoryError::NotFound)?;
+        if unfinished.is_finished || Some(unfinished.progress.offset) != upload.length() {
+            return Err(RepositoryError::NotFound);
+        }
+        let metadata = self.publish(key, &upload, &mut unfinished.bytes)?;
+        unfinished.is_finished = true;
         Ok(metadata)
     }
 
@@ -195,7 +206,7 @@ impl Resumable for MemoryRepository {
         let touched = next_touch(&uploads);
         let mut of_group: Vec<(u64, UploadId)> = uploads
             .iter()
-            .filter(|(id, of)| id.group() == upload.group() && of.is_unfinished())
+            .filter(|(id, of)| id.group() == upload.group() && !of.is_finished)
             .map(|(id, unfinished)| (unfinished.touched, *id))
             .collect();
         of_group.sort_unstable();
@@ -205,6 +216,7 @@ impl Resumable for MemoryRepository {
         }
         let unfinished = Unfinished {
             bytes: BytesMut::new(),
+            is_finished: false,
             progress: Progress::new(0, begun.note),
             expires: begun.expires,
             touched,
@@ -244,6 +256,9 @@ impl Resumable for MemoryRepository {
         if offset != part.offset() {
             return Err(RepositoryError::offset_mismatch(offset));
         }
+        if unfinished.is_finished {
+            return Err(RepositoryError::AlreadyWritten);
+        }
         unfinished.progress = Progress::new(offset + bytes.len() as u64, note);
         unfinished.bytes.unsplit(bytes);
         unfinished.touched = touched;
@@ -259,7 +274,7 @@ impl Resumable for MemoryRepository {
         let mut expired = Vec::new();
         self.uploads().retain(|id, unfinished| {
             let is_over = unfinished.expires <= now;
-            if is_over && unfinished.is_unfinished() {
+            if is_over && !unfinished.is_finished {
                 expired.push(*id);
             }
             !is_over

@@ -1,5 +1,5 @@
 //! Test suites for what a host implements: a [`BinaryRepository`], a [`Catalog`], a
-//! [`ContentStore`].
+//! [`ContentStore`], a [`Resumable`].
 //!
 //! Each checks what its trait promises, one test a promise, and makes the tests with a macro. The
 //! attribute that makes an `async fn` a test is the host's own, so the suite is tied to no runtime:
@@ -53,16 +53,21 @@
 //! [`BinaryRepository`]: super::BinaryRepository
 //! [`Catalog`]: super::Catalog
 //! [`ContentStore`]: super::ContentStore
+//! [`Resumable`]: super::Resumable
 
 #[doc(hidden)]
 pub mod catalog;
 mod cataloguing;
+mod completing;
 #[doc(hidden)]
 pub mod content_store;
 mod deletion;
 mod reading;
 #[doc(hidden)]
 pub mod repository;
+#[doc(hidden)]
+pub mod resumable;
+mod resuming;
 mod storing;
 mod support;
 mod writing;
@@ -92,6 +97,16 @@ pub use crate::__catalog_tests as catalog_tests;
 /// After the attribute comes `make`, an `impl AsyncFn() -> S`.
 #[doc(inline)]
 pub use crate::__content_store_tests as content_store_tests;
+
+/// Makes the tests of a repository's [`Resumable`](super::Resumable): see the
+/// [module's docs](self). A content store that is resumable is tested as part of a
+/// [`Composed`](super::Composed).
+///
+/// After the attribute come `make`, an `impl AsyncFn() -> (R, BinaryId)` that returns a repository
+/// and the id of a Binary in it that has no content yet, and optionally `reopen`, an
+/// `impl AsyncFn(R) -> R` that closes a repository and opens it again, as another process would.
+#[doc(inline)]
+pub use crate::__resumable_tests as resumable_tests;
 
 /// Makes tests of a list of promises. Each is the name of a hidden function in one of the modules.
 #[doc(hidden)]

@@ -335,6 +335,7 @@ impl BinaryRepository for FsRepository {
             check()?;
             let unfinished = Unfinished::new(&folder, &whole.id);
             let unfinished = unfinished.ok_or(RepositoryError::NotFound)?;
+            let _lock = unfinished.lock()?;
             let (staged, received) = whole.stage(&folder, &unfinished)?;
             let size = staged.length()?;
             let metadata = publish(staged, received)?;

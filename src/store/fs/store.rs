@@ -134,6 +134,7 @@ impl FsStore {
     fn put_resumed(&self, whole: &Whole) -> Result<Stored, RepositoryError> {
         let unfinished = Unfinished::new(&self.folder, &whole.id);
         let unfinished = unfinished.ok_or(RepositoryError::NotFound)?;
+        let _lock = unfinished.lock()?;
         let mut record = unfinished.read()?;
         let recorded = record
             .place

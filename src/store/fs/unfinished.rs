@@ -89,10 +89,30 @@ impl Unfinished {
             note: BASE64.encode(&begun.note),
             place: None,
         };
+        // In this order: content without state is removed when the folder is opened again.
+        let content = File::create_new(&self.content).at("create", &self.content)?;
+        content.set_len(HEADER as u64).at("write", &self.content)?;
+        folder.budget.count(HEADER as u64);
+        if self.fsync {
+            content.sync_all().at("flush", &self.content)?;
+        }
         let file = File::create_new(&self.state).at("create", &self.state)?;
         file.set_len(2 * RECORD as u64).at("write", &self.state)?;
         self.write(&record)?;
         folder.sync_parent(&self.state)
+    }
+
+    /// Waits until nobody else writes, and keeps others from it. A part whose future was dropped may
+    /// still be on its way to the disk.
+    pub(super) fn lock(&self) -> Result<File, RepositoryError> {
+        let state = match File::open(&self.state) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(RepositoryError::NotFound);
+            }
+            opened => opened.at("open", &self.state)?,
+        };
+        state.lock().at("lock", &self.state)?;
+        Ok(state)
     }
 
     /// The newest record that is whole.
@@ -153,7 +173,7 @@ impl Unfinished {
         self.advance(record)
     }
 
-    /// Whether its content is here.
+    /// Whether its content is here, and no version's.
     pub(super) fn has_content(&self) -> Result<bool, FileError> {
         self.content.try_exists().at("look for", &self.content)
     }
@@ -193,6 +213,7 @@ pub(super) struct PartFile {
     unfinished: Unfinished,
     record: Record,
     content: File,
+    _lock: File,
     share: Share,
     /// Where the file ends, in bytes of content.
     end: u64,
@@ -206,19 +227,17 @@ impl PartFile {
         offset: u64,
     ) -> Result<Self, RepositoryError> {
         let unfinished = Unfinished::new(folder, upload).ok_or(RepositoryError::NotFound)?;
+        let lock = unfinished.lock()?;
         let record = unfinished.read_durable()?;
         if record.offset != offset {
             return Err(RepositoryError::offset_mismatch(record.offset));
         }
-        let is_new = !unfinished.has_content()?;
-        if is_new && offset > 0 {
+        if !unfinished.has_content()? {
             // It has become a version.
             return Err(RepositoryError::AlreadyWritten);
         }
         let path = &unfinished.content;
-        let mut options = OpenOptions::new();
-        let content = options.write(true).create(true).truncate(false).open(path);
-        let mut content = content.at("open", path)?;
+        let mut content = OpenOptions::new().write(true).open(path).at("open", path)?;
         folder.budget.give_back(unfinished.size());
         content.set_len(HEADER as u64 + offset).at("write", path)?;
         content.seek(SeekFrom::End(0)).at("write", path)?;
@@ -232,6 +251,7 @@ impl PartFile {
             unfinished,
             record,
             content,
+            _lock: lock,
             share,
             end: offset,
         })
@@ -296,7 +316,7 @@ impl Folder {
     ) -> Result<(), RepositoryError> {
         let mut of_group = Vec::new();
         for (id, unfinished) in self.unfinished_uploads()? {
-            if id.group() == upload.group() && is_unfinished(&unfinished)? {
+            if id.group() == upload.group() && unfinished.has_content()? {
                 let attributes = fs::metadata(&unfinished.state);
                 let touched = attributes.and_then(|attributes| attributes.modified());
                 of_group.push((touched.ok(), unfinished));
@@ -323,7 +343,7 @@ impl Folder {
                 record => record?,
             };
             if record.expires <= unix_seconds(now) {
-                if is_unfinished(&unfinished)? {
+                if unfinished.has_content()? {
                     expired.push(id);
                 }
                 unfinished.remove(self)?;
@@ -369,9 +389,4 @@ impl Folder {
         }
         Ok(uploads)
     }
-}
-
-/// Whether it has not become a version.
-fn is_unfinished(unfinished: &Unfinished) -> Result<bool, RepositoryError> {
-    Ok(unfinished.has_content()? || unfinished.read().is_ok_and(|record| record.offset == 0))
 }

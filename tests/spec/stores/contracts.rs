@@ -1,8 +1,10 @@
 //! The contract, kept by all that is ours and by a host's table with a store.
 
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 
 use futures_util::FutureExt as _;
+use tempfile::TempDir;
 use tower_presign::store::{
     BoxRepository, ByteRange, Composed, Content, FsStore, Located, Metadata, RepositoryError,
     Target, Upload, contract,
@@ -31,6 +33,15 @@ mod memory {
     async fn delete(repository: &MemoryRepository, id: BinaryId) {
         repository.delete(id).unwrap();
     }
+
+    mod resumable {
+        use super::*;
+
+        contract::resumable_tests! {
+            #[tokio::test]
+            make = make
+        }
+    }
 }
 
 /// Not knowing what it is takes nothing from a repository.
@@ -42,6 +53,18 @@ mod in_a_box {
         make = async || {
             let (repository, id) = memory::make().await;
             (BoxRepository::new(repository), id)
+        }
+    }
+
+    mod resumable {
+        use super::*;
+
+        contract::resumable_tests! {
+            #[tokio::test]
+            make = async || {
+                let (repository, id) = memory::make().await;
+                (BoxRepository::new(repository), id)
+            }
         }
     }
 }
@@ -67,6 +90,60 @@ mod fs {
     pub(super) async fn delete(repository: &FsRepository, id: BinaryId) {
         repository.delete(id).await.unwrap();
     }
+}
+
+mod fs_resumable {
+    use super::*;
+
+    contract::resumable_tests! {
+        #[tokio::test]
+        make = make, reopen = async |repository| {
+            drop(repository);
+            open().await
+        }
+    }
+
+    async fn make() -> (FsRepository, BinaryId) {
+        let (repository, id) = (open().await, BinaryId::random());
+        repository.create(id, png()).await.unwrap();
+        (repository, id)
+    }
+
+    async fn open() -> FsRepository {
+        let folder = folder_of_the_test();
+        FsRepository::open(folder).await.unwrap().fsync(false)
+    }
+}
+
+mod composed_resumable {
+    use super::*;
+
+    contract::resumable_tests! {
+        #[tokio::test]
+        make = make, reopen = async |repository: Composed<Table, FsStore>| {
+            let table = repository.catalog().clone();
+            drop(repository);
+            Composed::new(table, open().await)
+        }
+    }
+
+    async fn make() -> (Composed<Table, FsStore>, BinaryId) {
+        let (table, id) = table::make(true)().await;
+        (Composed::new(table, open().await), id)
+    }
+
+    async fn open() -> FsStore {
+        let folder = folder_of_the_test();
+        FsStore::open(folder).await.unwrap().fsync(false)
+    }
+}
+
+/// One for each thread, and so for each test.
+fn folder_of_the_test() -> PathBuf {
+    thread_local! {
+        static FOLDER: TempDir = tempfile::tempdir().unwrap();
+    }
+    FOLDER.with(|folder| folder.path().to_owned())
 }
 
 mod fs_without_fsync_on_several_threads {
