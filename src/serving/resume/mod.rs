@@ -22,6 +22,7 @@ mod part;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Response};
+use http_body_util::BodyExt as _;
 
 pub(super) use self::answer::announce;
 pub(crate) use self::answer::finish_tus;
@@ -40,6 +41,7 @@ use super::write::too_many;
 use crate::events::{RequestEvent, Step};
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
+use crate::request_body::classify;
 use crate::response_body::OwnBody;
 use crate::store::{BoxRepository, Part, Progress, RepositoryError, Resumable as _, UploadError};
 use crate::turns::Turn;
@@ -151,10 +153,10 @@ impl Resuming<'_> {
         }
         note.digests.add(self.headers())?;
         let is_last = append.is_last || append.dialect == Dialect::Tus;
-        // The bytes may have become a version, and the answer may be all that is lost.
-        let is_nothing_new =
-            self.request.body.remaining() == Some(0) && (append.is_last || note.length == known);
-        let (progress, note) = if is_nothing_new {
+        let is_whole = note.length == Some(progress.offset);
+        let (progress, note) = if is_whole && (append.is_last || note.length == known) {
+            // The bytes may have become a version, and the answer may be all that is lost.
+            self.expect_nothing(progress.offset).await?;
             (progress, note)
         } else {
             self.receive(note, append.offset, append.is_last, turn, event)
@@ -162,6 +164,19 @@ impl Resuming<'_> {
         };
         self.acknowledge(append.dialect, is_last, &progress, &note, event)
             .await
+    }
+
+    /// Reads a body that is to have no content, at the end of an upload of so many bytes.
+    async fn expect_nothing(&self, length: u64) -> Result<(), Refusal> {
+        let mut body = self.request.body.clone();
+        while let Some(frame) = body.frame().await {
+            let is_timeout = &self.request.serving.is_timeout;
+            let frame = frame.map_err(|error| Refusal::from(classify(error, is_timeout)))?;
+            if frame.data_ref().is_some_and(|data| !data.is_empty()) {
+                return Err(self.too_large(length));
+            }
+        }
+        Ok(())
     }
 
     /// Takes the body of a request as the part that begins at `offset`.

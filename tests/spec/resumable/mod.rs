@@ -6,12 +6,17 @@ mod creation;
 mod cuts;
 mod draft;
 mod interim;
+mod model;
 mod stores;
 mod tus;
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use axum::body::Body;
 use http::Method;
-use tower_presign::{BinaryRepository, PresignLayer};
+use tower_presign::store::RepositoryError;
+use tower_presign::{BinaryRepository, ContentType, FsRepository, PresignLayer};
 
 use crate::support::*;
 
@@ -31,6 +36,25 @@ async fn resumable(repository: impl BinaryRepository) -> (PresignLayer, String) 
     let layer = layer(repository).resumable_uploads(true);
     let write = mint_upload(&layer, "scan").await;
     (layer, write)
+}
+
+/// A folder with the Binary `scan`.
+async fn open_folder(folder: &Path) -> FsRepository {
+    let repository = loop {
+        match FsRepository::open(folder).await {
+            Ok(repository) => break repository,
+            // What goes on behind the last answer has it a moment longer.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    match repository
+        .create(id("scan"), ContentType::new("image/png").unwrap())
+        .await
+    {
+        Ok(_) | Err(RepositoryError::AlreadyWritten) => repository,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 async fn in_memory() -> (PresignLayer, String) {

@@ -1,19 +1,15 @@
 //! An upload in parts, in each of the repositories that keep them.
 
+use std::path::Path;
+
+use tower_presign::ContentType;
 use tower_presign::store::{Composed, FsStore};
-use tower_presign::{ContentType, FsRepository};
 
 use super::*;
 use crate::stores::table::{Failure, Table};
 
-async fn in_folder(folder: &std::path::Path) -> (PresignLayer, String) {
-    let repository = FsRepository::open(folder).await.unwrap();
-    let png = ContentType::new("image/png").unwrap();
-    match repository.create(id("scan"), png).await {
-        Ok(_) | Err(tower_presign::store::RepositoryError::AlreadyWritten) => {}
-        Err(error) => panic!("{error}"),
-    }
-    resumable(repository).await
+async fn in_folder(folder: &Path) -> (PresignLayer, String) {
+    resumable(open_folder(folder).await).await
 }
 
 #[tokio::test]
