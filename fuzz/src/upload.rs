@@ -299,7 +299,7 @@ impl AnyDigest<'_> {
             Self::OfOtherContent(false) => sha512(&other),
             Self::Malformed(true) => sha256(content).replace(':', ""),
             Self::Malformed(false) => sha512(content).replace("-512", "-256"),
-            Self::UnknownAlgorithm => "sha=:AAAA:".to_owned(),
+            Self::UnknownAlgorithm => "unixsum=:AAAA:".to_owned(),
             Self::Raw(raw) => return raw.to_vec(),
         };
         text.into_bytes()
