@@ -44,7 +44,7 @@
 //! [tus 1.0](https://tus.io/protocols/resumable-upload) is what Uppy, tus-js-client, TUSKit and
 //! tus-android speak: give them `W` as their endpoint. Its extensions creation,
 //! creation-with-upload, creation-defer-length, expiration, checksum and termination are there.
-//! Left out are concatenation, since its parts would be uploads to no version; and
+//! Left out are concatenation, which is refused, since its parts would be uploads to no version; and
 //! checksum-trailer, which no client was found to send.
 //!
 //! [draft-ietf-httpbis-resumable-upload](https://datatracker.ietf.org/doc/draft-ietf-httpbis-resumable-upload/),

@@ -20,6 +20,7 @@ pub(crate) const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("uplo
 pub(crate) const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 pub(crate) const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 pub(crate) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const UPLOAD_CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// The one version of tus that there is.
@@ -188,6 +189,12 @@ pub(crate) fn tus_content_type(headers: &HeaderMap) -> Option<String> {
 }
 
 fn check_tus_creation(headers: &HeaderMap, length: Option<u64>) -> Result<(), Refusal> {
+    // The extension is not announced, and clients use it nevertheless.
+    if headers.contains_key(UPLOAD_CONCAT) {
+        return Err(invalid(
+            "Uploads are not put together from others: send the content as one upload.",
+        ));
+    }
     match headers.get(UPLOAD_DEFER_LENGTH) {
         None if length.is_none() => Err(invalid(
             "An upload begins with an Upload-Length, or with Upload-Defer-Length: 1.",

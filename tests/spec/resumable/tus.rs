@@ -245,6 +245,23 @@ async fn what_is_no_tus_request_is_refused_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_to_be_a_part_of_another_is_not_taken_for_the_whole() {
+    let (layer, write) = in_memory().await;
+    for concatenation in ["partial", "final;/a /b"] {
+        let headers = [
+            TUS,
+            TUS_PART,
+            ("upload-length", "9"),
+            ("upload-concat", concatenation),
+        ];
+        send(&layer, Method::POST, &write, &headers, &CONTENT[..9])
+            .await
+            .assert_refused(400, "invalid-parameter");
+    }
+    assert_eq!(stored(&layer).await, None);
+}
+
+#[tokio::test]
 async fn the_type_that_a_client_names_is_the_granted_one() {
     let (layer, write) = in_memory().await;
     let create = async |metadata| {
