@@ -3,20 +3,23 @@
 import assert from "node:assert/strict";
 
 import { browserTest, card, choose, openDemo, readUrl } from "./support/browser.mjs";
-import { file, largeFile, picture, save } from "./support/files.mjs";
+import { file, picture, save } from "./support/files.mjs";
 import { openBehindGate } from "./support/gate.mjs";
+
+/** It goes in two parts, of which the first is more than fits into buffers. */
+const longFile = file("long.bin", Buffer.alloc(12_000_000, "long"));
 
 const unreachable = { expectedErrors: /ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_(RESET|REFUSED)/ };
 
 browserTest("an upload that is paused goes on where it was", async (context) => {
   const { page, gate } = await openBehindGate(context);
   const requests = storageRequests(page);
-  const large = await sendSome(page);
-  await large.getByRole("button", { name: "Pause" }).click();
-  await large.getByText(/^Paused at \d+ %$/).waitFor();
+  const long = await sendSome(page);
+  await long.getByRole("button", { name: "Pause" }).click();
+  await long.getByText(/^Paused at \d+ %$/).waitFor();
 
   gate.open();
-  await large.getByRole("button", { name: "Resume" }).click();
+  await long.getByRole("button", { name: "Resume" }).click();
   await assertStored(page);
   assert.equal(requests.filter(({ method }) => method === "POST").length, 1, "it was begun once");
   assertGoesOn(requests);
@@ -24,7 +27,7 @@ browserTest("an upload that is paused goes on where it was", async (context) => 
 
 browserTest("an upload outlives its page, and goes on without the token", async (context) => {
   const { page, gate } = await openBehindGate(context);
-  const path = await save(largeFile);
+  const path = await save(longFile);
   const files = page.getByLabel("Choose files");
   await files.setInputFiles([path]);
   await sent(page);
@@ -33,17 +36,17 @@ browserTest("an upload outlives its page, and goes on without the token", async 
   assert.doesNotMatch(kept, /demo/, "the token is not kept");
 
   await page.reload();
-  const large = card(page, "large.bin");
-  await large.getByText(/^Interrupted at \d+ %\. Choose the file again to go on\.$/).waitFor();
+  const long = card(page, "long.bin");
+  await long.getByText(/^Interrupted at \d+ %\. Choose the file again to go on\.$/).waitFor();
   // Another file is another upload.
   await choose(page, picture);
   await readUrl(page, "picture.png");
-  await large.getByText(/^Interrupted/).waitFor();
+  await long.getByText(/^Interrupted/).waitFor();
 
   gate.open();
   const requests = storageRequests(page);
   const chooser = page.waitForEvent("filechooser");
-  await large.getByRole("button", { name: "Choose file" }).click();
+  await long.getByRole("button", { name: "Choose file" }).click();
   await (await chooser).setFiles([path]);
   await assertStored(page);
   assert.ok(requests.every(({ headers }) => !headers.authorization));
@@ -57,11 +60,11 @@ browserTest("an upload outlives its page, and goes on without the token", async 
 
 browserTest("an upload waits for the network, and goes on by itself", unreachable, async (context) => {
   const { page, gate } = await openBehindGate(context);
-  const large = await sendSome(page);
+  const long = await sendSome(page);
   await page.context().setOffline(true);
-  await large.getByText(/^Waiting for the network, \d+ % sent$/).waitFor();
+  await long.getByText(/^Waiting for the network, \d+ % sent$/).waitFor();
   const status = page.getByRole("status");
-  await status.getByText("large.bin: waiting for the network").waitFor();
+  await status.getByText("long.bin: waiting for the network").waitFor();
 
   gate.open();
   await page.context().setOffline(false);
@@ -70,52 +73,52 @@ browserTest("an upload waits for the network, and goes on by itself", unreachabl
 
 browserTest("an upload waits for a server that is started again", unreachable, async (context) => {
   const { page, gate, server } = await openBehindGate(context);
-  const large = await sendSome(page);
+  const long = await sendSome(page);
   await server.restart();
-  await large.getByText(/^Waiting for the server, \d+ % sent$/).waitFor();
+  await long.getByText(/^Waiting for the server, \d+ % sent$/).waitFor();
 
   gate.forwardTo(server.origin);
   gate.open();
-  await large.getByText(/^(Being stored|\d+ % sent)$/).waitFor();
+  await page.waitForFunction(() => localStorage.getItem("unfinished uploads") === "[]");
 });
 
 browserTest("an upload that is cancelled is gone, also from the server", { expectedErrors: /404/ }, async (context) => {
   const { page, gate } = await openBehindGate(context);
   const requests = storageRequests(page);
-  const large = await sendSome(page);
-  await large.getByRole("button", { name: "Pause" }).click();
+  const long = await sendSome(page);
+  await long.getByRole("button", { name: "Pause" }).click();
   const removed = page.waitForResponse((response) => response.request().method() === "DELETE");
-  await large.getByRole("button", { name: "Cancel" }).click();
-  await large.getByText("Cancelled").waitFor();
+  await long.getByRole("button", { name: "Cancel" }).click();
+  await long.getByText("Cancelled").waitFor();
   const answer = await removed;
   assert.equal(answer.status(), 204);
   assert.equal((await fetch(answer.url(), { method: "HEAD" })).status, 404);
 
   await page.reload();
-  assert.equal(await page.getByText("large.bin").count(), 0, "it is forgotten");
+  assert.equal(await page.getByText("long.bin").count(), 0, "it is forgotten");
 });
 
 browserTest("an interrupted upload can be cancelled", async (context) => {
   const { page } = await openBehindGate(context);
   await sendSome(page);
   await page.reload();
-  const large = card(page, "large.bin");
-  await large.getByRole("button", { name: "Cancel" }).click();
-  await large.waitFor({ state: "detached" });
+  const long = card(page, "long.bin");
+  await long.getByRole("button", { name: "Cancel" }).click();
+  await long.waitFor({ state: "detached" });
   const focused = await page.evaluate(() => document.activeElement.id);
   assert.equal(focused, "files", "the next thing to do has the focus");
 });
 
 browserTest("an upload whose time is over is begun anew", { expectedErrors: /404/ }, async (context) => {
   const { page, gate } = await openBehindGate(context);
-  const large = await sendSome(page);
-  await large.getByRole("button", { name: "Pause" }).click();
+  const long = await sendSome(page);
+  await long.getByRole("button", { name: "Pause" }).click();
   const [{ upload }] = await page.evaluate(() => JSON.parse(localStorage.getItem("unfinished uploads")));
   await fetch(upload, { method: "DELETE" });
   gate.open();
-  await large.getByRole("button", { name: "Resume" }).click();
-  await large.locator(".message").waitFor();
-  await large.getByRole("button", { name: "Try again" }).click();
+  await long.getByRole("button", { name: "Resume" }).click();
+  await long.locator(".message").waitFor();
+  await long.getByRole("button", { name: "Try again" }).click();
   await assertStored(page);
 });
 
@@ -128,11 +131,11 @@ browserTest("what is not long goes in one request", async (context) => {
   assert.deepEqual(methods, ["PUT"]);
 });
 
-/** Sends some of the large file, and no more. */
+/** Sends some of the long file, and no more. */
 async function sendSome(page) {
-  await choose(page, largeFile);
+  await choose(page, longFile);
   await sent(page);
-  return card(page, "large.bin");
+  return card(page, "long.bin");
 }
 
 /** Waits until some is sent. */
@@ -141,8 +144,8 @@ async function sent(page) {
 }
 
 async function assertStored(page) {
-  const answer = await fetch(await readUrl(page, "large.bin"));
-  assert.ok(largeFile.content.equals(Buffer.from(await answer.arrayBuffer())));
+  const answer = await fetch(await readUrl(page, "long.bin"));
+  assert.ok(longFile.content.equals(Buffer.from(await answer.arrayBuffer())));
 }
 
 /** The requests to the storage, from now on. */

@@ -13,6 +13,7 @@ import { browserTest } from "./support/browser.mjs";
 import { startLine } from "./support/line.mjs";
 import { startNginx } from "./support/nginx.mjs";
 import { Random } from "./support/random.mjs";
+import { newScan } from "./support/scan.mjs";
 import { startServer } from "./support/server.mjs";
 import { curl, openUploaders, tusJsClient, tuspy } from "./support/uploaders.mjs";
 
@@ -95,8 +96,8 @@ async function uploadAndCut(t, upload, cuts, { settings, part }) {
   for (let uploads = 0; made.length < cuts; uploads += 1) {
     assert.ok(uploads < 10 * cuts, "it can hardly be cut");
     const content = random.bytes(random.between(LENGTH.from, LENGTH.to));
-    const stored = await scan(server);
-    const url = await stored.writeUrl();
+    const scan = await newScan(server);
+    const url = await scan.writeUrl();
     let left = Math.min(cuts - made.length, MAX_CUTS_OF_AN_UPLOAD);
     let cutting = Promise.resolve();
     const cutNext = (within) => {
@@ -115,39 +116,9 @@ async function uploadAndCut(t, upload, cuts, { settings, part }) {
     await cutting;
     front.spare();
     back.spare();
-    await stored.assertIs(content);
+    await scan.assertIs(content);
   }
   for (const way of names) {
     t.diagnostic(`${way}: ${made.filter((one) => one === way).length}`);
   }
-}
-
-/** A Binary to write. */
-async function scan(server) {
-  const call = async (path, init) => {
-    const headers = { Authorization: "Bearer demo", "Content-Type": "application/fhir+json" };
-    const answer = await fetch(`${server.origin}/fhir/R4/Binary${path}`, { headers, ...init });
-    assert.ok(answer.ok, `${path}: ${answer.status}`);
-    return answer.json();
-  };
-  const presign = async (path) => (await call(path)).parameter[0].valueUri;
-  const body = JSON.stringify({ resourceType: "Binary", contentType: "application/octet-stream" });
-  const { id } = await call("", { method: "POST", body });
-  return {
-    writeUrl: () => presign(`/${id}/$presigned-url?upload=true`),
-    async assertIs(content) {
-      const url = await presign(`/${id}/$presigned-url`);
-      assert.equal(new URL(url).pathname, `/storage/${id}/1`, "it is the first version");
-      for (const method of ["GET", "HEAD", "GET"]) {
-        const answer = await fetch(url, { method, headers: { "Want-Repr-Digest": "sha-256=1" } });
-        assert.equal(answer.status, 200);
-        assert.equal(answer.headers.get("etag"), '"1"');
-        assert.equal(answer.headers.get("content-length"), String(content.length));
-        const read = Buffer.from(await answer.arrayBuffer());
-        assert.ok(method === "HEAD" || read.equals(content), "it has the bytes that were sent");
-      }
-      const next = await presign(`/${id}/$presigned-url?upload=true`);
-      assert.equal(new URL(next).pathname, `/storage/${id}/2`, "there is no second version");
-    },
-  };
 }

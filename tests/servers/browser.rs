@@ -19,6 +19,11 @@ fn files_are_uploaded() {
 }
 
 #[test]
+fn clients_of_tus_use_what_is_announced() {
+    run("tus.test.mjs");
+}
+
+#[test]
 fn long_files_go_in_parts() {
     run("parts.test.mjs");
 }
