@@ -38,7 +38,8 @@ enum Form {
     Spaced,
 }
 
-/// What a digest is of. To an upload in one request, which has no content coding, it is the same.
+/// The scope of a digest. Both scopes are the same for an upload in one request, which has no
+/// content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Covers {
     /// All of the content.
@@ -67,7 +68,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// `None` is one that is not checked.
+/// `None` for an algorithm that is not checked.
 fn algorithm_named(name: &str) -> Option<Algorithm> {
     match name {
         "sha-256" | "sha256" => Some(Algorithm::Sha256),
@@ -78,7 +79,7 @@ fn algorithm_named(name: &str) -> Option<Algorithm> {
     }
 }
 
-/// The digests that a request announces, and those of what has arrived so far.
+/// The digests that a request announces, and those of the bytes that have arrived so far.
 pub(super) struct Digests {
     hashes: Hashes,
     is_wanted: fn(Covers) -> bool,
@@ -145,16 +146,16 @@ impl Digests {
         Ok(digests)
     }
 
-    /// Reads what has followed the content, or stands in the head of a later part. What was not
-    /// hashed from the beginning is not checked, since no `Trailer` header had announced it; the
-    /// SHA-256 of the whole always is.
+    /// Reads the digests that follow the content, or stand in the head of a later part. An
+    /// algorithm that was not hashed from the beginning is not checked, since no `Trailer` header
+    /// had announced it. The SHA-256 of the whole is always checked.
     pub(super) fn add(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
         self.announced
             .append(&mut digests(headers, self.is_wanted)?);
         Ok(())
     }
 
-    /// Whether none is announced.
+    /// True if none is announced.
     pub(super) fn is_empty(&self) -> bool {
         self.announced.is_empty() && !self.expects_trailers
     }
@@ -176,7 +177,7 @@ impl Digests {
         self.hashes.update(bytes);
     }
 
-    /// The SHA-256 of what has arrived, of an upload as a whole.
+    /// The SHA-256 of the bytes that have arrived, of an upload as a whole.
     pub(super) fn sha256(&self) -> [u8; 32] {
         let sha256 = self.hashes.digest(Algorithm::Sha256);
         sha256
@@ -184,7 +185,8 @@ impl Digests {
             .unwrap_or_default()
     }
 
-    /// Whether what has arrived is what was announced. What was not hashed from the beginning is.
+    /// True if the bytes that have arrived have the announced digests. A digest that was not hashed
+    /// from the beginning counts as right.
     pub(super) fn hold(&self) -> bool {
         self.announced.iter().all(|(algorithm, announced)| {
             let digest = self.hashes.digest(*algorithm);
@@ -200,7 +202,7 @@ impl Digests {
         }
     }
 
-    /// `None` if they are none of ours.
+    /// `None` if [`save`](Self::save) did not make them.
     pub(super) fn restore(saved: SavedDigests) -> Option<Self> {
         let decode = |saved: Vec<(Algorithm, String)>| {
             let decode = |(algorithm, text)| Some((algorithm, BASE64.decode(text).ok()?));
@@ -251,7 +253,7 @@ fn digests(
                 };
                 match algorithm_named(&algorithm) {
                     Some(algorithm) => digests.push((algorithm, decode(base64, algorithm)?)),
-                    // tus has it refused.
+                    // tus requires a refusal.
                     None if matches!(form, Form::Spaced) => return Err(invalid_digest()),
                     None => {}
                 }
@@ -277,8 +279,8 @@ fn invalid_digest() -> Refusal {
     )
 }
 
-/// Whether a download should say its SHA-256 (RFC 9530 §4): `Want-Repr-Digest: sha-256=10`, where
-/// 0 stands for "not acceptable".
+/// True if the client asks for the SHA-256 of a download (RFC 9530 §4):
+/// `Want-Repr-Digest: sha-256=10`. A value of 0 stands for "not acceptable".
 pub(super) fn is_sha256_wanted(headers: &HeaderMap) -> bool {
     headers.get_all(WANT_REPR_DIGEST).iter().any(|value| {
         let mut members = value.to_str().unwrap_or_default().split(',');

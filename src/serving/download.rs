@@ -19,7 +19,7 @@ use crate::url::{Expires, Grant, ReadTerms};
 /// Content as the answer of a route of the host's own, `GET [base]/Binary/[id]` for instance: with
 /// the ranges, the conditions, the headers and the refusals of a presigned URL's download.
 ///
-/// Whoever may read is for the host to have found out: nothing is verified here.
+/// Nothing is verified here: the host must have found out who may read.
 ///
 /// ```
 /// use axum::extract::{Path, Request, State};
@@ -79,15 +79,16 @@ impl<'a> Download<'a> {
         self
     }
 
-    /// Sets `Cache-Control` of what is no refusal. Default: `private, no-store, no-transform`.
+    /// Sets the `Cache-Control` of every answer but a refusal. Default:
+    /// `private, no-store, no-transform`.
     pub fn cache_control(mut self, value: HeaderValue) -> Self {
         self.cache_control = Some(value);
         self
     }
 
     /// Reads the content, or the part of it that the request asks for. `HEAD` gets the headers
-    /// alone. What the repository refuses is an `OperationOutcome`; the source of such an error is
-    /// not in it, and no event is emitted.
+    /// alone. A refusal of the repository becomes an `OperationOutcome`, without the source of the
+    /// error. No event is emitted.
     pub async fn serve<R: BinaryRepository>(self, repository: &R) -> Response<ContentBody> {
         let grant = Grant::new(self.key, self.terms.clone(), Expires::at_unix_seconds(0));
         let headers = DownloadHeaders {

@@ -25,8 +25,8 @@ impl Upload {
     /// # Errors
     ///
     /// The refusal of an upload that the head of its request already shows to be wrong: another
-    /// `Content-Type`, a `Content-Encoding`, a `Content-Range`, a digest that is none, no content,
-    /// or too much. The body has not been read then.
+    /// `Content-Type`, a `Content-Encoding`, a `Content-Range`, a malformed digest, no content, or
+    /// too much. The body has not been read then.
     ///
     /// ```
     /// use axum::extract::Request;

@@ -1,4 +1,4 @@
-//! Digests of what arrives, as far as it has.
+//! Digests of the bytes that have arrived so far.
 
 use md5::Md5;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ impl Algorithm {
     }
 }
 
-/// Those of the algorithms that were begun.
+/// The hashes of those algorithms that were begun.
 #[derive(Clone, Default)]
 pub(super) struct Hashes {
     sha256: Option<Sha256>,
@@ -63,7 +63,7 @@ impl Hashes {
         }
     }
 
-    /// What [`restore`](Self::restore) needs to go on from here.
+    /// The state from which [`restore`](Self::restore) goes on.
     pub(super) fn save(&self) -> Vec<(Algorithm, Vec<u8>)> {
         [
             (Algorithm::Sha256, save(self.sha256.as_ref())),
@@ -76,7 +76,7 @@ impl Hashes {
         .collect()
     }
 
-    /// `None` if that is none of ours.
+    /// `None` if [`save`](Self::save) did not make it.
     pub(super) fn restore(saved: &[(Algorithm, Vec<u8>)]) -> Option<Self> {
         let mut hashes = Self::default();
         for (algorithm, state) in saved {

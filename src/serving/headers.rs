@@ -72,7 +72,7 @@ impl DownloadHeaders<'_> {
         headers.insert(CACHE_CONTROL, self.cache_control());
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         headers.insert(CONTENT_SECURITY_POLICY, kind.content_security_policy());
-        // Or else a page that is isolated from others cannot have the content in a frame.
+        // Without it, a page that is isolated from others cannot have the content in a frame.
         headers.insert(
             CROSS_ORIGIN_EMBEDDER_POLICY,
             HeaderValue::from_static("require-corp"),
@@ -85,7 +85,7 @@ impl DownloadHeaders<'_> {
         headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("none"));
     }
 
-    /// Leaves out what a 304 should not repeat (RFC 9110 §15.4.5).
+    /// Leaves out the headers that a 304 should not repeat (RFC 9110 §15.4.5).
     pub(super) fn add_for_not_modified(&self, headers: &mut HeaderMap, metadata: &Metadata) {
         self.add(headers, metadata);
         for name in [CONTENT_TYPE, CONTENT_DISPOSITION] {

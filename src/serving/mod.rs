@@ -60,7 +60,7 @@ pub(crate) async fn serve(
         .uri
         .path_and_query()
         .map_or("", |target| target.as_str());
-    // The route is the storage path's: it is there.
+    // The request was routed by the storage path, so its target begins with that path.
     let target = target
         .get(serving.path.as_str().len()..)
         .unwrap_or_default();
@@ -126,8 +126,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// What a URL allows depends on its signature, and a preflight need not have one: this is all
-/// that any URL may allow.
+/// Names every method that any URL may allow. A preflight need not have the signature that would
+/// show which of them its URL allows.
 fn options(serving: &Serving) -> Response<OwnBody> {
     let mut response = Response::new(OwnBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

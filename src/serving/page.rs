@@ -18,8 +18,8 @@ const STYLE: &str = "\
     h1{font-size:1.6rem;line-height:1.25}\
     small{font-size:.875rem}";
 
-/// Whether the client would rather have HTML than JSON (RFC 9110 §12.5.1): browsers name it, and
-/// programs do not.
+/// True if the client prefers HTML to JSON (RFC 9110 §12.5.1). Browsers name HTML, and programs do
+/// not.
 pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     let mut html = 0.0_f32;
     // JSON by its name, by the names of its kind, and by anything.
@@ -75,7 +75,7 @@ pub(crate) fn of(refusal: Refusal) -> Response<Bytes> {
         (VARY, "Accept"),
         (REFERRER_POLICY, "no-referrer"),
         (X_ROBOTS_TAG, "none"),
-        // In a frame, it is seen where the content would have been.
+        // Lets a frame show the page in place of the content.
         (CROSS_ORIGIN_EMBEDDER_POLICY, "require-corp"),
         (CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"),
     ] {

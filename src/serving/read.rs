@@ -32,8 +32,8 @@ pub(super) async fn read(
         now,
     };
     let request = ReadRequest::new(&parts.method, &parts.headers);
-    // Only the layer itself knows that a URL for one download has been used, and what its own
-    // entity tag is.
+    // Only the layer itself knows its own entity tags, and the URLs for one download that have been
+    // used.
     if serving.redirects_to_storage
         && !terms.once
         && !parts.headers.contains_key(IF_RANGE)
@@ -91,7 +91,7 @@ fn not_modified(
     let mut response = Response::new(OwnBody::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     headers.add_for_not_modified(response.headers_mut(), metadata);
-    // Or else a server says of HEAD that the content is empty (RFC 9110 §8.6).
+    // Without it, a server answers HEAD as if the content were empty (RFC 9110 §8.6).
     if request.is_head() {
         let length = HeaderValue::from(metadata.length);
         response.headers_mut().insert(CONTENT_LENGTH, length);

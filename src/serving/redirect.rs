@@ -10,8 +10,9 @@ use crate::response_body::{OwnBody, redirection};
 use crate::store::{BinaryRepository as _, RepositoryError};
 use crate::url::{Expires, Grant};
 
-/// The lifetime of the storage's URL, which is used at once: a minute, and by how much the storage's
-/// clock may be ahead of ours. (Stores take a URL from up to fifteen minutes in their future.)
+/// The lifetime of the storage's URL, which is used at once: one minute, and ten more in case the
+/// storage's clock is ahead of ours. (Stores take a URL from up to fifteen minutes in their
+/// future.)
 const LIFETIME: Duration = Duration::from_secs(60 + 10 * 60);
 
 /// The answer that sends a client to the storage, if that can answer a request with these headers.

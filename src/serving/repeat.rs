@@ -55,7 +55,7 @@ pub(super) async fn compare(
     answer(key, is_same)
 }
 
-/// Whether what is there has this length, in bytes, and this SHA-256.
+/// True if the version's content has this length, in bytes, and this SHA-256.
 pub(super) async fn is_same(
     serving: &Serving,
     key: &BinaryKey,
@@ -66,7 +66,7 @@ pub(super) async fn is_same(
     Ok(stored.length == length && digest(serving, key, stored).await? == sha256)
 }
 
-/// The SHA-256 of what is there. A repository of the host's need not know it.
+/// The SHA-256 of the version's content. A repository of the host's need not know it.
 async fn digest(
     serving: &Serving,
     key: &BinaryKey,

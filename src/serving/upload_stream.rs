@@ -59,7 +59,7 @@ impl UploadStream {
         Ok(chunk)
     }
 
-    /// What follows the content counts as if it had been in the headers.
+    /// Digests in trailers count as if they had been in the headers.
     fn end_with(&mut self, frame: Frame<Bytes>) -> Result<(), UploadError> {
         let Ok(trailers) = frame.into_trailers() else {
             return Ok(());

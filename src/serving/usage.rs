@@ -81,7 +81,7 @@ impl Usage {
     }
 }
 
-/// What a client gets of an upload that the policy did not accept.
+/// The refusal that a client gets if the policy did not accept its upload.
 pub(super) fn rejection(error: RepositoryError) -> Refusal {
     match error {
         RepositoryError::Upload(UploadError::Rejected(source)) => {
@@ -116,7 +116,7 @@ impl Observer for Settlement {
 
 fn moment(expires: Expires) -> SystemTime {
     let since_epoch = Duration::from_secs(expires.unix_seconds());
-    // What cannot be that far away has not been signed.
+    // A time too far away for the addition has never been signed.
     SystemTime::UNIX_EPOCH
         .checked_add(since_epoch)
         .unwrap_or(SystemTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! Whether a request may use the URL that it is for: signature, method, time.
+//! The checks of a request's right to use its URL: signature, method, time.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ impl UrlVerifier {
     /// Verifies a request to the storage base URL: its URL as [`verify`](Self::verify) does, and
     /// that its method is the URL's.
     ///
-    /// Whether a server takes uploads in parts does not matter here.
+    /// The result is the same on servers that take uploads in parts and on those that do not.
     ///
     /// The path of the request begins with that of the storage base URL, as clients send it.
     ///
@@ -51,7 +51,7 @@ impl UrlVerifier {
     }
 }
 
-/// Whether the method is one that the URL is for.
+/// True if the URL is for this method.
 fn is_granted(grant: &Grant, method: &Method) -> bool {
     match grant.permission {
         Permission::Read(_) => matches!(*method, Method::GET | Method::HEAD),

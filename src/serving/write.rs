@@ -22,8 +22,8 @@ use crate::store::{BinaryRepository as _, Metadata, RepositoryError};
 use crate::uploads::TooMany;
 use crate::url::{Grant, WriteTerms};
 
-/// Stores the body, if it is what was granted. What can be refused is refused before the body is
-/// polled: a client that sent `Expect: 100-continue` is then not told to go on.
+/// Stores the body, if it is the content that was granted. As many refusals as possible come before
+/// the body is polled: a client that sent `Expect: 100-continue` then keeps its content.
 pub(super) async fn write(
     request: Genuine<'_>,
     terms: &WriteTerms,
@@ -51,7 +51,8 @@ pub(super) async fn write(
             return repeat::answer(key, announced == stored);
         }
     }
-    // Content that is on its way is taken, and what the storage cannot check is not left to it.
+    // Content that is on its way already is taken here. So is content with digests, which the
+    // storage may be unable to check.
     if body.expects_continue() && length.is_some() && digests.is_empty() {
         let terms = terms.clone().with_max_length(limit);
         let grant = Grant::new(key.clone(), terms, grant.expires);
@@ -107,7 +108,7 @@ pub(super) fn stored(key: &BinaryKey) -> Response<OwnBody> {
     response
 }
 
-/// What is known of the version's content, if there is any.
+/// The metadata of the version's content, if there is any.
 pub(super) async fn current(
     serving: &Serving,
     key: &BinaryKey,

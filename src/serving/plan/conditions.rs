@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::id::VersionId;
 use crate::url::unix_seconds;
 
-/// What content is compared by.
+/// The facts by which content is compared.
 #[derive(Debug, Clone)]
 pub struct Validators {
     /// The version, as a strong validator.
@@ -24,7 +24,7 @@ pub(crate) fn entity_tag(version: &VersionId) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
-/// What the preconditions of a request come to.
+/// The verdict of a request's preconditions.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Proceed,
@@ -45,7 +45,7 @@ impl Validators {
         }
     }
 
-    /// Whether `header` lists this content's entity tag, or is `*`.
+    /// True if `header` lists this content's entity tag, or is `*`.
     ///
     /// The tag is a FHIR id in quotes. Neither a comma nor a quote can be inside of it, so no
     /// piece of another tag can be taken for it, however the list is split.
@@ -72,7 +72,7 @@ enum Comparison {
     Weak,
 }
 
-/// Whether the request's outcome depends on the content's state, other than by `If-Range`.
+/// True if the request's outcome depends on the content's state, other than by `If-Range`.
 pub(super) fn has_preconditions(headers: &HeaderMap) -> bool {
     [
         IF_MATCH,
@@ -122,7 +122,7 @@ pub(super) fn evaluate(
     Verdict::Proceed
 }
 
-/// Step 5: whether `Range` is to be heeded, as far as `If-Range` has a say (RFC 9110 §13.1.5).
+/// Step 5: true unless `If-Range` has `Range` ignored (RFC 9110 §13.1.5).
 ///
 /// A date must be the very one that was sent. It is a strong validator here, since a version never
 /// changes.
@@ -133,7 +133,7 @@ pub(super) fn range_applies(headers: &HeaderMap, current: &Validators) -> bool {
     *value == current.entity_tag || date(headers, IF_RANGE) == Some(current.last_modified)
 }
 
-/// What is not one date is as if it were not there (RFC 9110 §13.1.3).
+/// A value that is not one date is ignored (RFC 9110 §13.1.3).
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

@@ -8,8 +8,8 @@ use crate::store::ByteRange;
 
 /// The ranges that a request asks for; none if it asks for the whole content.
 ///
-/// A header that is malformed, of another unit than bytes, or of more than 100 ranges is as if it
-/// were not there (RFC 9110 §14.2).
+/// A header that is malformed, of another unit than bytes, or of more than 100 ranges is ignored
+/// (RFC 9110 §14.2).
 pub(super) fn requested(headers: &HeaderMap) -> Vec<ByteRange> {
     let mut values = headers.get_all(RANGE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -26,10 +26,10 @@ pub(super) fn requested(headers: &HeaderMap) -> Vec<ByteRange> {
     parsed.into_ranges().into_iter().map(byte_range).collect()
 }
 
-/// The one range that several ranges of content of `length` bytes come to, or `None` if they
-/// leave gaps: such a request gets the whole content, as RFC 9110 §14.2 lets us.
+/// Joins several ranges of content of `length` bytes into one. `None` if they leave gaps: such a
+/// request gets the whole content, as RFC 9110 §14.2 lets us.
 ///
-/// On an error none of them selects anything.
+/// Fails if none of them selects anything.
 pub(super) fn coalesce(ranges: &[ByteRange], length: u64) -> Result<Option<ByteRange>, ()> {
     let mut selected: Vec<_> = ranges
         .iter()

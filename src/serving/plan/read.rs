@@ -1,4 +1,4 @@
-//! `GET` and `HEAD`: conditions, ranges, and what they come to.
+//! `GET` and `HEAD`: conditions, ranges, and the answers to them.
 
 use http::header::IF_RANGE;
 use http::{HeaderMap, HeaderValue, Method};
@@ -8,12 +8,12 @@ use super::ranges;
 use crate::id::VersionId;
 use crate::store::ByteRange;
 
-/// What a `GET` or `HEAD` asks for.
+/// The conditions and ranges of a `GET` or `HEAD`.
 #[derive(Debug)]
 pub struct ReadRequest<'a> {
     headers: &'a HeaderMap,
     is_get: bool,
-    /// None: the whole content.
+    /// Empty for the whole content.
     ranges: Vec<ByteRange>,
 }
 
@@ -63,8 +63,8 @@ impl<'a> ReadRequest<'a> {
         !self.is_get
     }
 
-    /// Finds out whether one question to the repository is enough. `version` is the one that the URL
-    /// names.
+    /// The first question to the repository, which may be the only one. `version` is the one that
+    /// the URL names.
     #[must_use]
     pub fn opening(&self, version: &VersionId) -> Opening {
         if !self.is_get || conditions::has_preconditions(self.headers) {
@@ -77,13 +77,13 @@ impl<'a> ReadRequest<'a> {
             ([one], Some(tag)) if is_current(tag) => Opening::Content(Some(*one)),
             // Several ranges may be one in the end, or too many.
             (_, Some(tag)) if is_current(tag) => Opening::Metadata,
-            // Another tag. What begins otherwise is a date.
+            // Another tag. A value without quotes is a date.
             (_, Some(tag)) if tag.as_bytes().contains(&b'"') => Opening::Content(None),
             _ => Opening::Metadata,
         }
     }
 
-    /// Decides, by what is there: content of `length` bytes.
+    /// Decides, given that content of `length` bytes is there.
     #[must_use]
     pub fn decide(&self, current: &Validators, length: u64) -> Decision {
         match conditions::evaluate(self.headers, true, Some(current)) {

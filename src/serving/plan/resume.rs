@@ -1,7 +1,7 @@
-//! Resumable uploads: what a request asks for, in either of two protocols, and whether that fits
-//! what is there.
+//! Resumable uploads: reads requests in either of two protocols, and checks that they fit the
+//! upload as it is.
 //!
-//! They are [tus 1.0](https://tus.io/protocols/resumable-upload), whose requests carry
+//! The protocols are [tus 1.0](https://tus.io/protocols/resumable-upload), whose requests carry
 //! `Tus-Resumable`, and the IETF's draft-ietf-httpbis-resumable-upload, interop version 8, whose
 //! requests carry `Upload-Complete`.
 
@@ -49,7 +49,7 @@ impl Dialect {
         }
     }
 
-    /// Refuses another version of tus than the one there is.
+    /// Refuses any version of tus but the one there is.
     pub(crate) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
         match headers.get(TUS_RESUMABLE) {
             Some(version) if version != TUS => {
@@ -64,7 +64,8 @@ impl Dialect {
     }
 }
 
-/// The method that counts: tus lets clients name one that their environment does not know.
+/// The method that counts: tus lets clients name in a header the method that their environment
+/// cannot send.
 pub(crate) fn method(method: &Method, headers: &HeaderMap) -> Method {
     let named = headers.get(METHOD_OVERRIDE).map(HeaderValue::as_bytes);
     match named {
@@ -106,7 +107,7 @@ impl Creation {
             }
             None | Some(Dialect::Tus) => return Ok(None),
             Some(Dialect::Draft) => {
-                // Another value has the header ignored (RFC 9651 §3.3.6).
+                // With any other value the header is ignored (RFC 9651 §3.3.6).
                 let Some(is_complete) = boolean(headers, &UPLOAD_COMPLETE) else {
                     return Ok(None);
                 };
@@ -127,11 +128,11 @@ impl Creation {
 pub struct Append {
     /// The protocol.
     pub dialect: Dialect,
-    /// Where the part begins, in bytes.
+    /// The position at which the part begins, in bytes.
     pub offset: u64,
     /// The length of the whole, in bytes, if the request says it.
     pub length: Option<u64>,
-    /// Nothing comes after this part. tus does not say so: there the length does.
+    /// Nothing comes after this part. In tus the length alone shows it.
     pub is_last: bool,
 }
 
@@ -167,14 +168,14 @@ impl Append {
         })
     }
 
-    /// The length of the whole, given what was known of it before.
+    /// The length of the whole, given the one that was known before, if any.
     pub(crate) fn agreed_length(&self, known: Option<u64>) -> Result<Option<u64>, Refusal> {
         agreed(known, self.length)
     }
 }
 
-/// The type that a tus client says the content has, if it says one: in base64, under one of the
-/// names that clients use.
+/// The media type that a tus client names, if any: in base64, under one of the names that clients
+/// use.
 pub(crate) fn tus_content_type(headers: &HeaderMap) -> Option<String> {
     let metadata = headers.get(UPLOAD_METADATA)?.to_str().ok()?;
     let pairs = metadata

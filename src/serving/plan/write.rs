@@ -8,7 +8,7 @@ use crate::content_type::ContentType;
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
 
-/// What a `PUT` announces.
+/// The announcements of a `PUT`.
 #[derive(Debug)]
 pub struct WriteRequest<'a> {
     headers: &'a HeaderMap,
@@ -23,8 +23,7 @@ impl<'a> WriteRequest<'a> {
         Self { headers, length }
     }
 
-    /// Refuses what is known before the content arrives not to be what was granted. `limit` is in
-    /// bytes.
+    /// Refuses an upload whose head shows that it is not the granted one. `limit` is in bytes.
     pub(crate) fn check(
         &self,
         granted: &ContentType,
@@ -49,19 +48,20 @@ impl<'a> WriteRequest<'a> {
         }
     }
 
-    /// Whether the preconditions depend on what is there.
+    /// True if the preconditions depend on the content that is there.
     #[must_use]
     pub fn has_preconditions(&self) -> bool {
         conditions::has_preconditions(self.headers)
     }
 
-    /// Whether the preconditions hold, given the content that is there, if any.
+    /// True if the preconditions hold, given the content that is there, if any.
     #[must_use]
     pub fn preconditions_hold(&self, current: Option<&Validators>) -> bool {
         conditions::evaluate(self.headers, false, current) != Verdict::Failed
     }
 
-    /// A server decodes `chunked`, and leaves any other coding on what it takes for the content.
+    /// Refuses any coding but `chunked`: a server leaves it on the bytes that it takes for the
+    /// content.
     fn check_transfer_coding(&self) -> Result<(), Refusal> {
         let mut codings = self.headers.get_all(TRANSFER_ENCODING).iter();
         let is_chunked = |codings: &HeaderValue| {

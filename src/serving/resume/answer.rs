@@ -27,7 +27,7 @@ const CHECKSUMS: &str = "sha1,sha256,sha512,md5";
 /// tus's own status for a digest that is wrong.
 const CHECKSUM_MISMATCH: u16 = 460;
 
-/// What the holder of a resumable upload's URL may know.
+/// The facts that the holder of a resumable upload's URL may know.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {
     pub(super) dialect: Dialect,
@@ -89,7 +89,7 @@ pub(super) fn appended(facts: &Facts) -> Response<OwnBody> {
     about(StatusCode::NO_CONTENT, facts)
 }
 
-/// How far the upload has come.
+/// The progress of the upload.
 pub(super) fn progress(facts: &Facts) -> Response<OwnBody> {
     let mut response = about(StatusCode::OK, facts);
     let headers = response.headers_mut();
@@ -104,7 +104,7 @@ pub(super) fn progress(facts: &Facts) -> Response<OwnBody> {
     response
 }
 
-/// The answer to the last part: that of an upload in one request, and where the upload is.
+/// The answer to the last part: that of an upload in one request, and the upload's progress.
 pub(super) fn completed(stored: Response<OwnBody>, facts: &Facts) -> Response<OwnBody> {
     let mut response = stored;
     if facts.dialect == Dialect::Tus {
@@ -151,7 +151,7 @@ fn describe<B>(response: &mut Response<B>, facts: &Facts) {
     }
 }
 
-/// What the server can do, to whoever asks with `OPTIONS`. `max_length` is in bytes.
+/// Adds the server's capabilities to the answer to `OPTIONS`. `max_length` is in bytes.
 pub(in crate::serving) fn announce<B>(
     response: &mut Response<B>,
     max_length: u64,
@@ -175,7 +175,7 @@ pub(crate) fn finish_tus<B>(response: &mut Response<B>) {
     }
 }
 
-/// What goes into a header here is ASCII.
+/// Every text that goes into a header here is ASCII.
 fn text(text: String) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

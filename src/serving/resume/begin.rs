@@ -19,7 +19,7 @@ use crate::serving::{Genuine, repeat};
 use crate::store::{Begun, Resumable as _};
 use crate::url::{Expires, Grant, Permission, ResumeTerms, WriteTerms};
 
-/// Begins an upload, and takes what comes with the request as its first part.
+/// Begins an upload, and takes the body of the request as its first part.
 pub(in crate::serving) async fn begin(
     request: Genuine<'_>,
     resumption: &Resumption,
@@ -92,7 +92,7 @@ pub(in crate::serving) async fn begin(
     Ok(answer::created(location.as_str(), &facts))
 }
 
-/// Refuses what is known not to be what was granted, and returns the terms of what is.
+/// Refuses an upload that is known not to be the granted one. Returns the terms of any other.
 fn check(
     request: Genuine<'_>,
     terms: &WriteTerms,
@@ -140,10 +140,10 @@ fn check(
     })
 }
 
-/// How often it is looked whether an upload has expired, at most.
+/// The shortest time between two searches for expired uploads.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Removes what nobody goes on with, beside the answer.
+/// Removes the uploads that nobody goes on with, in the background.
 fn remove_expired(serving: &Serving, resumption: &Resumption, now: SystemTime) {
     if !resumption.is_sweep_due(now, SWEEP_INTERVAL) {
         return;

@@ -1,4 +1,4 @@
-//! The end of a resumable upload: it is stored as one in one request is.
+//! The end of a resumable upload: it is stored like an upload in one request.
 
 use http::{HeaderValue, Response};
 
@@ -38,7 +38,7 @@ pub(super) async fn complete(
             .with_acceptance(resuming.request.usage.acceptance());
         match serving.repository.write(key, content).await {
             Ok(_) => Ok(()),
-            // Another has been faster, with the same bytes or with others.
+            // Another upload has been faster, with the same bytes or with others.
             Err(RepositoryError::AlreadyWritten) if is_stored(resuming, note, length).await? => {
                 Ok(())
             }
@@ -57,7 +57,7 @@ pub(super) async fn complete(
     Err(refusal)
 }
 
-/// Whether the version has just this content. Other content is a refusal.
+/// True if the version has just this content. Other content is a refusal.
 pub(super) async fn is_stored(
     resuming: &Resuming<'_>,
     note: &Note,
@@ -74,7 +74,7 @@ pub(super) async fn is_stored(
     repeat::answer(&grant.key, is_same).map(|_| true)
 }
 
-/// Whether to try again is in vain.
+/// True if another try would be in vain.
 fn is_final(code: RefusalCode) -> bool {
     !matches!(
         code,

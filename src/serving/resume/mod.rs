@@ -2,11 +2,11 @@
 //!
 //! A write URL begins one, and its answer names the upload's own URL, which goes on with it:
 //!
-//! | request to its own URL | what is done |
+//! | request to its own URL | effect |
 //! |---|---|
-//! | `HEAD`, `GET` | says how far it has come |
-//! | `PATCH` | appends a part; with the last one the upload is stored, as one in one request is |
-//! | `DELETE` | removes it |
+//! | `HEAD`, `GET` | reports the progress of the upload |
+//! | `PATCH` | appends a part; the last part stores the upload, like an upload in one request |
+//! | `DELETE` | removes the upload |
 //!
 //! Each takes its [turn](crate::turns): the newest request ends the one before. The store keeps the
 //! bytes and a [note](note) about them, and nobody keeps anything else: any server that has the keys
@@ -127,7 +127,7 @@ impl Resuming<'_> {
         let note = Note::read(&progress.note)?;
         let mut facts = self.facts(dialect, &progress, note.length);
         if note.length == Some(progress.offset) {
-            // A client of tus takes it for complete, and so it had better be.
+            // A client of tus takes it for complete, so it must be stored before the answer.
             facts.is_complete = match dialect {
                 Dialect::Tus => complete(self, &note, progress.offset).await.map(|_| true)?,
                 Dialect::Draft => complete::is_stored(self, &note, progress.offset).await?,
@@ -231,7 +231,7 @@ impl Resuming<'_> {
                 return Err(superseded());
             }
             Err(RepositoryError::Upload(UploadError::TooLarge { .. })) => {
-                // It can never become what it was said to be.
+                // The upload can never become the content that was announced.
                 self.repository().abandon(upload).await?;
                 return Err(self.too_large(limit));
             }
@@ -270,7 +270,7 @@ impl Resuming<'_> {
     }
 }
 
-/// A client of tus that is not told of a conflict gives up.
+/// The refusal is a conflict: on any other a client of tus gives up.
 fn superseded() -> Refusal {
     Refusal::because(
         RefusalCode::OffsetMismatch,
@@ -278,7 +278,7 @@ fn superseded() -> Refusal {
     )
 }
 
-/// A client of tus gets an outcome as of old: it looks at the headers alone.
+/// A client of tus gets an `OperationOutcome`, since it looks at the headers alone.
 fn for_dialect(refusal: Refusal, dialect: Dialect) -> Refusal {
     match dialect {
         Dialect::Tus => refusal.without_problem(),
