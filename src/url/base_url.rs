@@ -1,8 +1,8 @@
-//! The storage base URL: where presigned URLs point.
+//! The storage base URL, with which every presigned URL begins.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Why a text cannot be a storage base URL.
+/// The reason why a text cannot be a storage base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {

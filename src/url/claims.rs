@@ -20,7 +20,7 @@ pub(super) enum Claim {
     Resume,
 }
 
-/// How a claim's value is written.
+/// The encoding of a claim's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// Characters that need no encoding.
@@ -100,14 +100,14 @@ const fn row(
 }
 
 impl Row {
-    /// Whether a text begins with this claim.
+    /// True if a text begins with this claim.
     #[inline]
     fn begins(&self, text: &str) -> bool {
         // The byte after the name rules out nearly every other claim.
         text.as_bytes().get(self.name.len()) == Some(&b'=') && text.starts_with(self.name)
     }
 
-    /// In a set of claims.
+    /// The bit of this claim in a set of claims.
     const fn bit(&self) -> u16 {
         1 << self.claim as u16
     }

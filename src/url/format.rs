@@ -1,7 +1,7 @@
 //! A [`Grant`] as the signed part of a request target, and back.
 //!
-//! Parsing is strict: it accepts what [`write`] writes, and nothing else, but for file names, which
-//! are made safe, whoever signed them. It is only ever given bytes whose signature is right.
+//! Parsing is strict: it accepts the output of [`write`] and nothing else. Only file names are made
+//! safe, whoever signed them. The parser gets no bytes but those whose signature is right.
 
 use std::fmt::Write as _;
 
@@ -78,7 +78,7 @@ const ONCE: &str = "1";
 /// Something in the text is not as [`write`] would have it.
 pub(super) struct Malformed;
 
-/// Reads what [`write`] wrote.
+/// Reads the output of [`write`].
 #[inline]
 pub(super) fn parse(target: &str) -> Result<Grant, Malformed> {
     let path = target.strip_prefix('/').ok_or(Malformed)?;
@@ -135,7 +135,7 @@ fn required<'a>(values: &Values<'a>, claim: Claim) -> Result<&'a str, Malformed>
     values.get(claim).ok_or(Malformed)
 }
 
-/// Whether a claim is there that has one value alone.
+/// True if a claim is there whose only value is `only`.
 fn is_set(value: Option<&str>, only: &str) -> Result<bool, Malformed> {
     match value {
         Some(value) if value == only => Ok(true),

@@ -1,4 +1,4 @@
-//! What a presigned URL allows.
+//! The grants of presigned URLs.
 
 use super::expires::Expires;
 use crate::content_type::ContentType;
@@ -16,8 +16,8 @@ pub enum Access {
     Write,
 }
 
-/// What a presigned URL allows: one kind of access to one version of one Binary's content, until
-/// a moment.
+/// The grant of a presigned URL: one kind of access to one version of one Binary's content, until a
+/// moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grant {
@@ -87,7 +87,7 @@ impl Grant {
         }
     }
 
-    /// Adds what identifies this very URL.
+    /// Adds the id of this very URL.
     #[must_use]
     pub fn with_id(mut self, id: UrlId) -> Self {
         self.id = Some(id);

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The first line of the string to sign, and what a secret's signing key is derived with.
+/// The first line of the string to sign. A secret's signing key is derived with it too.
 pub(super) const FORMAT: &str = "tower-presign/v1";
 
 /// The shortest secret, in bytes: the length of the MAC, as RFC 2104 §3 advises.
@@ -41,7 +41,7 @@ impl PreparedKey {
     }
 }
 
-/// Why a key or a keyring is refused.
+/// The reason why a key or a keyring is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -62,9 +62,9 @@ pub enum KeyError {
 impl SigningKey {
     /// Makes a key out of an id, which is public, and a secret of at least 32 random bytes.
     ///
-    /// What the caller keeps of the secret, the caller must clear
-    /// ([`Zeroizing`] does it). As with every use of HMAC, a secret shorter than 64 bytes and the
-    /// same secret with zero bytes appended are the same key.
+    /// The caller must clear its own copy of the secret ([`Zeroizing`] does it). As with every use
+    /// of HMAC, a secret shorter than 64 bytes and the same secret with zero bytes appended are the
+    /// same key.
     ///
     /// # Errors
     ///

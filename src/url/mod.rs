@@ -1,5 +1,5 @@
-//! Presigned URLs: what one grants ([`Grant`]), how it is signed ([`UrlSigner`]) and verified
-//! ([`UrlVerifier`]), and the keys that do it ([`Keyring`]).
+//! Presigned URLs: their grants ([`Grant`]), their signing ([`UrlSigner`]) and verification
+//! ([`UrlVerifier`]), and the keys for both ([`Keyring`]).
 //!
 //! # Format
 //!
@@ -53,8 +53,9 @@
 //! # Why the raw bytes
 //!
 //! The MAC covers the bytes of the request target, never a parsed and rebuilt form of them, and no
-//! claim is parsed before the MAC is right. What two parsers read differently, what is repeated,
-//! re-ordered, re-encoded or added, is thereby refused without a rule of its own.
+//! claim is parsed before the MAC is right. Bytes that two parsers read differently, and claims
+//! that are repeated, re-ordered, re-encoded or added, are thereby refused without a rule of their
+//! own.
 
 mod base_url;
 mod claims;

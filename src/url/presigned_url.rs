@@ -1,4 +1,4 @@
-//! A presigned URL and what its user must know.
+//! A presigned URL and the facts that its user must know.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::claims::Kind;
 use super::expires::Expires;
 use super::grant::{Access, Grant};
 
-/// A URL that grants access to whoever holds it, with what a client needs to use it.
+/// A URL that grants access to whoever holds it, with the facts that a client needs to use it.
 ///
 /// Treat it as a secret: its `Debug` form leaves out the query, where the signature is, and it has
 /// no `Display` form.

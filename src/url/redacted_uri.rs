@@ -6,13 +6,14 @@ use http::Uri;
 
 use super::claims::TABLE;
 
-/// A request's URI as logs may hold it: what it shows grants no access.
+/// A request's URI as logs may hold it: its text grants no access.
 ///
 /// Its `Display` and `Debug` forms are the path and the query. Of the query they show the names of
 /// the parameters, and the values of those alone that are known to be harmless (the table of claims
 /// in [`url`](crate::url) marks them): not the `Signature`, not the `Filename` and the `Context`,
-/// which can name a patient, and not what other routes of the host are asked for. A presigned URL that a client has mangled, its query encoded into its path
-/// for instance, still shows none of them.
+/// which can name a patient, and not the parameters of the host's other routes. A presigned URL
+/// that a client has mangled, its query encoded into its path for instance, still shows none of
+/// them.
 ///
 /// ```
 /// use http::Uri;
@@ -69,13 +70,13 @@ impl fmt::Debug for RedactedUri<'_> {
     }
 }
 
-/// Whether the value of a query parameter says nothing about a patient and grants nothing.
+/// True if the value of a query parameter says nothing about a patient and grants nothing.
 fn is_harmless(name: &str) -> bool {
     // The operation's own parameter.
     name == "upload" || TABLE.iter().any(|row| row.name == name && row.is_logged)
 }
 
-/// Where claims begin that are in the path by mistake: with the first that is to be hidden.
+/// The position of the first claim that is to be hidden, if claims are in the path by mistake.
 fn claims(path: &str) -> Option<usize> {
     let hidden = TABLE.iter().filter(|row| !row.is_logged);
     hidden
@@ -90,7 +91,7 @@ fn claims(path: &str) -> Option<usize> {
         .min()
 }
 
-/// Where a name stands in a path, in letters of either size.
+/// The position of a name in a path, in letters of either size.
 fn position(path: &str, name: &str, end: &str) -> Option<usize> {
     let hidden = [name, end].concat();
     path.as_bytes()
@@ -98,7 +99,7 @@ fn position(path: &str, name: &str, end: &str) -> Option<usize> {
         .position(|part| part.eq_ignore_ascii_case(hidden.as_bytes()))
 }
 
-/// Whether there is nothing in it that could be more than one name or value, by whatever rules.
+/// True if the text can only be one name or value, by whatever rules it is read.
 fn is_plain(text: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     text.len() <= 64 && text.bytes().all(is_plain)

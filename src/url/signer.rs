@@ -31,11 +31,11 @@ impl UrlSigner {
     /// A signer of URLs below `storage_base_url`, with a [`Keyring`] or a single
     /// [`SigningKey`](super::SigningKey).
     ///
-    /// The base URL is where clients reach this server (or its proxy); it must be spelled in the
-    /// form that URL libraries leave unchanged: scheme and host in lower case, no port that the
-    /// scheme implies, plain characters in the path. Slashes at its end do not count. Give it a
-    /// path of its own (`/storage`): everything below that path belongs to the layer. A bare host
-    /// is for servers that only serve.
+    /// Clients reach this server (or its proxy) at the base URL. It must be spelled in the form
+    /// that URL libraries leave unchanged: scheme and host in lower case, no port that the scheme
+    /// implies, plain characters in the path. Slashes at its end do not count. Give it a path of
+    /// its own (`/storage`): everything below that path belongs to the layer. A bare host is for
+    /// servers that only serve.
     ///
     /// # Errors
     ///
@@ -48,8 +48,8 @@ impl UrlSigner {
         Ok(Self { verifier })
     }
 
-    /// Sets the maximum lifetime, in whole seconds: none is minted for longer, and what is valid
-    /// for longer is refused. Default: 7 days. Clones made before are not affected.
+    /// Sets the maximum lifetime, in whole seconds: no URL is minted for longer, and a URL that is
+    /// valid for longer is refused. Default: 7 days. Clones made before are not affected.
     #[must_use]
     pub fn with_max_lifetime(self, max_lifetime: Duration) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl UrlSigner {
 
         let content_type = match &grant.permission {
             Permission::Read(_) | Permission::Resume(_) => None,
-            // What passes as a content type is ASCII, and so a header value.
+            // A content type is ASCII, and so a header value.
             Permission::Write(terms) => HeaderValue::from_str(terms.content_type.as_str()).ok(),
         };
         let presigned = PresignedUrl::signed(url, grant, Arc::clone(key.id()));

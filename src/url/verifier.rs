@@ -17,7 +17,7 @@ use super::keyring::{FORMAT, Keyring, PreparedKeyring};
 /// The maximum lifetime of a URL unless configured otherwise: 7 days, as with S3.
 pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// A clock that mints may be so far ahead of the one that verifies.
+/// The most by which a clock that mints may be ahead of the one that verifies.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 pub(super) const SIGNATURE: &str = "&Signature=";
@@ -25,7 +25,7 @@ pub(super) const SIGNATURE: &str = "&Signature=";
 /// 32 bytes in base64url without padding.
 const SIGNATURE_LENGTH: usize = 43;
 
-/// Verifies presigned URLs: what a server needs that only serves them.
+/// Verifies presigned URLs, for servers that only serve them.
 ///
 /// It is cheap to clone, and clones share their keys: keep one beside the layer to
 /// [rotate keys](Self::set_keyring) while serving. A [`UrlSigner`](super::UrlSigner) has
@@ -67,7 +67,7 @@ struct Shared {
     keyring: RwLock<Arc<PreparedKeyring>>,
 }
 
-/// Why a URL is refused, in the order in which it is found out.
+/// The reason why a URL is refused, in the order of the checks.
 ///
 /// All but the first two say that the signature is right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +80,7 @@ pub enum VerifyError {
     #[error("the URL's signature is wrong")]
     InvalidSignature,
     /// The URL is for the other kind of access. Only
-    /// [`verify_request`](UrlVerifier::verify_request) knows.
+    /// [`verify_request`](UrlVerifier::verify_request) checks it.
     #[error("the URL is not for this method")]
     #[non_exhaustive]
     MethodNotAllowed {
@@ -130,13 +130,13 @@ impl UrlVerifier {
         self
     }
 
-    /// Whether to verify a query that is not right once more, its parameters sorted by their names,
-    /// which is the order in which they were signed. Default: no. Clones made before are not
-    /// affected.
+    /// Accepts a query whose parameters have come in another order. A query that is not right is
+    /// verified once more, its parameters sorted by their names, as they were signed. Default: no.
+    /// Clones made before are not affected.
     ///
-    /// It is for gateways that take a query apart into a map and hand that on, as Amazon API
-    /// Gateway's REST APIs and load balancers do in front of AWS Lambda. Every other change of a URL
-    /// stays an error.
+    /// This is for gateways that take a query apart into a map and hand that on, as Amazon API
+    /// Gateway's REST APIs and load balancers do in front of AWS Lambda. Every other change of a
+    /// URL stays an error.
     #[must_use]
     pub fn with_accept_reordered_query(mut self, accept: bool) -> Self {
         self.accepts_reordered_query = accept;
@@ -172,8 +172,7 @@ impl UrlVerifier {
     /// Verifies a URL: `target` is its path and query after the storage base URL, exactly as on
     /// the wire. [`verify_request`](Self::verify_request) does it for a request.
     ///
-    /// Nothing is read from `target` but the key id until its signature is found right, in
-    /// constant time.
+    /// Until the signature is found right, in constant time, only the key id is read from `target`.
     ///
     /// # Errors
     ///
@@ -186,8 +185,8 @@ impl UrlVerifier {
         Ok(grant)
     }
 
-    /// What was signed, whether its time has come or gone. `sorted` is room for the target in
-    /// another order.
+    /// The grant that was signed, at whatever time. `sorted` is room for the target in another
+    /// order.
     #[inline]
     pub(crate) fn authenticate<'a>(
         &self,
@@ -225,7 +224,7 @@ impl UrlVerifier {
         Ok(Authentic { grant, key_id })
     }
 
-    /// Whether what was signed holds at this time.
+    /// Checks that the grant holds at this time.
     #[inline]
     pub(crate) fn check_time(&self, grant: &Grant, now: SystemTime) -> Result<(), VerifyError> {
         let longest = self.max_lifetime.saturating_add(CLOCK_SKEW).as_secs();
@@ -255,19 +254,19 @@ impl UrlVerifier {
     }
 }
 
-/// What a genuine URL says.
+/// The contents of a genuine URL.
 pub(crate) struct Authentic<'a> {
     pub(crate) grant: Grant,
     pub(crate) key_id: &'a str,
 }
 
-/// Whether a request target ends as those of presigned URLs do.
+/// True if a request target ends like that of a presigned URL.
 #[inline]
 pub(crate) fn has_signature(target: &str) -> bool {
     split_signature(target).is_some()
 }
 
-/// What is signed, and the 43 characters after `&Signature=` at the end.
+/// The signed part, and the 43 characters after `&Signature=` at the end.
 fn split_signature(target: &str) -> Option<(&str, &str)> {
     let (rest, signature) = target.split_at_checked(target.len().checked_sub(SIGNATURE_LENGTH)?)?;
     Some((rest.strip_suffix(SIGNATURE)?, signature))
