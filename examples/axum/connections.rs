@@ -1,15 +1,22 @@
 //! Connections, and what the server does for slow, broken and hostile ones.
 
+use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
+use tower::Service;
+use tower::util::MapRequest;
+use tower_presign::{InterimIo, InterimResponses};
 
 /// The time that a client has for the head of a request.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
@@ -46,7 +53,6 @@ pub(crate) async fn serve(
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_send_buf_size(MAX_BUFFER);
-    let service = TowerToHyperService::new(app);
     let connections = GracefulShutdown::new();
 
     let mut stop = std::pin::pin!(stop);
@@ -57,7 +63,9 @@ pub(crate) async fn serve(
         };
         match socket {
             Ok(socket) => {
-                let connection = server.serve_connection(TokioIo::new(socket), service.clone());
+                let socket = InterimIo::new(socket);
+                let service = with_interim(app.clone(), socket.responses());
+                let connection = server.serve_connection(TokioIo::new(socket), service);
                 let connection = connections.watch(connection.into_owned());
                 // A client that goes away is no fault of the server.
                 tokio::spawn(async move { drop(connection.await) });
@@ -72,6 +80,24 @@ pub(crate) async fn serve(
     if timeout(grace, connections.shutdown()).await.is_err() {
         eprintln!("Requests that still ran after {grace:?} were cut.");
     }
+}
+
+/// Has the client of an upload learn by an interim response how to go on with it.
+fn with_interim(
+    app: Router,
+    interim: InterimResponses,
+) -> TowerToHyperService<
+    impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
+    + Clone
+    + Send,
+> {
+    TowerToHyperService::new(MapRequest::new(
+        app,
+        move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(interim.clone());
+            request
+        },
+    ))
 }
 
 async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
