@@ -1,4 +1,4 @@
-//! The folders of Binaries: how one comes, and how it goes.
+//! The folders of Binaries: their creation and deletion.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
@@ -18,7 +18,7 @@ use crate::url::Access;
 /// The folders of Binaries that are being deleted.
 pub(super) const GRAVES: &str = "deleting";
 
-/// The own files of Binaries that were.
+/// The own files of deleted Binaries.
 pub(super) const TOMBSTONES: &str = "deleted";
 
 impl FsRepository {
@@ -39,7 +39,7 @@ impl FsRepository {
             .map_err(RepositoryError::from)
             .and_then(|()| self.add_folder(id, &staged));
         if created.is_err() {
-            // What cannot be removed now is removed when the folder is opened again.
+            // A folder that cannot be removed now is removed when the repository is opened again.
             drop(remove(&staged));
         }
         created?;
@@ -60,7 +60,8 @@ impl FsRepository {
             }
             is_new
         };
-        // Also of one that is there: what put it there may not have come as far as this.
+        // Done for an existing folder too: the call that created it may not have come as far as
+        // this.
         self.folder.sync_parent(&folder)?;
         if is_new {
             Ok(())
@@ -69,15 +70,15 @@ impl FsRepository {
         }
     }
 
-    /// The Binary is gone with its folder, at one moment; of what is in there a tombstone is made,
-    /// and the rest is removed.
+    /// The Binary is gone with its folder, at one moment. One of the files becomes a tombstone, and
+    /// the rest is removed.
     pub(super) fn delete_blocking(&self, id: BinaryId) -> Result<(), RepositoryError> {
         let (folder, grave) = (self.binary_folder(id), self.grave(id));
         let moved = {
             let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
             fs::rename(&folder, &grave)
         };
-        // Whatever became of it: another call may have moved the folder meanwhile.
+        // Done even after an error: another call may have moved the folder meanwhile.
         self.folder.forget(id.as_str());
         match moved {
             // An earlier call came as far as this, or another one does now.
@@ -115,7 +116,7 @@ impl FsRepository {
         }
     }
 
-    /// Asked for a Binary whose folder is not there. It is in its grave first, and then it has a
+    /// For a Binary whose folder is not there. A deleted one is in its grave first, and then has a
     /// tombstone: in this order neither is missed.
     pub(super) fn is_deleted(&self, id: BinaryId) -> bool {
         self.grave(id).exists() || self.tombstone(id).exists()

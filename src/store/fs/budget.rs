@@ -1,11 +1,11 @@
-//! The room for what is not whole yet.
+//! The room for uploads that are not whole yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::store::RepositoryError;
 
-/// How many bytes uploads that have not ended may take, all together. Clones share what is taken.
+/// The bytes that uploads may take, all together, before they have ended. Clones share one count.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
     pub(super) limit: u64,
@@ -25,12 +25,12 @@ struct OverBudget {
 }
 
 impl Budget {
-    /// Counts what is on the disk already.
+    /// Counts bytes that are on the disk already.
     pub(super) fn count(&self, bytes: u64) {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// What was counted is not on the disk any more.
+    /// Takes back bytes that are not on the disk any more.
     pub(super) fn give_back(&self, bytes: u64) {
         self.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -64,7 +64,7 @@ impl Share {
         Ok(())
     }
 
-    /// Has `bytes` stay taken when this is dropped.
+    /// Keeps `bytes` taken when this is dropped.
     pub(super) fn keep(&mut self, bytes: u64) {
         self.budget.count(bytes);
     }

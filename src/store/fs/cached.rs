@@ -1,21 +1,21 @@
-//! Reading what the page cache has, at once and without blocking: a small content that is in
-//! memory need not wait for another thread to look at it.
+//! Reading from the page cache, at once and without blocking: a small content that is in memory
+//! need not wait for another thread.
 //!
-//! `None` or an error means that it cannot be done this way, for whatever reason: then read where
-//! blocking is allowed, which also finds out what is wrong if something is.
+//! `None` or an error means that it cannot be done this way, for whatever reason. Then read where
+//! blocking is allowed: that also reports the error, if there is one.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Whether the files of a folder are on a disk of this machine, so that to open, to look at and to
-/// close one asks nobody else. Of a file system that is not known to be, this is not to be hoped:
-/// behind FUSE, NFS or SMB even opening a file whose path is in memory takes as long as the other
-/// side likes.
+/// True if the files of a folder are on a disk of this machine, so that opening, examining and
+/// closing one depends on nobody else. A file system that is not known to be local counts as
+/// remote: behind FUSE, NFS or SMB even opening a file whose path is in memory takes as long as the
+/// other side likes.
 #[cfg(target_os = "linux")]
 pub(super) fn is_local(folder: &Path) -> bool {
-    // From linux/magic.h; those of bcachefs and ZFS from their own sources. What is written to an
-    // overlay is in its upper layer, which cannot be remote.
+    // From linux/magic.h; those of bcachefs and ZFS from their own sources. Files written to an
+    // overlay are in its upper layer, which cannot be remote.
     const LOCAL: [u32; 8] = [
         0xef53,      // ext2, ext3, ext4
         0x5846_5342, // XFS

@@ -1,17 +1,18 @@
-//! Memory for what is read of a file, used again and again.
+//! Memory for the bytes read of a file, used again and again.
 //!
-//! Freshly allocated memory has to be cleared, and where glibc gives it back to the system each
-//! time, also to be provided anew: that takes longer than reading a file that is in memory.
+//! Freshly allocated memory has to be cleared. If glibc gives it back to the system each time, the
+//! system must also provide it anew. That takes longer than reading a file that is in memory.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// What is read at once of what is long, in bytes. Where a client does not read, the server has two
+/// The length of one read of long content, in bytes. If a client does not read, the server has two
 /// of these in memory: hyper asks for the next before it may send the last (HTTP/2).
 pub(super) const CHUNK: usize = 64 * 1024;
 
-/// How many are kept to be used again: as many as some downloads at full speed take.
+/// The number of chunks that are kept to be used again: as many as some downloads at full speed
+/// take.
 const MAX_KEPT: usize = 64;
 
 static KEPT: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
@@ -19,12 +20,12 @@ static KEPT: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 /// Memory of [`CHUNK`] bytes, which is kept when this is dropped.
 pub(super) struct Chunk {
     memory: Box<[u8]>,
-    /// How many bytes of it are content.
+    /// The number of its bytes that are content.
     length: usize,
 }
 
 impl Chunk {
-    /// Whatever was in it before is still there.
+    /// The bytes that were in it before are still there.
     pub(super) fn new() -> Self {
         let kept = kept().pop();
         Self {

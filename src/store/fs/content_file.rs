@@ -34,12 +34,13 @@ use crate::store::{ByteRange, Metadata, RepositoryError};
 /// Up to this length, in bytes, content is read at once, as a whole.
 const WHOLE: u64 = 128 * 1024;
 
-/// What is read at first of what is longer, in bytes. It shows that the disk works, and has the
-/// header of a file, which is far shorter, since a content type has at most 512 bytes.
+/// The length of the first read of longer content, in bytes. That read shows that the disk works,
+/// and has the whole header of the file. A header is far shorter, since a content type has at most
+/// 512 bytes.
 const SAMPLE: u64 = 4096;
 
-/// Up to this length, in bytes, a file is closed at once: if it has been deleted meanwhile,
-/// closing it gives its blocks back, which takes the longer the more there are.
+/// Up to this length, in bytes, a file is closed at once: if it has been deleted meanwhile, closing
+/// it gives its blocks back, which takes longer for a longer file.
 const CLOSED_AT_ONCE: u64 = 1024 * 1024;
 
 const FORMAT: &str = "tower-presign/1";
@@ -86,12 +87,12 @@ pub(super) struct ContentFile {
     file: Option<File>,
     path: Box<Path>,
     pub(super) metadata: Metadata,
-    /// Where the content starts in the file.
+    /// The position in the file at which the content starts.
     start: u64,
     disk: Disk,
 }
 
-/// Where a file is.
+/// The disk that a file is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Disk {
     /// On a disk of this machine, so that only reading can block.
@@ -100,7 +101,7 @@ pub(super) enum Disk {
     Unknown,
 }
 
-/// How much of a content file to read when it is opened.
+/// The part of a content file to read when it is opened.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Beginning {
     Header,
@@ -118,7 +119,7 @@ impl ContentFile {
         Self::new(file, path, beginning, disk, read_at).at("read", path)
     }
 
-    /// Without blocking, if the kernel has what that takes in memory.
+    /// Without blocking, if the kernel has all that is needed in memory.
     pub(super) fn open_cached(
         path: &Path,
         beginning: Beginning,
@@ -195,7 +196,7 @@ impl ContentFile {
 
     /// The positions that `range` selects, and their bytes, of which the first have been read when
     /// this returns: a disk that fails should be reported before the answer begins. `beginning` is
-    /// what has been read of the content already.
+    /// the part of the content that has been read already.
     pub(super) async fn read(
         self: Arc<Self>,
         beginning: &Bytes,
@@ -260,7 +261,7 @@ fn read(file: &File, position: u64, length: u64, read_at: ReadAt) -> io::Result<
     Ok(bytes.into())
 }
 
-/// Returns how many bytes there were.
+/// Returns the number of bytes that there were.
 fn fill(memory: &mut [u8], file: &File, position: u64, read_at: ReadAt) -> io::Result<usize> {
     let mut filled = 0;
     while filled < memory.len() {

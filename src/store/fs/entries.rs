@@ -10,7 +10,7 @@ use super::error::{At as _, FileError};
 /// Makes the entries of a folder of ours, and of those in it, survive a power failure.
 #[derive(Debug, Default)]
 pub(super) struct FolderEntries {
-    /// That they cannot be flushed has been reported.
+    /// The first entry that could not be flushed has been reported.
     is_reported: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! Errors of the file system, with what an operator needs to act on them.
+//! Errors of the file system, with the facts that an operator needs to act on them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ impl From<FileError> for RepositoryError {
     }
 }
 
-/// Adds to an error what was done, and to which file.
+/// Adds to an error the operation that failed, and its file.
 pub(super) trait At<T> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, FileError>;
 }

@@ -1,4 +1,4 @@
-//! A folder of ours: locked, with files of content, and a place for what is not whole yet.
+//! A folder of ours: locked, with files of content, and a place for files that are not whole yet.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -18,19 +18,19 @@ use super::{blocking, cached, drop_elsewhere, paths};
 use crate::content_type::ContentType;
 use crate::store::{ByteRange, Content, Metadata, RepositoryError, Upload, UploadError};
 
-/// How much of an upload is gathered in memory and then written at once, in bytes.
+/// The bytes of an upload that are gathered in memory and then written at once.
 pub(super) const GATHER: usize = 256 * 1024;
 
-/// What is not whole yet, or any more.
+/// The folder of files that are not whole yet, or any more.
 const STAGING: &str = "staging";
 
-/// Uploads that come in parts.
+/// The folder of uploads that come in parts.
 pub(super) const RESUMABLE: &str = "resumable";
 
-/// What a file system may have in an empty folder.
+/// The entry that a file system may have in an empty folder.
 const LOST_AND_FOUND: &str = "lost+found";
 
-/// What a folder of ours has in it, beside the staging folder.
+/// The entries of a folder of ours, beside the staging folder.
 pub(super) struct Layout {
     /// The file by which such a folder is recognised, and which is locked while it is open.
     pub(super) lock: &'static str,
@@ -64,8 +64,8 @@ pub(super) struct Received {
 }
 
 impl Folder {
-    /// Opens a folder, which is created if need be, and removes what interrupted uploads have left
-    /// there. Of a folder that is not ours nothing is touched.
+    /// Opens a folder, which is created if need be, and removes the remains of interrupted uploads.
+    /// Nothing is touched in a folder that is not ours.
     pub(super) fn open(root: &Path, layout: &Layout) -> Result<Self, FileError> {
         create_folder(root)?;
         let root: Arc<Path> = root.canonicalize().at("find", root)?.into();
@@ -75,12 +75,12 @@ impl Folder {
                 let refusal = io::Error::new(ErrorKind::DirectoryNotEmpty, layout.refusal);
                 return Err(FileError::new("use", &root, refusal));
             }
-            // Whoever opens it next relies on that.
+            // The next process to open it relies on that.
             flush_path(&root)?;
         }
         let lock = lock(&lock_path)?;
         let entries = Arc::new(FolderEntries::default());
-        // Before there is anything else: what a power failure has left is recognised by it.
+        // Done first: by this file the folder is recognised as ours after a power failure.
         entries.flush(&lock_path)?;
         for folder in [layout.content, STAGING, RESUMABLE]
             .iter()
@@ -126,12 +126,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Finds out now, and not at the first upload, whether files can be published here.
+    /// Fails now, and not at the first upload, if files cannot be published here.
     fn try_out(&self) -> Result<(), FileError> {
         let published = self.staged();
         match StagedFile::create(self.staged(), self.budget.share()) {
             Ok(staged) => staged.publish(&published)?,
-            // What is there can be read, and deleted.
+            // Existing content can still be read, and deleted.
             Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(()),
             Err(error) => return Err(error),
         }
@@ -148,7 +148,7 @@ impl Folder {
         self.path(STAGING).join(paths::unique_name())
     }
 
-    /// Makes the entry of `path` in its folder survive a power failure, if that is wanted.
+    /// Makes the entry of `path` in its folder survive a power failure, if uploads are to.
     pub(super) fn sync_parent(&self, path: &Path) -> Result<(), FileError> {
         if self.fsync {
             self.entries.flush(path)?;
@@ -156,7 +156,7 @@ impl Folder {
         Ok(())
     }
 
-    /// What it means that a file is not there: nothing if the whole folder has gone.
+    /// The error of a missing file. If the whole folder has gone, nothing is known of its files.
     pub(super) fn absent(&self) -> RepositoryError {
         match self.lock_path.try_exists() {
             Ok(true) => RepositoryError::NotFound,
@@ -173,7 +173,7 @@ impl Folder {
         self.open_files.forget(group);
     }
 
-    /// The metadata of the file at `path`. `failed` says what an error means.
+    /// The metadata of the file at `path`. `failed` translates an error.
     pub(super) async fn head(
         &self,
         name: Name<'_>,
@@ -184,7 +184,7 @@ impl Folder {
         Ok(file.metadata.clone())
     }
 
-    /// The content of the file at `path`. `failed` says what an error means.
+    /// The content of the file at `path`. `failed` translates an error.
     pub(super) async fn read(
         &self,
         name: Name<'_>,
@@ -215,16 +215,16 @@ impl Folder {
         };
         let disk = self.disk;
         if let Some((file, beginning)) = ContentFile::open_cached(&path, beginning, disk) {
-            // What has to be waited for is not kept: it may never be read again, and elsewhere
-            // than on Linux an open file can be in the way of moving its folder.
+            // Only a file that need not be waited for is kept. Another may never be read again, and
+            // on systems other than Linux an open file can be in the way of moving its folder.
             self.open_files.keep(name, Arc::clone(&file), &not_open);
             return Ok((file, beginning));
         }
         blocking(move || ContentFile::open(&path, beginning, disk).map_err(failed)).await
     }
 
-    /// Takes in an upload, and hands it to `publish` as a file that is whole and, if that is
-    /// wanted, survives a power failure. `check` is asked before the first byte is written.
+    /// Takes in an upload, and hands it to `publish` as a whole file, which survives a power
+    /// failure if uploads are to. `check` is asked before the first byte is written.
     ///
     /// When this is dropped before the upload has ended, nothing of it stays; after that, it takes
     /// its course.
@@ -307,7 +307,7 @@ impl Folder {
     }
 }
 
-/// The file of an upload that has not ended. To remove a large one takes long.
+/// The file of an upload that has not ended. Removing a large one takes long.
 struct Unfinished(Option<StagedFile>);
 
 impl Drop for Unfinished {
@@ -336,7 +336,7 @@ fn lock(path: &Path) -> Result<File, FileError> {
     }
 }
 
-/// Whether a folder is as a file system makes it.
+/// True if a folder is as a file system makes it.
 fn is_empty(path: &Path) -> Result<bool, FileError> {
     for entry in fs::read_dir(path).at("list", path)? {
         if entry.at("list", path)?.file_name() != LOST_AND_FOUND {

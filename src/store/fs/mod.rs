@@ -36,7 +36,8 @@ where
     }
 }
 
-/// Drops what takes long to drop where blocking is allowed. Outside of a runtime it is everywhere.
+/// Drops a value that takes long to drop, where blocking is allowed. Outside of a runtime that is
+/// everywhere.
 fn drop_elsewhere<T: Send + 'static>(value: T) {
     if let Ok(runtime) = Handle::try_current() {
         runtime.spawn_blocking(move || drop(value));

@@ -1,4 +1,4 @@
-//! Content files that are kept open, since what is read twice is often read again.
+//! Content files that are kept open, since a file that is read twice is often read again.
 //!
 //! Content never changes, so a file that is open stays right until it is deleted.
 
@@ -13,8 +13,8 @@ use super::content_file::ContentFile;
 /// The most files that are kept open: few beside the connections of a server that needs them.
 const MAX_OPEN: NonZero<usize> = NonZero::new(128).unwrap();
 
-/// Under which names a file is kept open. Of each group the member that was read last is: of a
-/// Binary one version.
+/// The names under which a file is kept open. One member of each group is, the one that was read
+/// last: one version of a Binary.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Name<'a> {
     pub(super) group: &'a str,
@@ -34,8 +34,8 @@ struct Member {
     file: Arc<ContentFile>,
 }
 
-/// That a file was not open, and when: it may be opened and kept unless something has been deleted
-/// since, for that may have been its group.
+/// The moment at which a file was not open. It may be opened and kept unless something has been
+/// deleted since: that may have been its group.
 pub(super) struct NotOpen {
     deletions: u64,
 }

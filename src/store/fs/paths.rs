@@ -10,7 +10,7 @@ pub(super) fn unique_name() -> String {
     BinaryId::random().as_str().to_owned()
 }
 
-/// Whether a name may be one that [`unique_name`] has made.
+/// True if a name may be one that [`unique_name`] has made.
 pub(super) fn is_unique_name(name: &OsStr) -> bool {
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let name = name.as_encoded_bytes();

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! tower-presign.repository    locked while a process has the folder open
-//! binaries/{id}/binary        a Binary: what its content must be
+//! binaries/{id}/binary        a Binary: the media type of its content
 //! binaries/{id}/v{number}     a version's content
 //! deleting/{id}/              the folder of a Binary that is being deleted
-//! deleted/{id}                a tombstone: a Binary that was
-//! staging/{random}            what is not whole yet, or any more
+//! deleted/{id}                a tombstone: a Binary that was deleted
+//! staging/{random}            files that are not whole yet, or any more
 //! resumable/{id}              an upload that comes in parts
 //! ```
 
@@ -48,16 +48,16 @@ const LAYOUT: Layout = Layout {
 /// its place: whenever the process is killed, or the machine, a version is there as a whole or not
 /// at all. Several uploads of one version cannot both be moved there.
 ///
-/// (One exception remains: if the version is there but the disk refuses to confirm it, the upload
-/// is reported as failed, and a repeat of it as stored, once the disk confirms it.)
+/// (One exception remains. If the version is there but the disk refuses to confirm it, the upload
+/// is reported as failed. A repeat of it is reported as stored, once the disk confirms it.)
 ///
-/// The length of content and its SHA-256 are kept beside it. A file that has not that length any
-/// more is an error to read, and never shorter content.
+/// The length of content and its SHA-256 are kept beside it. Reading a file of another length is an
+/// error, and never yields shorter content.
 ///
 /// Versions are numbered without a gap: `1`, `2`, `3`. A write URL names the version after the
-/// current one, so of two that were minted at the same time the second to be used is refused, and
-/// nobody overwrites what they have not seen. Old versions stay readable. To find the current one
-/// takes few looks, however many there are.
+/// current one. Of two that were minted at the same time the second to be used is refused, so
+/// nobody overwrites content that they have not seen. Old versions stay readable. The current one
+/// is found with few looks, however many there are.
 ///
 /// A Binary that is deleted leaves a tombstone, an empty entry in a folder, for as long as the
 /// repository lives: that is the price of ids that are never used again, and of `410 Gone`. A host
@@ -65,17 +65,18 @@ const LAYOUT: Layout = Layout {
 /// [`FsStore`](super::FsStore) leaves nothing behind.
 ///
 /// On Linux the files of up to 128 Binaries that have been read stay open, to be read again
-/// sooner. Nothing but this repository may therefore change what is in the folder, while it is open
-/// there. A Binary that it deletes is gone at once, and its place on the disk as soon as nobody
-/// downloads it any more.
+/// sooner. Therefore nothing but this repository may change the folder while it is open. A Binary
+/// that it deletes is gone at once, and its place on the disk as soon as nobody downloads it any
+/// more.
 ///
 /// A key's context and its place are not looked at. The file system must be able to move a file
 /// without replacing another (as Linux can), or have hard links. Needs a tokio runtime, on whose
-/// blocking threads it works; what the page cache has of a local file system it reads at once. No
+/// blocking threads it works. Content in the page cache of a local file system is read at once. No
 /// thread of the runtime itself waits for a disk.
 ///
-/// Where the system limits the length of files (`RLIMIT_FSIZE`), writing beyond it ends a process
-/// that does not ignore or catch SIGXFSZ, as the example servers do; then the upload is too large.
+/// If the system limits the length of files (`RLIMIT_FSIZE`), writing beyond the limit ends a
+/// process that does not ignore or catch SIGXFSZ. The example servers catch it; the upload is then
+/// too large.
 ///
 /// An upload whose future is dropped before its content has ended leaves nothing. After that it
 /// takes its course: the version is there as a whole a little later, or not at all.
@@ -106,7 +107,7 @@ pub(super) struct Binary {
 
 impl FsRepository {
     /// Opens the folder, creates it if need be (for its owner alone, where there are such modes),
-    /// removes what interrupted uploads have left, and finishes interrupted deletions.
+    /// removes the remains of interrupted uploads, and finishes interrupted deletions.
     ///
     /// # Errors
     ///
@@ -115,8 +116,8 @@ impl FsRepository {
     /// - [`ErrorKind::WouldBlock`] when the folder is open already, in this process or another.
     /// - [`ErrorKind::DirectoryNotEmpty`] when something is in the folder, but `lost+found`, and it
     ///   was not made by this. Nothing is touched there.
-    /// - What the file system reports, also if it can neither move a file without replacing
-    ///   another nor make hard links.
+    /// - Any error that the file system reports, also if it can neither move a file without
+    ///   replacing another nor make hard links.
     pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         blocking(move || {
@@ -130,9 +131,9 @@ impl FsRepository {
         .await
     }
 
-    /// Whether to wait until data has reached the disk before an upload is reported as stored.
-    /// Default: yes. Without it, a power failure may lose recent uploads, or damage them, which
-    /// nobody notices where the length stays; the end of the process alone may not.
+    /// Waits until data has reached the disk before an upload is reported as stored. Default: yes.
+    /// Without it, a power failure may lose recent uploads, or damage them, unnoticed if the length
+    /// stays. The end of the process alone does neither.
     #[must_use]
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.folder.fsync = fsync;
@@ -140,12 +141,12 @@ impl FsRepository {
     }
 
     /// The bytes on the disk that uploads may take, all together, before they are whole. Default:
-    /// as many as there are.
+    /// no limit.
     ///
     /// An upload that would take more ends as [`Unavailable`](RepositoryError::Unavailable), which
-    /// clients are to repeat. So those who hold write URLs can fill so much of the disk with uploads
-    /// that they never end, and no more. All that run at once must find room: set it to several
-    /// times the longest upload.
+    /// clients are to repeat. So holders of write URLs cannot fill more of the disk with uploads
+    /// that they never end. All uploads that run at once must find room: set it to several times
+    /// the longest upload.
     #[must_use]
     pub fn staging_budget(mut self, bytes: u64) -> Self {
         self.folder.budget.limit = bytes;
@@ -158,7 +159,8 @@ impl FsRepository {
     /// # Errors
     ///
     /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when there is a Binary of this id,
-    /// [`Deleted`](RepositoryError::Deleted) when there was, and what the file system reports.
+    /// [`Deleted`](RepositoryError::Deleted) when there was, and any error that the file system
+    /// reports.
     pub async fn create(
         &self,
         id: BinaryId,
@@ -176,8 +178,8 @@ impl FsRepository {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](RepositoryError::NotFound) when there never was such a Binary, and what the
-    /// file system reports.
+    /// [`NotFound`](RepositoryError::NotFound) when there never was such a Binary, and any error
+    /// that the file system reports.
     pub async fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
         let repository = self.clone();
         blocking(move || repository.delete_blocking(id)).await
@@ -199,7 +201,7 @@ impl FsRepository {
         Ok(Located::new(target.key(version), content_type))
     }
 
-    /// Whether `key` may be written, as far as can be told before its content is there.
+    /// Fails if `key` may not be written, as far as that is known before its content is there.
     fn check_vacant(&self, key: &BinaryKey) -> Result<(), RepositoryError> {
         let id = key.id();
         if !exists(&self.binary_folder(id))? {
@@ -236,8 +238,8 @@ impl FsRepository {
         synced.map_err(|error| self.failed(id, error))
     }
 
-    /// That something is at `path`. A client may have it from this that its content is stored, so
-    /// it must stay: whoever put it there may not have come as far as that.
+    /// The error for a `path` that is taken. A client may take it as proof that its content is
+    /// stored, so the file must stay: the call that put it there may not have flushed its entry.
     fn already_written(&self, path: &Path) -> RepositoryError {
         match self.folder.sync_parent(path) {
             Ok(()) => RepositoryError::AlreadyWritten,
@@ -245,7 +247,7 @@ impl FsRepository {
         }
     }
 
-    /// What an error with a file of the Binary means.
+    /// Translates an error with a file of the Binary.
     pub(super) fn failed(&self, id: BinaryId, error: FileError) -> RepositoryError {
         match error.kind() {
             ErrorKind::NotFound => self.absent(id),
@@ -253,7 +255,7 @@ impl FsRepository {
         }
     }
 
-    /// What it means that a file of the Binary is not there.
+    /// The error of a missing file of the Binary.
     fn absent(&self, id: BinaryId) -> RepositoryError {
         if self.is_deleted(id) {
             RepositoryError::Deleted
@@ -276,7 +278,7 @@ impl FsRepository {
         self.content(key.id(), FileName(key.version().as_str()))
     }
 
-    /// What an error with a file of the Binary means, for where blocking is allowed.
+    /// As [`failed`](Self::failed), to be called where blocking is allowed.
     fn on_failure(&self, id: BinaryId) -> impl FnOnce(FileError) -> RepositoryError + Send + use<> {
         let repository = self.clone();
         move |error| repository.failed(id, error)

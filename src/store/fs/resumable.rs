@@ -16,11 +16,11 @@ use crate::store::{
     Begun, Part, Progress, RepositoryError, Resumable, Stored, Upload, UploadError,
 };
 
-/// How much of a part is written before it is recorded, in bytes: what a crash can cost.
+/// The bytes of a part that are written before they are recorded: a crash can cost as many.
 const RECORDED_AT_ONCE: u64 = 16 * 1024 * 1024;
 
-/// How much of a part is written before the disk is to take it, in bytes: while more arrives, so
-/// that little is left to wait for at the end.
+/// The bytes of a part that are written before the disk is to take them. It does so while more
+/// arrives, and little is left to wait for at the end.
 const FLUSHED_AT_ONCE: u64 = 4 * 1024 * 1024;
 
 impl Resumable for Folder {
@@ -98,7 +98,7 @@ impl Resumable for Folder {
     }
 }
 
-/// The disk takes what has been written, while more arrives.
+/// The disk takes the bytes that have been written, while more arrive.
 #[derive(Default)]
 struct Flushing {
     /// Of the bytes that are not recorded.
@@ -107,7 +107,7 @@ struct Flushing {
 }
 
 impl Flushing {
-    /// Has the disk take what is written by now, unless it still takes what was before.
+    /// Has the disk take the bytes written by now, unless it still takes earlier ones.
     async fn begin(&mut self, file: &PartFile) -> Result<(), RepositoryError> {
         if self.running.as_ref().is_none_or(JoinHandle::is_finished) {
             self.end().await?;
@@ -126,7 +126,7 @@ impl Flushing {
     }
 }
 
-/// An upload all of whose bytes have come in parts.
+/// An upload whose bytes have all come in parts.
 pub(super) struct Whole {
     upload: Upload,
     pub(super) id: UploadId,
@@ -168,7 +168,7 @@ impl Whole {
         Ok((staged, received))
     }
 
-    /// What is known of it in its place.
+    /// The facts about it in its place.
     pub(super) fn stored(&self, place: Place) -> Result<Stored, RepositoryError> {
         let incomplete = || UploadError::Incomplete(None);
         let sha256 = self.upload.sha256().ok_or_else(incomplete)?;

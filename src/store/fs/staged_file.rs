@@ -52,14 +52,14 @@ impl StagedFile {
         self.file.write_all(bytes).at("write", &self.path)
     }
 
-    /// Writes over what is at the beginning. Nothing can be appended after that.
+    /// Writes over the bytes at the beginning. Nothing can be appended after that.
     pub(super) fn overwrite_beginning(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         self.file.rewind().at("write", &self.path)?;
         self.append(bytes)
     }
 
-    /// Makes what was written survive a power failure, if `fsync` says so, and returns when that
-    /// was.
+    /// Makes the written bytes survive a power failure, if `fsync` says so, and returns the time of
+    /// the last write.
     pub(super) fn finish(&self, fsync: bool) -> Result<SystemTime, FileError> {
         if fsync {
             self.file.sync_all().at("flush", &self.path)?;
@@ -79,7 +79,7 @@ impl StagedFile {
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        // What cannot be removed now is removed when the folder is opened again.
+        // A file that cannot be removed now is removed when the folder is opened again.
         if !self.is_published && !self.is_adopted {
             drop(fs::remove_file(&self.path));
         }
@@ -98,9 +98,9 @@ fn move_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
             moved => return Ok(moved?),
         }
     }
-    // An ordinary renaming would replace what is there; a link does not.
+    // An ordinary renaming would replace an existing file; a link does not.
     fs::hard_link(from, to)?;
-    // What cannot be removed now is removed when the folder is opened again.
+    // A file that cannot be removed now is removed when the folder is opened again.
     drop(fs::remove_file(from));
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! tower-presign.store          locked while a process has the folder open
 //! content/{day}/{random}       content, at the place `{day}/{random}`
-//! staging/{random}             what is not whole yet, or any more
+//! staging/{random}             files that are not whole yet, or any more
 //! resumable/{id}               an upload that comes in parts
 //! ```
 
@@ -41,7 +41,7 @@ const LAYOUT: Layout = Layout {
 
 const CONTENT: &str = "content";
 
-/// How many places are looked up at once.
+/// The number of places that are looked up at once.
 const LISTED_AT_ONCE: usize = 1000;
 
 /// Content in a folder of the local disk, which one process at a time may use: the store of a host
@@ -49,15 +49,15 @@ const LISTED_AT_ONCE: usize = 1000;
 ///
 /// Each content is a file of its own, with its media type, length and SHA-256 in its first line. It
 /// is written elsewhere and then moved into its place: whenever the process is killed, or the
-/// machine, it is there as a whole or not at all. A file that has not the length any more that it
-/// was stored with is an error to read, and never shorter content.
+/// machine, it is there as a whole or not at all. Reading a file of another length than it was
+/// stored with is an error, and never yields shorter content.
 ///
 /// A place is `2026-11-29/` and 32 hexadecimal digits. The day is the one on which the upload
 /// ended, however long it took.
 ///
 /// Otherwise it is like [`FsRepository`](super::FsRepository): up to 128 files stay open on Linux,
-/// nothing else may change what is in the folder, and it needs a tokio runtime, no thread of which
-/// waits for a disk.
+/// nothing else may change the folder, and it needs a tokio runtime, no thread of which waits for a
+/// disk.
 ///
 /// ```no_run
 /// # async fn example(table: impl tower_presign::store::Catalog) -> std::io::Result<()> {
@@ -76,7 +76,7 @@ pub struct FsStore {
 
 impl FsStore {
     /// Opens the folder, creates it if need be (for its owner alone, where there are such modes),
-    /// and removes what interrupted uploads have left.
+    /// and removes the remains of interrupted uploads.
     ///
     /// # Errors
     ///
@@ -85,8 +85,8 @@ impl FsStore {
     /// - [`ErrorKind::WouldBlock`] when the folder is open already, in this process or another.
     /// - [`ErrorKind::DirectoryNotEmpty`] when something is in the folder, but `lost+found`, and it
     ///   was not made by this. Nothing is touched there.
-    /// - What the file system reports, also if it can neither move a file without replacing
-    ///   another nor make hard links.
+    /// - Any error that the file system reports, also if it can neither move a file without
+    ///   replacing another nor make hard links.
     pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         blocking(move || {
@@ -98,9 +98,9 @@ impl FsStore {
         .await
     }
 
-    /// Whether to wait until data has reached the disk before an upload is reported as stored.
-    /// Default: yes. Without it, a power failure may lose recent uploads, or damage them, which
-    /// nobody notices where the length stays; the end of the process alone may not.
+    /// Waits until data has reached the disk before an upload is reported as stored. Default: yes.
+    /// Without it, a power failure may lose recent uploads, or damage them, unnoticed if the length
+    /// stays. The end of the process alone does neither.
     #[must_use]
     pub fn fsync(mut self, fsync: bool) -> Self {
         self.folder.fsync = fsync;
@@ -108,12 +108,12 @@ impl FsStore {
     }
 
     /// The bytes on the disk that uploads may take, all together, before they are whole. Default:
-    /// as many as there are.
+    /// no limit.
     ///
     /// An upload that would take more ends as [`Unavailable`](RepositoryError::Unavailable), which
-    /// clients are to repeat. So those who hold write URLs can fill so much of the disk with uploads
-    /// that they never end, and no more. All that run at once must find room: set it to several
-    /// times the longest upload.
+    /// clients are to repeat. So holders of write URLs cannot fill more of the disk with uploads
+    /// that they never end. All uploads that run at once must find room: set it to several times
+    /// the longest upload.
     #[must_use]
     pub fn staging_budget(mut self, bytes: u64) -> Self {
         self.folder.budget.limit = bytes;
@@ -129,8 +129,8 @@ impl FsStore {
         Ok(Stored::new(place, received.content_type, length, sha256))
     }
 
-    /// Moves an upload that has come in parts to its place. What has been moved there stays: its
-    /// record may have been made since.
+    /// Moves an upload that has come in parts to its place. Content that has been moved there
+    /// stays: its record may have been made since.
     fn put_resumed(&self, whole: &Whole) -> Result<Stored, RepositoryError> {
         let unfinished = Unfinished::new(&self.folder, &whole.id);
         let unfinished = unfinished.ok_or(RepositoryError::NotFound)?;
@@ -140,14 +140,14 @@ impl FsStore {
             .place
             .as_deref()
             .and_then(|place| Place::new(place).ok());
-        // The sweep may be about to remove what is there for longer, and has no record.
+        // The sweep may be about to remove content that is older and has no record.
         let oldest = Day::of(SystemTime::now() + PUBLISHED_WITHIN - GRACE).to_string();
         let recorded = recorded.filter(|place| place.as_str() >= oldest.as_str());
         if !unfinished.has_content()? {
             let place = recorded.ok_or(RepositoryError::NotFound)?;
             let path = self.path(&place).ok_or(RepositoryError::NotFound)?;
             return if path.try_exists().at("look for", &path)? {
-                // What moved it there may not have come as far as this.
+                // The call that moved it there may not have come as far as this.
                 self.folder.sync_parent(&path)?;
                 whole.stored(place)
             } else {
@@ -165,8 +165,8 @@ impl FsStore {
         };
         let path = self.path(&place).ok_or(RepositoryError::NotFound)?;
         match staged.publish(&path) {
-            // Nothing else goes there: where files are moved by a link, an earlier try came as far
-            // as that.
+            // Nothing else goes there. If files are moved by a link, an earlier try has made the
+            // link, and no more.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let content = &unfinished.content;
                 fs::remove_file(content).at("remove", content)?;
@@ -186,14 +186,14 @@ impl FsStore {
         place.map_err(RepositoryError::internal)
     }
 
-    /// Makes the folder of a day, so that what is put there survives a power failure.
+    /// Makes the folder of a day, so that content put there survives a power failure.
     fn create_day(&self, day: Day) -> Result<(), FileError> {
         if *self.durable_day() == Some(day) {
             return Ok(());
         }
         let path = self.folder.path(CONTENT).join(day.to_string());
         create_folder(&path)?;
-        // Also if another call has just created it: which need not have come as far as this.
+        // Also if another call has just created it: that call may not have come as far as this.
         self.folder.sync_parent(&path)?;
         *self.durable_day() = Some(day);
         Ok(())

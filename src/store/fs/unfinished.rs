@@ -1,13 +1,13 @@
 //! Uploads that come in parts.
 //!
 //! ```text
-//! resumable/{id}           how far an upload has come: the newer of two records
+//! resumable/{id}           the progress of an upload: the newer of two records
 //! resumable/{id}.content   its bytes, after room for the header of a content file
 //! ```
 //!
-//! A record is written over the older of the two, once the bytes that it counts are on the disk:
-//! whatever is cut short, one of them is whole, and says no more than is there. Bytes beyond it are
-//! cut off before the next part is written.
+//! A record is written over the older of the two, once the bytes that it counts are on the disk.
+//! Whatever is cut short, one of the two is whole, and counts no more bytes than are there. Bytes
+//! beyond it are cut off before the next part is written.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
@@ -44,7 +44,7 @@ pub(super) struct Unfinished {
     fsync: bool,
 }
 
-/// How far an upload has come, and what is to become of it.
+/// The progress of an upload, and the place of its content.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Record {
     revision: u64,
@@ -53,7 +53,7 @@ pub(super) struct Record {
     expires: u64,
     /// In base64.
     note: String,
-    /// Where its content goes, or has gone.
+    /// The place to which its content goes, or has gone.
     pub(super) place: Option<String>,
 }
 
@@ -129,12 +129,12 @@ impl Unfinished {
             .chunks(RECORD)
             .filter_map(parse)
             .max_by_key(|record| record.revision);
-        // What was never whole has been told to nobody.
+        // No client has heard of a record that was never whole.
         newest.ok_or(RepositoryError::NotFound)
     }
 
-    /// The newest record, once it is on the disk: whatever is told of it must stay true. What wrote
-    /// it may not have come as far as this.
+    /// The newest record, once it is on the disk: the client's answer from it must stay true. The
+    /// call that wrote it may not have come as far as this.
     pub(super) fn read_durable(&self) -> Result<Record, RepositoryError> {
         let record = self.read()?;
         if self.fsync {
@@ -167,13 +167,13 @@ impl Unfinished {
         self.write(record)
     }
 
-    /// Records where the content is about to go.
+    /// Records the place to which the content is about to go.
     pub(super) fn record_place(&self, record: &mut Record, place: &Place) -> Result<(), FileError> {
         record.place = Some(place.as_str().to_owned());
         self.advance(record)
     }
 
-    /// Whether its content is here, and no version's.
+    /// True if its content is here, and no version's.
     pub(super) fn has_content(&self) -> Result<bool, FileError> {
         self.content.try_exists().at("look for", &self.content)
     }
@@ -215,7 +215,7 @@ pub(super) struct PartFile {
     content: File,
     _lock: File,
     share: Share,
-    /// Where the file ends, in bytes of content.
+    /// The end of the file, in bytes of content.
     end: u64,
 }
 
@@ -241,7 +241,7 @@ impl PartFile {
         folder.budget.give_back(unfinished.size());
         content.set_len(HEADER as u64 + offset).at("write", path)?;
         content.seek(SeekFrom::End(0)).at("write", path)?;
-        // Also if it is not new: what created it may not have come as far as this.
+        // Also if it is not new: the call that created it may not have come as far as this.
         if offset == 0 {
             folder.sync_parent(path)?;
         }
@@ -265,12 +265,12 @@ impl PartFile {
         Ok(())
     }
 
-    /// How much was appended since the last record, in bytes.
+    /// The number of bytes appended since the last record.
     pub(super) fn unrecorded(&self) -> u64 {
         self.end - self.record.offset
     }
 
-    /// Has the disk take what has been appended by now, when it is called.
+    /// Returns a function that has the disk take all bytes appended before its call.
     pub(super) fn flush(
         &self,
     ) -> Result<impl FnOnce() -> Result<(), FileError> + Send + 'static + use<>, FileError> {
@@ -279,7 +279,7 @@ impl PartFile {
         Ok(move || content.sync_data().at("flush", &path))
     }
 
-    /// Has the disk take what was appended, and then the record of it.
+    /// Has the disk take the appended bytes, and then the record of them.
     pub(super) fn record(&mut self, note: &Bytes) -> Result<Progress, RepositoryError> {
         if self.unfinished.fsync {
             let path = &self.unfinished.content;
@@ -291,7 +291,7 @@ impl PartFile {
         Ok(self.record.progress())
     }
 
-    /// Takes back what was appended since the last record.
+    /// Takes back the bytes appended since the last record.
     pub(super) fn take_back(&mut self) -> Result<(), RepositoryError> {
         let path = &self.unfinished.content;
         let end = HEADER as u64 + self.record.offset;
@@ -300,7 +300,7 @@ impl PartFile {
 }
 
 impl Drop for PartFile {
-    /// What is on the disk counts until it is removed.
+    /// Bytes on the disk count until they are removed.
     fn drop(&mut self) {
         self.share.keep(self.unfinished.size());
     }
@@ -352,7 +352,7 @@ impl Folder {
         Ok(expired)
     }
 
-    /// Removes what a crash has left, and counts what is kept.
+    /// Removes the remains of a crash, and counts the bytes that are kept.
     pub(super) fn tidy_uploads(&self) -> Result<(), FileError> {
         let folder = self.path(RESUMABLE);
         for entry in fs::read_dir(&folder).at("list", &folder)? {
