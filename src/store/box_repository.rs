@@ -43,7 +43,7 @@ use crate::url::{Grant, PresignedUrl};
 pub struct BoxRepository(Arc<dyn Erased>);
 
 impl BoxRepository {
-    /// Forgets which repository it is.
+    /// Wraps a repository, whose type is then forgotten.
     pub fn new(repository: impl BinaryRepository) -> Self {
         Self(Arc::new(repository))
     }
@@ -83,7 +83,8 @@ impl BinaryRepository for BoxRepository {
     }
 }
 
-/// Of the repository that it is. Every method fails if that [cannot](BinaryRepository::resumable).
+/// The capability of the wrapped repository. Every method fails if that
+/// [cannot](BinaryRepository::resumable) keep such uploads.
 impl Resumable for BoxRepository {
     async fn begin(&self, upload: &UploadId, begun: Begun) -> Result<(), RepositoryError> {
         self.capability()?.begin(upload, begun).await

@@ -5,11 +5,11 @@ use std::future::Future;
 use super::{Located, Metadata, Place, RepositoryError, Stored, Target};
 use crate::key::BinaryKey;
 
-/// Where a version's bytes are, and the facts known of them.
+/// The place of a version's content, and the facts known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Where the store has the content.
+    /// The place of the content in the store.
     pub place: Place,
     /// The facts that the host recorded.
     pub metadata: Metadata,
@@ -26,22 +26,22 @@ impl Entry {
 /// The host's records: its Binaries, and their versions. Four methods over a table of its own.
 ///
 /// Together with a [`ContentStore`](super::ContentStore) it makes a repository:
-/// [`Composed`](super::Composed), whose docs say what is done in which order.
+/// [`Composed`](super::Composed), whose docs have the order of the steps.
 ///
-/// # What an implementation promises
+/// # Promises of an implementation
 ///
 /// The suite of the module `contract` (feature `test-util`) has a test for each.
 ///
 /// 1. [`publish`](Self::publish) is one transaction. Of several for one version exactly one
 ///    succeeds, whose place [`find`](Self::find) returns from then on. A unique index on Binary and
 ///    version is enough.
-/// 2. Its future may be dropped at any moment. Then the version is there as a whole, or it can be
+/// 2. Its future may be dropped at any moment. The version is then there as a whole, or it can be
 ///    published again.
-/// 3. What was published is the current version, and stays under its own. A place is kept to the
-///    letter, all 512 bytes of it.
-/// 4. [`unreferenced`](Self::unreferenced) returns exactly those places that no version refers to:
-///    a deleted one does not.
-/// 5. What was deleted stays gone: a URL that is still in somebody's hands brings nothing back.
+/// 3. A published version becomes the current one, and stays under its own id. A place is kept to
+///    the letter, all 512 bytes of it.
+/// 4. [`unreferenced`](Self::unreferenced) returns exactly those places to which no version refers.
+///    A deleted version refers to none.
+/// 5. A deleted Binary stays gone: a URL that is still in somebody's hands brings nothing back.
 pub trait Catalog: Send + Sync + 'static {
     /// The version that a URL minted now for `target` points to; as
     /// [`BinaryRepository::locate`](super::BinaryRepository::locate). It is the one question of a
@@ -49,8 +49,8 @@ pub trait Catalog: Send + Sync + 'static {
     ///
     /// With the place of the content in the answer ([`Located::with_place`]) the store may hand out
     /// a URL of its own, and a read asks the catalog no more: the URL reads until the content is
-    /// [discarded](super::Composed::discard). Leave it out where each read is to be asked, for
-    /// instance while a scan is not done.
+    /// [discarded](super::Composed::discard). Leave the place out if the catalog is to be asked at
+    /// each read, for instance while a scan is not done.
     ///
     /// # Errors
     ///
@@ -61,17 +61,17 @@ pub trait Catalog: Send + Sync + 'static {
         target: &Target,
     ) -> impl Future<Output = Result<Located, RepositoryError>> + Send;
 
-    /// A version of which a read URL is minted without a question to [`locate`](Self::locate): the
-    /// key alone says all there is to know. `None`, the default: it is asked.
+    /// The answer of [`locate`](Self::locate) for reading the version of `key`, if the key alone is
+    /// enough for it. Default: `None`, and `locate` is asked.
     ///
-    /// Resources with references to versions, a hundred in one answer, get their URLs so without a
-    /// look at the records. That a version is not there is then found out when its URL is used.
+    /// With it, a hundred references to versions in one answer get their URLs without a look at the
+    /// records. A version that is not there is then noticed only when its URL is used.
     fn located(&self, key: &BinaryKey) -> Option<Located> {
         let _ = key;
         None
     }
 
-    /// Where a version's bytes are, and the facts known of them.
+    /// The place of a version's content, and the facts known of it.
     ///
     /// # Errors
     ///
@@ -97,8 +97,8 @@ pub trait Catalog: Send + Sync + 'static {
         stored: &Stored,
     ) -> impl Future<Output = Result<Metadata, RepositoryError>> + Send;
 
-    /// Those of the places to which no version refers, in any order. Asked by
-    /// [`Composed::sweep`](super::Composed::sweep) about at most 1,000 at once, and by nothing else.
+    /// Those of the places to which no version refers, in any order. Only
+    /// [`Composed::sweep`](super::Composed::sweep) asks, about at most 1,000 at once.
     ///
     /// The bytes at the places that it returns are removed.
     ///

@@ -16,43 +16,45 @@ use super::{
 use crate::key::BinaryKey;
 use crate::url::{Access, Grant, PresignedUrl};
 
-/// What the sweep leaves alone: an upload may be between its bytes and its record.
+/// The age up to which the sweep leaves content alone: its upload may be between the bytes and the
+/// record.
 pub(super) const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long after it was put content gets its record, at most.
+/// The longest time between the bytes of an upload and its record.
 #[cfg_attr(
     not(any(feature = "fs", feature = "object-store")),
     expect(dead_code, reason = "asked by stores")
 )]
 pub(super) const PUBLISHED_WITHIN: Duration = Duration::from_secs(60 * 60);
 
-/// How many places the catalog is asked about at once.
+/// The number of places about which the catalog is asked at once.
 const BATCH: usize = 1000;
 
 /// A [`Catalog`] and a [`ContentStore`] as one repository.
 ///
-/// # What is done when
+/// # The steps
 ///
-/// - **Mint**: one question to the catalog, [`locate`](Catalog::locate). Where the place of the
+/// - **Mint**: one question to the catalog, [`locate`](Catalog::locate). If the place of the
 ///   content is in its answer ([`Located::with_place`]), the store is asked for a URL of its own.
 /// - **Upload**: the bytes first, whole and durable, in a place that no other content ever had;
 ///   then the policy may look at them ([`AccessPolicy::accept`](crate::AccessPolicy::accept)); then
 ///   [`publish`](Catalog::publish) makes them visible. A client that
-///   [waits](Upload::expects_continue) to be told to go on is refused before that if the version has
-///   content.
+///   [waits](Upload::expects_continue) for permission to send is refused before that if the version
+///   has content.
 /// - **Download**: with a place in the URL, from the store at once, and the catalog is asked only if
 ///   nothing is there; otherwise [`find`](Catalog::find), then the store. The facts that the catalog
-///   has recorded are served. If the store's length or SHA-256 is another than the recorded one,
-///   that is an error.
+///   has recorded are served. A length or SHA-256 of the store's that differs from the recorded one
+///   is an error.
 /// - **Delete**: the host's own transaction, and then [`discard`](Self::discard).
 ///
-/// # What is left by a crash
+/// # After a crash
 ///
 /// The end of the process between the bytes and the record, or between the transaction that deletes
-/// a record and `discard`, leaves bytes to which nothing refers. So does an error of `publish` after
-/// which the record may be there all the same; after [`AlreadyWritten`], [`NotFound`], [`Deleted`]
-/// and [`NotReady`], it is not there, and the bytes are removed at once. What is left, the
-/// [`sweep`](Self::sweep) removes. There never is a record without bytes.
+/// a record and `discard`, leaves bytes to which nothing refers. So does an error of `publish`
+/// after which the record may be there all the same. After [`AlreadyWritten`], [`NotFound`],
+/// [`Deleted`] and [`NotReady`] it is not there, and the bytes are removed at once. The
+/// [`sweep`](Self::sweep) removes all bytes to which nothing refers. There never is a record
+/// without bytes.
 ///
 /// [`AlreadyWritten`]: RepositoryError::AlreadyWritten
 /// [`NotFound`]: RepositoryError::NotFound
@@ -95,7 +97,7 @@ impl From<Disagreement> for RepositoryError {
     }
 }
 
-/// What a [`sweep`](Composed::sweep) came to.
+/// The result of a [`sweep`](Composed::sweep).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Swept {
@@ -135,25 +137,25 @@ impl<C: Catalog, S: ContentStore> Composed<C, S> {
         &self.store
     }
 
-    /// Removes content that nothing refers to any more: to be called once the transaction that
-    /// deleted its record is done. To remove what is not there is a success.
+    /// Removes content to which nothing refers any more: to be called once the transaction that
+    /// deleted its record is done. A place without content is no error.
     ///
     /// # Errors
     ///
-    /// Whatever the store reports. The content is then left to the [`sweep`](Self::sweep), if that
-    /// looks at the day on which it was made.
+    /// Whatever the store reports. The content is then left to a [`sweep`](Self::sweep) that looks
+    /// at the day on which the content was made.
     pub async fn discard(&self, place: &Place) -> Result<(), RepositoryError> {
         self.store.delete(place).await
     }
 
     /// Removes the content to which no version refers, of all days from the one of `since` up to
-    /// the day before yesterday: what is younger than a day may be an upload on its way.
+    /// the day before yesterday: content younger than a day may belong to an upload on its way.
     ///
-    /// So its cost follows what was uploaded since then, and not what is stored. A host runs it
-    /// once a day, with the moment of the last run that succeeded less two days, and any number of
-    /// servers may do so at once. Content that was uploaded longer ago, and whose
-    /// [`discard`](Self::discard) failed, is found by a sweep since
-    /// [`UNIX_EPOCH`](SystemTime::UNIX_EPOCH) alone, which asks the store for each day since then.
+    /// So its cost grows with the uploads since then, and not with all that is stored. A host runs
+    /// it once a day, with the moment of the last run that succeeded less two days, and any number
+    /// of servers may do so at once. Only a sweep since [`UNIX_EPOCH`](SystemTime::UNIX_EPOCH)
+    /// finds older content whose [`discard`](Self::discard) failed. It asks the store for each day
+    /// since then.
     ///
     /// # Errors
     ///
@@ -218,7 +220,7 @@ impl<C: Catalog, S: ContentStore> Composed<C, S> {
             | RepositoryError::NotReady,
         ) = published
         {
-            // What cannot be removed now is left to the sweep.
+            // Bytes that cannot be removed now are left to the sweep.
             drop(self.store.delete(&stored.place).await);
         }
         published
@@ -298,8 +300,9 @@ impl<C: Catalog, S: ContentStore> BinaryRepository for Composed<C, S> {
                 stored: Some(&unpublished),
             };
             if let Err(error) = acceptance(arrived).await {
-                // Nobody sends once more what has come in parts: the policy may be asked again. What
-                // it never accepts, and what cannot be removed now, is left to the sweep.
+                // Parts are not sent a second time, so the policy may be asked again about these
+                // bytes. If the policy never accepts them, or if they cannot be removed now, the
+                // sweep removes them.
                 if !is_resumed {
                     drop(self.store.delete(&stored.place).await);
                 }
@@ -338,7 +341,7 @@ impl<S: ContentStore> ReadStored for Unpublished<'_, S> {
     }
 }
 
-/// What the store has, with the facts that the catalog has recorded.
+/// The content in the store, with the facts that the catalog has recorded.
 fn as_recorded(
     entry: Entry,
     read: Result<Content, RepositoryError>,

@@ -11,15 +11,16 @@ use futures_core::Stream;
 
 use super::RepositoryError;
 
-/// What is known of a version's content.
+/// The facts about a version's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// The media type, as stored. What is not one is served as `application/octet-stream`.
+    /// The media type, as stored. Text that is no media type is served as
+    /// `application/octet-stream`.
     pub content_type: String,
     /// The whole content's length, in bytes.
     pub length: u64,
-    /// When the version was written. HTTP tells it in whole seconds.
+    /// The time at which the version was written. HTTP carries it in whole seconds.
     pub last_modified: SystemTime,
     /// The SHA-256 of the whole content, where it is known.
     pub sha256: Option<[u8; 32]>,
@@ -99,19 +100,19 @@ impl Content {
         }
     }
 
-    /// Content that is in memory as a whole. `bytes` is what lies in `range`.
+    /// Content that is in memory as a whole. `bytes` are those in `range`.
     #[must_use]
     pub fn from_bytes(metadata: Metadata, range: Range<u64>, bytes: Bytes) -> Self {
         Self::new(metadata, range, Once(Some(bytes)))
     }
 
-    /// What is known of the content.
+    /// The facts about the content.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// Which part of the content this is.
+    /// The positions of this part in the content.
     #[must_use]
     pub fn range(&self) -> Range<u64> {
         self.range.clone()
@@ -121,7 +122,7 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// What the storage reports while reading.
+    /// Any error that the storage reports while reading.
     pub async fn next(&mut self) -> Option<Result<Bytes, RepositoryError>> {
         std::future::poll_fn(|cx| self.stream.as_mut().poll_next(cx)).await
     }

@@ -9,11 +9,11 @@ use super::{ByteRange, Content, Day, Place, RepositoryError, Upload};
 use crate::content_type::ContentType;
 use crate::url::{Grant, PresignedUrl};
 
-/// What a store knows of content that it has just taken.
+/// The facts about content that a store has just taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {
-    /// Where the content is.
+    /// The place of the content.
     pub place: Place,
     /// The media type that was granted.
     pub content_type: ContentType,
@@ -36,24 +36,25 @@ impl Stored {
     }
 }
 
-/// Bytes in places of its own making. A store knows no Binary, no version and no URL: a
-/// [`Catalog`](super::Catalog) does, and [`Composed`](super::Composed) makes a repository of both.
+/// Bytes in places of its own making. A store knows no Binary, no version and no URL. A
+/// [`Catalog`](super::Catalog) knows them, and [`Composed`](super::Composed) makes a repository of
+/// both.
 ///
-/// # What an implementation promises
+/// # Promises of an implementation
 ///
 /// The suite of the module `contract` (feature `test-util`) has a test for each.
 ///
-/// 1. Content never changes: what is read at a place is what was put there, with its media type, or
-///    an error.
-/// 2. [`put`](Self::put) is whole and durable, or nothing: after an error, or when the future is
-///    dropped, nothing of the upload stays that [`list`](Self::list) would not show. Before the
-///    upload has ended nothing stays.
+/// 1. Content never changes: reading at a place yields the bytes that were put there, with their
+///    media type, or an error.
+/// 2. [`put`](Self::put) is whole and durable, or nothing. If it fails or its future is dropped
+///    before the upload has ended, nothing stays. After that, only content that
+///    [`list`](Self::list) shows may stay.
 /// 3. Each upload gets a place that no other ever had. The place begins with the [`Day`] on which
-///    it was made, and is made less than an hour before `put` returns: the sweep takes what was made
-///    more than a day ago, and has no record yet, for an upload that was cut short.
+///    it was made, and is made less than an hour before `put` returns: to the sweep, a place that
+///    is older than a day and has no record is an upload that was cut short.
 /// 4. `list` shows each place of its day once, as soon as `put` has returned it, and none that has
 ///    been deleted.
-/// 5. A text that is no place of this store's is a place where nothing is.
+/// 5. A text that is no place of this store's counts as a place without content.
 pub trait ContentStore: Send + Sync + 'static {
     /// Stores an upload in a new place, durably.
     ///
@@ -63,7 +64,7 @@ pub trait ContentStore: Send + Sync + 'static {
     /// [`StorageFull`](RepositoryError::StorageFull), and whatever else the store reports.
     fn put(&self, upload: Upload) -> impl Future<Output = Result<Stored, RepositoryError>> + Send;
 
-    /// The content at a place, or a part of it; [`ByteRange::resolve`] says which.
+    /// The content at a place, or the part of it that [`ByteRange::resolve`] selects.
     ///
     /// # Errors
     ///
@@ -76,20 +77,20 @@ pub trait ContentStore: Send + Sync + 'static {
         range: Option<ByteRange>,
     ) -> impl Future<Output = Result<Content, RepositoryError>> + Send;
 
-    /// Removes the content at a place. To remove what is not there is a success.
+    /// Removes the content at a place. A place without content is no error.
     ///
     /// # Errors
     ///
     /// Whatever the store reports.
     fn delete(&self, place: &Place) -> impl Future<Output = Result<(), RepositoryError>> + Send;
 
-    /// The places that were made on a day, in any order; none, if none were.
+    /// The places that were made on a day, in any order.
     ///
-    /// An item that is an error ends it.
+    /// An error is the last item.
     fn list(&self, day: Day) -> impl Stream<Item = Result<Place, RepositoryError>> + Send;
 
-    /// A URL of the store's own for `grant`, whose content is at `place`. `None`, the default: the
-    /// layer makes one, and serves the bytes itself.
+    /// A URL of the store's own for `grant`, whose content is at `place`. Default: `None`, and the
+    /// layer makes one and serves the bytes itself.
     ///
     /// It is called at every mint of a read URL for which the catalog gave a place.
     ///
@@ -105,8 +106,8 @@ pub trait ContentStore: Send + Sync + 'static {
         async { Ok(None) }
     }
 
-    /// The uploads that come in parts, if the store can keep them: see [`Resumable`]. `None`, the
-    /// default: it cannot.
+    /// The uploads that come in parts, if the store can keep them: see [`Resumable`]. Default:
+    /// `None`, for a store that cannot.
     fn resumable(&self) -> Option<&impl Resumable> {
         None::<&Never>
     }

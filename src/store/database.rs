@@ -1,4 +1,4 @@
-//! How to write a repository over a database: content in a table, whose primary key keeps the
+//! An example of a repository over a database: content in a table, whose primary key keeps the
 //! promise that a version is written once.
 //!
 //! ```sql
@@ -20,8 +20,8 @@
 //! statement above the call. The code passes the tests of the module `contract`.
 //!
 //! An upload is gathered in memory before it is inserted, so this suits content of some megabytes:
-//! let [`PresignLayer::max_upload`](crate::PresignLayer::max_upload) say how many. What is larger
-//! belongs into files or a bucket, to which the table points.
+//! set the limit with [`PresignLayer::max_upload`](crate::PresignLayer::max_upload). Larger content
+//! belongs in files or a bucket, to which the table points.
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};

@@ -1,4 +1,4 @@
-//! What can go wrong in a repository, and what the client is told of it.
+//! The errors of a repository, and the answers that clients get.
 
 use std::error::Error;
 use std::io;
@@ -8,7 +8,7 @@ use crate::refusal::RefusalCode;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a repository did not do what it was asked for.
+/// The reason why a repository did not do its task.
 ///
 /// `Display` is for the operator: it names the source of [`Unavailable`](Self::Unavailable),
 /// [`Upload`](Self::Upload) and [`Internal`](Self::Internal). Clients get the kind of error, and
@@ -42,7 +42,7 @@ pub enum RepositoryError {
     #[error("the part does not begin at the upload's offset, which is {offset}")]
     #[non_exhaustive]
     OffsetMismatch {
-        /// Where the upload is, in bytes.
+        /// The upload's offset, in bytes.
         offset: u64,
     },
     /// No room for the content. The client gets 507.
@@ -51,7 +51,7 @@ pub enum RepositoryError {
     /// The storage does not answer, or asks to be left alone for a while. The client gets 503.
     #[error("the storage is not available: {0}")]
     Unavailable(#[source] BoxError),
-    /// The upload's stream ended with this error. The client gets what the error says.
+    /// The upload's stream ended with this error, which decides the answer to the client.
     #[error("the upload failed: {0}")]
     Upload(#[from] UploadError),
     /// Anything else. The client gets 500.
@@ -87,7 +87,7 @@ impl RepositoryError {
         })
     }
 
-    /// The time after which to come back, where the storage said it.
+    /// The time after which to come back, if the storage named one.
     pub(crate) fn pause(&self) -> Option<Duration> {
         let Self::Unavailable(source) = self else {
             return None;
@@ -118,7 +118,7 @@ impl RepositoryError {
     }
 }
 
-/// The storage is not available, and said for how long.
+/// The storage is not available, for a time that it has named.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}, for {} seconds", pause.as_secs())]
 struct Busy {
@@ -127,7 +127,7 @@ struct Busy {
 }
 
 impl RepositoryError {
-    /// What an error of the operating system makes of its description.
+    /// The kind of error that an error of the operating system becomes.
     pub(crate) fn of_io(error: &io::Error) -> fn(BoxError) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => |_| Self::StorageFull,
@@ -139,18 +139,18 @@ impl RepositoryError {
 }
 
 impl From<io::Error> for RepositoryError {
-    /// A full disk or an exhausted quota is [`StorageFull`](Self::StorageFull), and a file that the
-    /// file system does not let grow any further an upload that is
-    /// [`TooLarge`](UploadError::TooLarge). What else the operating system reports, a failing disk
-    /// or too many open files, is [`Unavailable`](Self::Unavailable); an error from anywhere else,
-    /// such as a damaged file, is [`Internal`](Self::Internal). That something is not found is for
-    /// the repository to judge.
+    /// A full disk or an exhausted quota is [`StorageFull`](Self::StorageFull). If the file system
+    /// does not let a file grow any further, the upload is [`TooLarge`](UploadError::TooLarge). Any
+    /// other error of the operating system, a failing disk or too many open files, is
+    /// [`Unavailable`](Self::Unavailable). An error from anywhere else, such as a damaged file, is
+    /// [`Internal`](Self::Internal). An error that means "not found" is for the repository to
+    /// judge.
     fn from(error: io::Error) -> Self {
         Self::of_io(&error)(error.into())
     }
 }
 
-/// Why an upload ended without being whole. Nothing of it may become visible.
+/// The reason why an upload ended without being whole. Nothing of it may become visible.
 ///
 /// `Display` is for the operator: it names the source where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +173,7 @@ pub enum UploadError {
     #[error("the upload stalled: {0}")]
     Timeout(#[source] BoxError),
     /// The host's policy has seen the content, and does not want it. The source is its
-    /// [`Denial`](crate::Denial), which says what the client gets.
+    /// [`Denial`](crate::Denial), which is the answer to the client.
     #[error("the policy does not accept the upload: {0}")]
     Rejected(#[source] BoxError),
     /// The content is not what `Content-Digest` or `Repr-Digest` announced. The client gets 400.

@@ -17,7 +17,7 @@ use crate::id::{BinaryId, UploadId};
 use crate::key::BinaryKey;
 use crate::url::Access;
 
-/// Content in memory: for tests, demonstrations, and what need not survive the process.
+/// Content in memory: for tests, demonstrations, and content that need not survive the process.
 ///
 /// Clones share their content. A key's context and its place are not looked at.
 #[derive(Clone, Default)]
@@ -29,11 +29,11 @@ pub struct MemoryRepository {
 /// A resumable upload.
 struct Unfinished {
     bytes: BytesMut,
-    /// Whether they have become a version.
+    /// The bytes have become a version.
     is_finished: bool,
     progress: Progress,
     expires: SystemTime,
-    /// When it was last touched, in touches of any.
+    /// The last time it was touched, counted in touches of any upload.
     touched: u64,
 }
 
@@ -111,7 +111,7 @@ impl MemoryRepository {
         bytes: &mut BytesMut,
     ) -> Result<Metadata, RepositoryError> {
         let mut binaries = self.lock();
-        // Once more: another upload may have been faster.
+        // Checked once more, since another upload may have been faster.
         let versions = next_version(&mut binaries, key)?;
         let bytes = bytes.split().freeze();
         let metadata = Metadata {
@@ -165,7 +165,7 @@ impl BinaryRepository for MemoryRepository {
             Some(range) => range.resolve(metadata.length)?,
             None => 0..metadata.length,
         };
-        // What is in memory has a length that fits.
+        // The length of bytes in memory fits.
         #[expect(clippy::cast_possible_truncation, reason = "at most bytes.len()")]
         let part = bytes.slice(range.start as usize..range.end as usize);
         Ok(Content::from_bytes(metadata, range, part))

@@ -1,4 +1,4 @@
-//! Where Binary content lives: the trait that a host implements, and the repositories that come
+//! The home of Binary content: the trait that a host implements, and the repositories that come
 //! with the crate.
 //!
 //! # Writing one
@@ -133,30 +133,30 @@ use crate::key::BinaryKey;
 pub use crate::place::{InvalidPlace, Place};
 use crate::url::{Grant, PresignedUrl};
 
-/// Where Binary content lives.
+/// The home of Binary content.
 ///
 /// Implement the methods as `async fn`; the [module's docs](self) have a whole example. An [`Arc`]
 /// of a repository is one too, so that the host can keep a handle beside the layer. A host that has
 /// records of its Binaries implements a [`Catalog`] instead, and leaves the bytes to a
 /// [`ContentStore`].
 ///
-/// # What an implementation promises
+/// # Promises of an implementation
 ///
 /// The suite of the module `contract` (feature `test-util`) has a test for each.
 ///
 /// 1. A version's content never changes: it does not exist, then it is whole, and it may be
-///    deleted. What is read under a key is what was written under it, or an error.
+///    deleted. Reading under a key yields the bytes that were written under it, or an error.
 /// 2. [`write`](Self::write) is atomic. A version becomes visible as a whole, at one moment, with
 ///    its content type. Of several writes of one version exactly one succeeds.
 /// 3. After an error of the upload's stream nothing is visible, and nothing stays in the way of a
 ///    repeat. After another error the version may be there all the same, as a whole.
 /// 4. A future of `write` may be dropped at any moment. Before the upload has ended that leaves
 ///    nothing. After that the version is there as a whole, now or a little later, or it can be
-///    written again: what cannot be written any more can be read, and is located.
-/// 5. A key comes from [`locate`](Self::locate), through a signed URL, and may be a week old: what
-///    it names may be gone by then. What was deleted stays gone for every key.
-/// 6. [`NotFound`](RepositoryError::NotFound) and [`Deleted`](RepositoryError::Deleted) are said
-///    only where they are true. Storage that cannot be asked is
+///    written again: a version that cannot be written any more can be read, and is located.
+/// 5. A key comes from [`locate`](Self::locate), through a signed URL, and may be a week old: its
+///    content may be gone by then. Deleted content stays gone for every key.
+/// 6. [`NotFound`](RepositoryError::NotFound) and [`Deleted`](RepositoryError::Deleted) are
+///    returned only if they are true. Storage that cannot be asked is
 ///    [`Unavailable`](RepositoryError::Unavailable).
 pub trait BinaryRepository: Send + Sync + 'static {
     /// The version that a URL minted now for `target` points to, and the media type that an upload
@@ -166,8 +166,8 @@ pub trait BinaryRepository: Send + Sync + 'static {
     /// yet, the version that its first upload will create. Writing: the version that the upload
     /// will create; the Binary must exist, its content need not.
     ///
-    /// [`Target::key`] makes the key, with the context that the host gave. Where the content is can
-    /// go along, as [`Located::place`]: it comes back as [`BinaryKey::place`].
+    /// [`Target::key`] makes the key, with the context that the host gave. The place of the content
+    /// can go along, as [`Located::place`]: it comes back as [`BinaryKey::place`].
     ///
     /// # Errors
     ///
@@ -178,18 +178,18 @@ pub trait BinaryRepository: Send + Sync + 'static {
         target: &Target,
     ) -> impl Future<Output = Result<Located, RepositoryError>> + Send;
 
-    /// A version of which a read URL is minted without a question to [`locate`](Self::locate): the
-    /// key alone says all there is to know. `None`, the default: it is asked.
+    /// The answer of [`locate`](Self::locate) for reading the version of `key`, if the key alone is
+    /// enough for it. Default: `None`, and `locate` is asked.
     ///
-    /// Resources with references to versions, a hundred in one answer, get their URLs so without a
-    /// look at the records. That a version is not there is then found out when its URL is used.
+    /// With it, a hundred references to versions in one answer get their URLs without a look at the
+    /// records. A version that is not there is then noticed only when its URL is used.
     fn located(&self, key: &BinaryKey) -> Option<Located> {
         let _ = key;
         None
     }
 
-    /// What is known of a version's content. A [SHA-256](Metadata::sha256), where there is one, is
-    /// that of the whole content.
+    /// The facts about a version's content. A [SHA-256](Metadata::sha256), if there is one, is that
+    /// of the whole content.
     ///
     /// # Errors
     ///
@@ -201,10 +201,10 @@ pub trait BinaryRepository: Send + Sync + 'static {
         key: &BinaryKey,
     ) -> impl Future<Output = Result<Metadata, RepositoryError>> + Send;
 
-    /// A version's content, or a part of it; [`ByteRange::resolve`] says which.
+    /// A version's content, or the part of it that [`ByteRange::resolve`] selects.
     ///
-    /// The place in the key is a short cut alone: where nothing is there any more, the key is
-    /// looked up.
+    /// The place in the key is a short cut alone: if nothing is there any more, the key is looked
+    /// up.
     ///
     /// # Errors
     ///
@@ -218,12 +218,12 @@ pub trait BinaryRepository: Send + Sync + 'static {
 
     /// Stores a version's content, once.
     ///
-    /// That a version has content must be said before `upload` is polled, if its client
-    /// [waits](Upload::expects_continue) to be told to go on: it is then spared sending it.
-    /// Otherwise it should be said before much has been taken.
+    /// If the version has content, this must fail before `upload` is polled for a client that
+    /// [waits](Upload::expects_continue): it is then spared sending its content. For any other
+    /// client it should fail before much has been taken.
     ///
-    /// The layer drops the future of an upload whose client goes away before its content has ended,
-    /// and lets it run to its end after that.
+    /// If the client goes away, the layer drops the future, but only before the content has ended.
+    /// After that the future runs to its end.
     ///
     /// # Errors
     ///
@@ -238,14 +238,14 @@ pub trait BinaryRepository: Send + Sync + 'static {
         upload: Upload,
     ) -> impl Future<Output = Result<Metadata, RepositoryError>> + Send;
 
-    /// A URL of the storage's own for `grant`. `None`, the default: the layer makes one, and
-    /// serves the bytes itself.
+    /// A URL of the storage's own for `grant`. Default: `None`, and the layer makes one and serves
+    /// the bytes itself.
     ///
     /// It is called at every mint, for reads and writes, also of content that is not there yet.
     ///
     /// # Errors
     ///
-    /// Whatever the storage reports; no URL is minted then. That there is no content is no error.
+    /// Whatever the storage reports; no URL is minted then. Missing content is no error.
     fn presign(
         &self,
         grant: &Grant,
@@ -254,8 +254,8 @@ pub trait BinaryRepository: Send + Sync + 'static {
         async { Ok(None) }
     }
 
-    /// The uploads that come in parts, if the repository can keep them: see [`Resumable`]. `None`,
-    /// the default: it cannot.
+    /// The uploads that come in parts, if the repository can keep them: see [`Resumable`]. Default:
+    /// `None`, for a repository that cannot.
     fn resumable(&self) -> Option<&impl Resumable> {
         None::<&resumable::Never>
     }

@@ -9,7 +9,7 @@ use crate::url::Access;
 
 /// The version that a URL for `target` points to, when `current` versions have been written.
 pub(super) fn locate(target: &Target, current: u64) -> Result<VersionId, RepositoryError> {
-    // Before the first upload, reading means what that upload will bring.
+    // Before the first upload, a read URL is for the version that this upload will create.
     let readable = current.max(1);
     match (target.access(), target.version()) {
         (Access::Write, _) => {
@@ -24,7 +24,7 @@ pub(super) fn locate(target: &Target, current: u64) -> Result<VersionId, Reposit
     }
 }
 
-/// The number of the newest version, of which each has all before it: 0 if there is none.
+/// The number of the newest version; 0 if there is none. Versions are numbered without a gap.
 ///
 /// `exists` is asked about versions, at most twice as often as the number has binary digits, and
 /// twice in all if it is 1.

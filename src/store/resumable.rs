@@ -12,15 +12,15 @@ use futures_core::Stream;
 use super::{RepositoryError, UploadError};
 use crate::id::UploadId;
 
-/// Uploads that come in parts, over days if need be: a capability of a
-/// [`BinaryRepository`](super::BinaryRepository) or a [`ContentStore`](super::ContentStore), which
-/// says by its method `resumable` that it has it.
+/// Uploads that come in parts, over days if need be: a capability that a
+/// [`BinaryRepository`](super::BinaryRepository) or a [`ContentStore`](super::ContentStore) shows
+/// by its method `resumable`.
 ///
 /// An upload begins, gets its parts one after the other, and is then handed to `write` or `put` as
 /// an [`Upload`](super::Upload) whose bytes are here already ([`Upload::take_resumed`]): from there
 /// on it is an upload like any other.
 ///
-/// # What an implementation promises
+/// # Promises of an implementation
 ///
 /// The suite of the module `contract` (feature `test-util`) has a test for each.
 ///
@@ -28,8 +28,8 @@ use crate::id::UploadId;
 ///    durable, with its note: it never goes back, also over a crash.
 /// 2. The bytes up to the offset are those that were appended, and the note is the one of exactly
 ///    these bytes.
-/// 3. What came before an error of a part's stream is kept, unless the part is
-///    [whole or nothing](Part::is_whole_or_nothing).
+/// 3. The bytes before an error of a part's stream are kept, unless the part is [whole or
+///    nothing](Part::is_whole_or_nothing).
 /// 4. A part that does not begin at the offset changes nothing. Of two parts that begin at the same
 ///    offset, through whatever servers, at most one is kept.
 /// 5. `write` or `put` of an upload whose bytes are here may fail, and be repeated, until it has
@@ -39,7 +39,7 @@ use crate::id::UploadId;
 ///
 /// [`Upload::take_resumed`]: super::Upload::take_resumed
 pub trait Resumable: Send + Sync + 'static {
-    /// Begins an upload, of which nothing is there.
+    /// Begins an upload, without any bytes.
     ///
     /// # Errors
     ///
@@ -61,9 +61,9 @@ pub trait Resumable: Send + Sync + 'static {
         upload: &UploadId,
     ) -> impl Future<Output = Result<Progress, RepositoryError>> + Send;
 
-    /// Appends a part, durably, and returns how far the upload has come with it.
+    /// Appends a part, durably, and returns the progress of the upload with it.
     ///
-    /// When the future is dropped, what has come may be kept or not.
+    /// When the future is dropped, the bytes that have come may be kept or not.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ pub trait Resumable: Send + Sync + 'static {
         part: Part,
     ) -> impl Future<Output = Result<Progress, RepositoryError>> + Send;
 
-    /// Removes all there is of an upload. To remove what is not there is a success.
+    /// Removes all there is of an upload. An upload that is not there is no error.
     ///
     /// # Errors
     ///
@@ -98,11 +98,11 @@ pub trait Resumable: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<UploadId>, RepositoryError>> + Send;
 }
 
-/// How many unfinished uploads of a [group](UploadId::group) are kept: the second is the retry of a
-/// client that has lost the URL of its first.
+/// The number of unfinished uploads of a [group](UploadId::group) that are kept: the second is the
+/// retry of a client that has lost the URL of its first.
 pub(super) const MAX_OF_GROUP: usize = 2;
 
-/// What is known of an upload as it begins.
+/// The facts of an upload as it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Begun {
@@ -155,7 +155,7 @@ pub struct Part {
     content: Pin<Box<dyn Noted>>,
 }
 
-/// A stream that has a note about what it has yielded so far, and all that was before.
+/// A stream that has a note about the bytes that it has yielded so far, and all bytes before them.
 pub trait Noted: Stream<Item = Result<Bytes, UploadError>> + Send {
     /// The note to keep beside the bytes that have been yielded.
     fn note(&self) -> Bytes;
@@ -171,20 +171,20 @@ impl Part {
         }
     }
 
-    /// Has nothing kept of the part unless all of it comes: a digest of it is to be checked.
+    /// Keeps nothing of the part unless all of it comes: a digest of it is to be checked.
     #[must_use]
     pub fn whole_or_nothing(mut self, is_whole_or_nothing: bool) -> Self {
         self.is_whole_or_nothing = is_whole_or_nothing;
         self
     }
 
-    /// Where in the upload the part begins.
+    /// The offset in the upload at which the part begins, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Whether nothing of the part is kept unless its stream ends with `None`.
+    /// True if nothing of the part may be kept unless its stream ends with `None`.
     #[must_use]
     pub fn is_whole_or_nothing(&self) -> bool {
         self.is_whole_or_nothing
@@ -194,7 +194,7 @@ impl Part {
     ///
     /// # Errors
     ///
-    /// Why there is no more of it; pass it on, once what came before is kept.
+    /// The reason why the part has no more bytes; pass it on, once the bytes before are kept.
     pub async fn next(&mut self) -> Option<Result<Bytes, UploadError>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
@@ -223,7 +223,7 @@ impl fmt::Debug for Part {
     }
 }
 
-/// The capability of those who do not have it: there is no such value.
+/// The type of a capability that is missing: it has no value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Never {}
 

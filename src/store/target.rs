@@ -1,4 +1,4 @@
-//! What a URL is asked for, and what it is found to be.
+//! The target of a URL, and the version found for it.
 
 use super::Place;
 use crate::content_type::ContentType;
@@ -6,7 +6,7 @@ use crate::id::{BinaryId, VersionId};
 use crate::key::BinaryKey;
 use crate::url::Access;
 
-/// What a URL is asked for: the Binary, one of its versions or the current one, and the access.
+/// The target of a URL: the Binary, one of its versions or the current one, and the access.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     id: BinaryId,
@@ -53,7 +53,7 @@ impl Target {
         self.version
     }
 
-    /// Whether the URL is to read or to write.
+    /// The access that the URL is to give: reading or writing.
     #[must_use]
     pub fn access(&self) -> Access {
         self.access
@@ -69,22 +69,22 @@ impl Target {
         }
     }
 
-    /// What the policy put into [`Terms::context`](crate::Terms::context), for the repository.
+    /// The policy's message to the repository, from [`Terms::context`](crate::Terms::context).
     #[must_use]
     pub fn context(&self) -> Option<&str> {
         self.context.as_deref()
     }
 }
 
-/// What [`locate`](super::BinaryRepository::locate) found.
+/// The answer of [`locate`](super::BinaryRepository::locate).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Located {
     /// The version that the URL will point to.
     pub key: BinaryKey,
-    /// What `Binary.contentType` names: uploads are held to it.
+    /// The media type in `Binary.contentType`: uploads are held to it.
     pub content_type: ContentType,
-    /// Where the content to read is: handed back as [`BinaryKey::place`] when the URL is used.
+    /// The place of the content to read: handed back as [`BinaryKey::place`] when the URL is used.
     pub place: Option<Place>,
 }
 
@@ -99,8 +99,8 @@ impl Located {
         }
     }
 
-    /// Has the URL carry where the content to read is, so that it need not be looked up when the
-    /// URL is used. It is signed and not encrypted, and no policy and no log sees it.
+    /// Puts the place of the content to read into the URL, so that it need not be looked up when
+    /// the URL is used. It is signed and not encrypted, and no policy and no log sees it.
     ///
     /// A place is a short cut alone: a repository that finds nothing there looks the key up.
     #[must_use]

@@ -16,7 +16,7 @@ use crate::id::UploadId;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Decides whether content that has arrived whole may become visible.
+/// Accepts or refuses content that has arrived whole, before it becomes visible.
 pub(crate) type Acceptance =
     Box<dyn for<'a> FnOnce(Arrived<'a>) -> BoxFuture<'a, Result<(), UploadError>> + Send>;
 
@@ -35,28 +35,28 @@ pub(crate) trait ReadStored: Send + Sync {
     fn read(&self, range: Option<ByteRange>) -> BoxFuture<'_, Result<Content, RepositoryError>>;
 }
 
-/// Content to store: what [`write`](super::BinaryRepository::write) is given.
+/// Content to store: the argument of [`write`](super::BinaryRepository::write).
 ///
 /// It is a stream that ends with `None` only when the content is whole: within all limits, as
 /// long as announced, and of the announced digest. After an error it yields errors for ever, so
-/// that an end which follows one is never taken for the content's. An error, or being dropped,
-/// means abort. The end may take a while to come: the host's policy may have a word
-/// ([`AccessPolicy::accept`](crate::AccessPolicy::accept)).
+/// that an end which follows one is never taken for the content's. The upload is aborted by an
+/// error, or by being dropped. The end may take a while to come: the host's policy may be asked
+/// first ([`AccessPolicy::accept`](crate::AccessPolicy::accept)).
 pub struct Upload {
     content_type: ContentType,
     length: Option<u64>,
     expects_continue: bool,
     acceptance: Option<Acceptance>,
-    /// Where the bytes are already. While this is here the stream fails.
+    /// The resumable upload that has the bytes already. Until the id is taken the stream fails.
     resumed: Option<UploadId>,
     content: UploadContent,
     state: State,
 }
 
-/// How far an upload has come.
+/// The state of an upload.
 enum State {
     Arriving,
-    /// All of it is here, and it is not yet decided whether it may stay.
+    /// All of it is here, and waits for the verdict of the policy.
     Judged {
         verdict: BoxFuture<'static, Result<(), UploadError>>,
         sha256: [u8; 32],
@@ -67,8 +67,8 @@ enum State {
     Failed,
 }
 
-/// The content of an upload, of which nothing is decided. Clones are handles of the one stream:
-/// where the repository has no use for it, the server still finds out what it would have been.
+/// The content of an upload, without any decision on it. Clones are handles of the one stream: if
+/// the repository has no use for it, the server still reads it, for its digest.
 #[derive(Clone)]
 pub(crate) struct UploadContent(Arc<Mutex<Progress>>);
 
@@ -146,8 +146,8 @@ impl Upload {
         self.content.clone()
     }
 
-    /// Says whether the client waits before it sends: see
-    /// [`expects_continue`](Self::expects_continue). Default: yes.
+    /// Sets [`expects_continue`](Self::expects_continue): the client waits before it sends.
+    /// Default: yes.
     #[must_use]
     pub fn with_expects_continue(mut self, expects_continue: bool) -> Self {
         self.expects_continue = expects_continue;
@@ -161,8 +161,8 @@ impl Upload {
         self
     }
 
-    /// Has `acceptance` decide whether the content may become visible: before the stream ends with
-    /// `None`, unless the repository [takes it over](Self::take_acceptance).
+    /// Lets the content become visible only if `acceptance` agrees. It is asked before the stream
+    /// ends with `None`, unless the repository [takes it over](Self::take_acceptance).
     pub(crate) fn with_acceptance(mut self, acceptance: Acceptance) -> Self {
         self.acceptance = Some(acceptance);
         self
@@ -174,8 +174,9 @@ impl Upload {
     }
 
     /// The id of the [resumable](super::Resumable) upload that has all of the bytes, if they have
-    /// come in parts. Whoever takes it stores what is there under that id, once the stream has ended
-    /// with `None`; no chunk comes before that. If nobody takes it the stream fails.
+    /// come in parts. The caller then stores the bytes that are there under that id, once the
+    /// stream has ended with `None`; no chunk comes before that. If nobody takes the id the stream
+    /// fails.
     ///
     /// To be called before the first chunk is asked for, by repositories and stores that are
     /// [`resumable`](super::BinaryRepository::resumable).
@@ -183,13 +184,13 @@ impl Upload {
         self.resumed.take()
     }
 
-    /// Whether nobody has taken its id yet.
+    /// True if the bytes have come in parts and nobody has taken the id yet.
     pub(crate) fn is_resumed(&self) -> bool {
         self.resumed.is_some()
     }
 
-    /// The media type to store: the one that was granted, and of text the charset that the client
-    /// named, if the grant names none.
+    /// The media type to store: the one that was granted. For text it has the charset that the
+    /// client named, if the grant names none.
     #[must_use]
     pub fn content_type(&self) -> &ContentType {
         &self.content_type
@@ -201,10 +202,10 @@ impl Upload {
         self.length
     }
 
-    /// Whether the client may be waiting for `100 Continue`, which the first call of
-    /// [`next`](Self::next) sends (`Expect: 100-continue`, RFC 9110 §10.1.1). If so, an upload that
-    /// cannot be stored is refused before that call, and the client is spared sending it. If not,
-    /// the content is on its way already, and may be taken in while that is found out.
+    /// True if the client may be waiting for `100 Continue`, which the first call of
+    /// [`next`](Self::next) sends (`Expect: 100-continue`, RFC 9110 §10.1.1). If so, refuse an
+    /// upload that cannot be stored before that call, and the client is spared sending it. If not,
+    /// the content is on its way already, and may be taken in during the check.
     #[must_use]
     pub fn expects_continue(&self) -> bool {
         self.expects_continue
@@ -214,8 +215,8 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// Why it never will be; pass it on as [`RepositoryError::Upload`](super::RepositoryError),
-    /// which `?` does.
+    /// The reason why it never will be whole; pass it on as
+    /// [`RepositoryError::Upload`](super::RepositoryError), which `?` does.
     pub async fn next(&mut self) -> Option<Result<Bytes, UploadError>> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
@@ -235,7 +236,7 @@ impl Stream for Upload {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.resumed.is_some() {
-            // The bytes are elsewhere, where nobody has looked for them.
+            // The bytes are in the store, and nobody has taken the id to look for them.
             return self.fail(UploadError::Incomplete(None));
         }
         loop {
