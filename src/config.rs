@@ -33,7 +33,7 @@ pub(crate) struct Operation {
     /// `None`: any.
     pub(crate) fhir_base: Option<BasePath>,
     pub(crate) describes_urls: bool,
-    /// What a write URL of our own begins may come in parts.
+    /// An upload at a write URL of our own may come in parts.
     pub(crate) resumes_uploads: bool,
     pub(crate) is_timeout: Vec<IsTimeout>,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Serving {
     pub(crate) caches_downloads: bool,
     pub(crate) redirects_to_storage: bool,
     pub(crate) clock: Clock,
-    /// Which errors of a request body mean that it stalled.
+    /// Each recognises an error that means that a request body stalled.
     pub(crate) is_timeout: Vec<IsTimeout>,
 }
 
@@ -90,9 +90,9 @@ impl Serving {
     }
 }
 
-/// What resumable uploads need.
+/// The parts that only resumable uploads need.
 pub(crate) struct Resumption {
-    /// Of the uploads' own URLs.
+    /// Signs the uploads' own URLs.
     pub(crate) signer: UrlSigner,
     /// In Unix seconds.
     last_sweep: AtomicU64,
@@ -106,7 +106,7 @@ impl Resumption {
         }
     }
 
-    /// Whether the last sweep was at least `interval` ago. It is then taken to be now.
+    /// True if the last sweep was at least `interval` ago. A sweep is then taken to begin now.
     pub(crate) fn is_sweep_due(&self, now: SystemTime, interval: Duration) -> bool {
         let now = unix_seconds(now);
         let taken = self
@@ -170,7 +170,7 @@ impl BasePath {
     }
 }
 
-/// Whether a path is a base path, or below it.
+/// True if a path is a base path, or below it.
 ///
 /// Byte by byte, since most paths differ in one of the first: a call of `memcmp` takes longer.
 #[inline]

@@ -1,4 +1,4 @@
-//! Whether a browser shows content or saves it, and under which name.
+//! The header by which a browser shows content, or saves it under a name.
 
 use data_url::mime::Mime;
 use http::HeaderValue;
@@ -24,9 +24,9 @@ const EXTENDED_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// `Content-Disposition` (RFC 6266): inline only what is known to be harmless, and both forms of the
-/// file name, for old clients and new. Without a name it is `{id}.{extension}`: a browser would make
-/// one of the URL's last segment, which is the version.
+/// `Content-Disposition` (RFC 6266): inline only for content known to be harmless. It has both
+/// forms of the file name, for old clients and new. Without a name it is `{id}.{extension}`: a
+/// browser would make one of the URL's last segment, which is the version.
 pub(crate) fn content_disposition(
     content_type: Option<&Mime>,
     filename: Option<&Filename>,
@@ -47,8 +47,8 @@ pub(crate) fn content_disposition(
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
-/// A name in ASCII, without what must be escaped in quotes, and without `%`, which some browsers
-/// decode (RFC 6266, appendix D).
+/// A name in ASCII, without the characters that must be escaped in quotes, and without `%`, which
+/// some browsers decode (RFC 6266, appendix D).
 fn plain_filename(filename: &Filename) -> String {
     filename
         .as_str()

@@ -18,7 +18,7 @@ pub(crate) enum ContentKind {
     Pdf,
     /// Audio and video.
     Media,
-    /// HTML, SVG, XML, scripts, and what nobody knows.
+    /// HTML, SVG, XML, scripts, and unknown types.
     Other,
 }
 
@@ -52,8 +52,9 @@ impl ContentKind {
     /// Content comes from strangers and is served from a trusted origin: it may show itself, and
     /// run nothing of its own.
     ///
-    /// One policy cannot do that for all kinds: `sandbox` blanks the PDF viewer of `WebKit`, and without a
-    /// source of media a browser's own player around a video finds nothing to play.
+    /// One policy cannot do that for all kinds of content: `sandbox` blanks the PDF viewer of
+    /// `WebKit`, and without a source of media a browser's own player around a video finds nothing
+    /// to play.
     pub(crate) fn content_security_policy(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Still | Self::Other => "default-src 'none'; style-src 'unsafe-inline'; sandbox",

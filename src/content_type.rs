@@ -11,7 +11,7 @@ use http::header::ACCEPT;
 
 pub(crate) const OCTET_STREAM: &str = "application/octet-stream";
 
-/// Names of a media type that are not the registered one, and that clients send all the same.
+/// Names of media types that are not registered, and that clients send all the same.
 const ALIASES: &[(&str, &str)] = &[
     ("image/jpg", "image/jpeg"),
     ("image/pjpeg", "image/jpeg"),
@@ -39,16 +39,16 @@ const MAX_LENGTH: usize = 512;
 
 /// A complete media type, such as `image/png` or `text/plain; charset=utf-8`.
 ///
-/// It is read as browsers read it: a parameter's value need not be quoted because it has a comma, an
-/// equal sign or a slash in it (`video/webm;codecs=vp8,opus`), and what is no parameter is skipped.
-/// A text in which browsers find two media types is none.
+/// It is read as browsers read it: a parameter's value needs no quotes, even around a comma, an
+/// equal sign or a slash (`video/webm;codecs=vp8,opus`). Text that is no parameter is skipped. A
+/// text in which browsers find two media types is no content type.
 ///
 /// It keeps the text that it was made from, byte for byte, since that text is signed into write
 /// URLs and stored with the content.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ContentType(Box<str>);
 
-/// Why a text is no content type.
+/// The reason why a text is no content type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidContentType {
@@ -72,7 +72,7 @@ impl ContentType {
     ///
     /// # Errors
     ///
-    /// [`InvalidContentType`], which says which rule is broken by what.
+    /// [`InvalidContentType`], which names the broken rule, and what breaks it.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidContentType> {
         let text = text.as_ref();
         if text.len() > MAX_LENGTH {
@@ -91,7 +91,7 @@ impl ContentType {
         &self.0
     }
 
-    /// Whether content that calls itself `other` is of this type.
+    /// True if content that calls itself `other` is of this type.
     ///
     /// Type, subtype and each parameter of `self` must be there, compared without regard to case;
     /// `other` may have further parameters, since browsers add a `charset`. Names that mean the
@@ -108,8 +108,8 @@ impl ContentType {
             })
     }
 
-    /// This type, with the charset that the text was sent with if none is named: what the text is
-    /// worth without it, browsers guess.
+    /// This type. If it names no charset, it gets the one with which the text was sent: browsers
+    /// would guess it otherwise.
     pub(crate) fn with_charset_of(self, sent: &str) -> Self {
         let charset = || {
             let own = parse_media_type(&self.0)?;
@@ -130,11 +130,11 @@ fn is_charset_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'+-^_`~.".contains(&byte)
 }
 
-/// What HTTP takes for white space (RFC 9110 §5.6.3).
+/// The white space of HTTP (RFC 9110 §5.6.3).
 const BLANK: [char; 2] = [' ', '\t'];
 const BLANK_OR_SEMICOLON: [char; 3] = [' ', '\t', ';'];
 
-/// What is not a media type, or not a complete one, could be taken for anything.
+/// `None` for a text that is no complete media type: it could be taken for anything.
 pub(crate) fn complete_media_type(text: &str) -> Option<Mime> {
     parse_media_type(text).filter(is_complete)
 }
@@ -143,7 +143,7 @@ fn is_complete(mime: &Mime) -> bool {
     mime.type_ != "*" && mime.subtype != "*"
 }
 
-/// Parses a media type as browsers do. What passes can be a header value.
+/// Parses a media type as browsers do. A text that passes can be a header value.
 pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {
     let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
     if text.starts_with(BLANK) || !text.bytes().all(is_text) || has_second(text) {
@@ -152,7 +152,7 @@ pub(crate) fn parse_media_type(text: &str) -> Option<Mime> {
     text.parse().ok()
 }
 
-/// The media ranges that a client accepts (RFC 9110 §12.5.1), but for those that are none.
+/// The media ranges that a client accepts (RFC 9110 §12.5.1). Malformed ones are left out.
 pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Mime> {
     let values = headers.get_all(ACCEPT).into_iter();
     let texts = values.filter_map(|value| value.to_str().ok());
@@ -160,7 +160,7 @@ pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Mime> {
     ranges.filter_map(|range| parse_media_type(range.trim()))
 }
 
-/// Whether a browser finds a media type after a comma. It would take that one for the content's
+/// True if a browser finds a media type after a comma. It would take that one for the content's
 /// (<https://fetch.spec.whatwg.org/#concept-header-extract-mime-type>).
 fn has_second(text: &str) -> bool {
     let (mut is_quoted, mut is_escaped) = (false, false);
@@ -188,7 +188,8 @@ fn alias(essence: &str) -> Option<&'static str> {
     alias.map(|(_, registered)| *registered)
 }
 
-/// A media type as it is sent to clients: browsers do not show content of all names that they send.
+/// A media type as it is sent to clients, under its registered name: browsers send some names for
+/// content that they then do not show.
 pub(crate) fn with_registered_name<'a>(text: &'a str, mime: &Mime) -> Cow<'a, str> {
     match alias(&format!("{}/{}", mime.type_, mime.subtype)) {
         Some(registered) => {

@@ -4,7 +4,7 @@ use data_url::mime::Mime;
 
 use crate::content_type::essence;
 
-/// The end of the name of what has no usual one: so it cannot be the end of a program's name.
+/// The end of a name whose content has no usual one. It cannot be the end of a program's name.
 const OTHER: &str = "bin";
 
 const EXTENSIONS: &[(&str, &str)] = &[

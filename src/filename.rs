@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The longest name, in bytes: what common file systems can store.
+/// The longest name that common file systems can store, in bytes.
 const MAX_LENGTH: usize = 255;
 
 /// The longest extension that is kept when a name must be cut, in bytes with its dot.
@@ -10,15 +10,15 @@ const MAX_EXTENSION: usize = 16;
 
 /// The name under which a browser should save a download.
 ///
-/// Whatever it is made from, it has no control characters, no characters that reorder the text
-/// around them, no path separators, and at most 255 bytes.
+/// It has no control characters, no characters that reorder the text around them, no path
+/// separators, and at most 255 bytes, whatever text it is made from.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Filename(Box<str>);
 
 impl Filename {
     /// Makes a safe name out of any text: path separators become `_`, control and bidirectional
-    /// formatting characters are left out, blanks and dots at the end are cut, and so is a name
-    /// over 255 bytes, in front of its extension. `None` when nothing remains.
+    /// formatting characters are left out, and blanks and dots at the end are cut. A name over 255
+    /// bytes is cut in front of its extension. `None` when nothing remains.
     #[must_use]
     pub fn new(text: impl AsRef<str>) -> Option<Self> {
         let cleaned: String = text

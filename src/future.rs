@@ -16,8 +16,8 @@ type BoxFuture = Pin<Box<dyn Future<Output = Response<OwnBody>> + Send>>;
 
 /// The layer's own answer.
 ///
-/// An upload is completed once its last byte has arrived, whether its client is still there or
-/// not: when the server drops this future and the upload is whole, it goes on.
+/// An upload is completed once its last byte has arrived, even if its client has left: when the
+/// server drops this future and the upload is whole, the work goes on.
 pub(crate) struct OwnFuture {
     /// `None` once it is ready, or has panicked.
     answer: Option<BoxFuture>,

@@ -16,7 +16,7 @@ struct Inline {
     length: u8,
 }
 
-/// Without the unused bytes, which are the most.
+/// Leaves out the unused bytes, which are the most.
 impl Hash for Inline {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.bytes[..usize::from(self.length)].hash(state);
@@ -55,7 +55,7 @@ impl Grammar for RandomId {
     }
 }
 
-/// Why a text is no id.
+/// The reason why a text is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidId {
@@ -68,13 +68,13 @@ pub enum InvalidId {
         /// The fewest characters that an id of this kind has.
         min: usize,
     },
-    /// A character is not among those of which ids consist.
+    /// It has a character that no id of this kind has.
     #[error("an id of this kind consists of {allowed}, without {character:?}")]
     #[non_exhaustive]
     Character {
         /// The first such character.
         character: char,
-        /// The characters of which ids of this kind consist.
+        /// The characters that ids of this kind have.
         allowed: &'static str,
     },
     /// It is `.` or `..`, which no path may contain.
@@ -116,7 +116,7 @@ impl Inline {
     ///
     /// # Panics
     ///
-    /// When the operating system has no randomness to give: nothing made then could be trusted.
+    /// When the operating system has no randomness to give: no id made without it could be trusted.
     fn random() -> Self {
         let mut random = [0; 16];
         #[expect(clippy::expect_used, reason = "without randomness no id is unique")]
@@ -157,7 +157,7 @@ macro_rules! id {
             ///
             /// # Errors
             ///
-            /// [`InvalidId`], which says which rule is broken by what.
+            /// [`InvalidId`], which names the broken rule, and what breaks it.
             #[inline]
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
                 Inline::parse::<$grammar>(text.as_ref()).map(Self)
@@ -225,7 +225,7 @@ id! {
 }
 
 id! {
-    /// The id of one very URL, in an audit trail and for a single use.
+    /// The id of one particular URL, in an audit trail and for a single use.
     ///
     /// It is 16 to 64 of `A-Z a-z 0-9`.
     UrlId: RandomId

@@ -14,9 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pin_project! {
     /// A connection on which interim responses can be sent between the server's own bytes.
     ///
-    /// It goes around what the server reads HTTP from: a TCP stream, or a TLS stream, but not what
-    /// is below that. The handle of it, [`InterimResponses`], goes into the extensions of each
-    /// request. Requests over HTTP/2 get none.
+    /// It goes around the stream from which the server reads HTTP: a TCP stream, or a TLS stream,
+    /// but not the stream below that. Its handle, [`InterimResponses`], goes into the extensions of
+    /// each request. Requests over HTTP/2 get no interim responses.
     ///
     /// ```no_run
     /// use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -152,7 +152,7 @@ impl<T: AsyncWrite> AsyncWrite for InterimIo<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Whoever flushes has written all there was.
+        // A server that flushes has written all there was.
         *self.as_mut().project().is_within_answer = false;
         ready!(self.as_mut().poll_interim(cx))?;
         self.project().io.poll_flush(cx)

@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 use crate::id::{BinaryId, UploadId, VersionId};
 use crate::place::Place;
 
-/// Names one version of one Binary's content: what a presigned URL points to.
+/// The name of one version of one Binary's content. A presigned URL points to it.
 ///
-/// Keys are equal if they name the same, whatever place they carry.
+/// Keys with the same id, version and context are equal, whatever place they carry.
 #[derive(Debug, Clone)]
 pub struct BinaryKey {
     id: BinaryId,
@@ -30,7 +30,7 @@ impl BinaryKey {
         }
     }
 
-    /// Adds what the host wants handed back when the URL is used, a tenant for instance.
+    /// Adds a text that the host wants handed back when the URL is used, a tenant for instance.
     ///
     /// The context is signed, but not encrypted: whoever holds the URL can read it. It is the
     /// host's alone: a repository that wants something handed back has [`with_place`].
@@ -42,7 +42,7 @@ impl BinaryKey {
         self
     }
 
-    /// Adds where the repository has the content.
+    /// Adds the place where the repository has the content.
     #[must_use]
     pub fn with_place(mut self, place: Place) -> Self {
         self.place = Some(place);
@@ -61,7 +61,7 @@ impl BinaryKey {
         self.version
     }
 
-    /// What [`with_context`](Self::with_context) added.
+    /// The context that [`with_context`](Self::with_context) added.
     #[must_use]
     pub fn context(&self) -> Option<&str> {
         self.context.as_deref()
@@ -74,7 +74,7 @@ impl BinaryKey {
         self.place.as_ref()
     }
 
-    /// Takes out what is for the repository alone.
+    /// Takes out the place, which is for the repository alone.
     pub(crate) fn take_place(&mut self) -> Option<Place> {
         self.place.take()
     }
@@ -82,7 +82,7 @@ impl BinaryKey {
     /// A new id for an upload to this version. All of them share their [group](UploadId::group).
     pub(crate) fn new_upload(&self) -> UploadId {
         let (id, version, context) = self.name();
-        // What no id has in it keeps them apart.
+        // A slash keeps them apart, since no id has one.
         let name = [
             id.as_str(),
             "/",

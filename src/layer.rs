@@ -1,4 +1,4 @@
-//! [`PresignLayer`] and [`ServeLayer`]: what can be configured.
+//! [`PresignLayer`] and [`ServeLayer`]: their settings.
 
 use std::error::Error;
 use std::fmt;
@@ -28,9 +28,9 @@ use crate::url::{InvalidBaseUrl, UrlSigner, UrlVerifier};
 ///
 /// It has no type parameters and is cheap to clone.
 ///
-/// Put it **behind** the layers that find out who the caller is, so that the policy sees what they
-/// found, but in front of those that refuse callers who are nobody: a presigned URL is used
-/// without an account. CORS, body limits and timeouts go in front of it.
+/// Put it **behind** the layers that identify the caller, so that the policy sees what they found.
+/// Put it in front of those that refuse strangers: a presigned URL is used without an account.
+/// CORS, body limits and timeouts go in front of it.
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it is given a service"]
 pub struct PresignLayer {
@@ -175,8 +175,8 @@ impl PresignLayer {
         self
     }
 
-    /// Rounds expiries up to multiples of this many whole seconds, so that within each a URL
-    /// minted twice is the same text, by which browsers can cache. Default: none.
+    /// Rounds expiries up to multiples of this many whole seconds. Within each such period, a URL
+    /// minted twice is then the same text, so that browsers can cache its content. Default: none.
     ///
     /// This lengthens every lifetime, also those that [`Terms`](crate::Terms) set, by up to as
     /// much; never beyond the maximum lifetime.
@@ -186,9 +186,9 @@ impl PresignLayer {
         self
     }
 
-    /// Whether the operation says more than the `url`: the `method` (`valueCode`), when it
-    /// `expires` (`valueInstant`), of a write URL that takes an upload in parts as well that it is
-    /// `resumable` (`valueBoolean`), and each `header` to send (parts `name` and `value`).
+    /// Has the operation return more than the `url`: the `method` (`valueCode`), the moment at
+    /// which the URL `expires` (`valueInstant`), and each `header` to send (parts `name` and
+    /// `value`). A write URL that also takes an upload in parts is `resumable` (`valueBoolean`).
     /// Default: no.
     pub fn describe_urls(mut self, describe: bool) -> Self {
         self.operation.describes_urls = describe;
@@ -252,8 +252,8 @@ macro_rules! serving_settings {
                 Ok(self.set(|serving| serving.path = path))
             }
 
-            /// Whether a URL whose parameters arrive in another order than they were signed in is
-            /// served: for gateways that rebuild queries from a map. Default: no
+            /// Serves a URL even if its parameters arrive in another order than the signed one: for
+            /// gateways that rebuild queries from a map. Default: no
             /// ([`UrlVerifier::with_accept_reordered_query`]).
             pub fn accept_reordered_query(self, accept: bool) -> Self {
                 self.set(|serving| {
@@ -267,20 +267,20 @@ macro_rules! serving_settings {
                 self.set(|serving| serving.max_upload = bytes)
             }
 
-            /// The most uploads at once, whatever they are to; of each version no more than two are
-            /// taken. Others get 429 `too-many-requests`. Default: 256.
+            /// The most uploads at once, to all versions together. Each version takes no more than
+            /// two. Others get 429 `too-many-requests`. Default: 256.
             ///
             /// All services that this layer and its clones make count together. An upload holds up
-            /// to half a megabyte of memory, and in the repository what has come of it.
+            /// to half a megabyte of memory. The repository holds the bytes that have come.
             pub fn max_uploads_at_once(self, uploads: usize) -> Self {
                 self.set(|serving| serving.max_uploads_at_once = uploads)
             }
 
-            /// Whether an upload may come in parts, over days if need be: see
+            /// Lets an upload come in parts, over days if need be: see
             /// [`guide::resumable_uploads`](crate::guide::resumable_uploads). Default: no.
             ///
-            /// The URLs of such uploads are signed with the first key of the ring. Requests whose
-            /// methods are `POST`, `PATCH` and `DELETE` are then answered below the storage path.
+            /// The URLs of such uploads are signed with the first key of the ring. Requests with
+            /// the methods `POST`, `PATCH` and `DELETE` are then answered below the storage path.
             ///
             /// # Panics
             ///
@@ -298,41 +298,40 @@ macro_rules! serving_settings {
                 })
             }
 
-            /// The time after which a resumable upload is removed that is not complete, in whole
-            /// seconds from its beginning; at most the maximum lifetime of a URL. Default: a day.
+            /// The time after which an incomplete resumable upload is removed, in whole seconds
+            /// from its beginning: at most the maximum lifetime of a URL. Default: a day.
             pub fn resume_lifetime(self, lifetime: Duration) -> Self {
                 self.set(|serving| serving.resume_lifetime = lifetime)
             }
 
-            /// Whether content may be empty. Default: no, since an empty upload is nearly always
-            /// the mistake of a client that lost its content.
+            /// Allows empty content. Default: no, since an empty upload is nearly always the
+            /// mistake of a client that lost its content.
             pub fn allow_empty_uploads(self, allow: bool) -> Self {
                 self.set(|serving| serving.allows_empty_uploads = allow)
             }
 
-            /// Whether browsers may keep downloads, privately and for as long as the URL is valid.
+            /// Lets browsers keep downloads, privately and for as long as the URL is valid.
             /// Default: no.
             pub fn cache_downloads(self, cache: bool) -> Self {
                 self.set(|serving| serving.caches_downloads = cache)
             }
 
-            /// Whether a request that may be served is redirected (307) to a URL of the
-            /// repository's storage that is valid for a minute, if the repository offers one
-            /// ([`BinaryRepository::presign`]). URLs that are handed out then point here in any
-            /// case, so that the policy is asked at each use. Default: no, and the repository's
-            /// URLs are handed out themselves.
+            /// Redirects a request that may be served (307) to a URL of the repository's storage,
+            /// if the repository offers one ([`BinaryRepository::presign`]). That URL is valid for
+            /// a minute. URLs that are handed out then point here in any case, so that the policy
+            /// is asked at each use. Default: no, and the repository's URLs are handed out
+            /// themselves.
             ///
-            /// Content is still served from here if the answer depends on what is there: to
-            /// `HEAD`, and to a request with a condition. The two sources have entity tags of
-            /// their own, so a client that resumes a redirected download gets it from the
-            /// beginning; and what is redirected has the storage's headers and errors, not this
-            /// layer's.
+            /// Content is still served from here if the answer depends on the content: to `HEAD`,
+            /// and to a request with a condition. The two sources have entity tags of their own, so
+            /// a client that resumes a redirected download gets it from the beginning. A redirected
+            /// request gets the storage's headers and errors, not this layer's.
             ///
             /// An upload is redirected only if its client waits for an answer
-            /// (`Expect: 100-continue`), says its length, has no digest, and sends the headers
-            /// that the storage wants: with the repository for object stores, `If-None-Match: *`
-            /// on S3. What the storage cannot bind it does not hold: on S3, who has been
-            /// redirected may send up to 5 GiB in that minute.
+            /// (`Expect: 100-continue`), says its length, has no digest, and sends the headers that
+            /// the storage wants: with the repository for object stores, `If-None-Match: *` on S3.
+            /// Terms that the storage cannot bind do not hold there: on S3, a redirected client may
+            /// send up to 5 GiB in that minute.
             ///
             /// A page of another origin comes to the storage with the origin `null`: the storage's
             /// CORS rules must allow any.

@@ -102,7 +102,7 @@
 //! | `fs` | yes | [`FsRepository`] and [`FsStore`](store/struct.FsStore.html); brings tokio |
 //! | `object-store` | no | [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html), for every store of the crate `object_store`; brings that and tokio |
 //! | `object-store-aws`, `-azure`, `-gcp` | no | the same, with the client of Amazon S3, Azure Blob Storage, Google Cloud Storage |
-//! | `object-store-http` | with these three | [`Connector`](store/struct.Connector.html): how those clients make their requests |
+//! | `object-store-http` | with these three | [`Connector`](store/struct.Connector.html): the way in which those clients make their requests |
 //! | `tokio` | with `fs` and `object-store` | uploads are completed also where their client has left |
 //! | `tracing` | no | [`events`](events/index.html), one for each mint, refusal, download and upload, for logs and audit trails |
 //! | `test-util` | no | [`store::contract`](store/contract/index.html), the tests that every repository should pass |

@@ -30,8 +30,8 @@ pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// Mints presigned URLs without a request to the operation: for batches, for RPCs, and for hosts
 /// that put URLs into resources of their own.
 ///
-/// It is cheap to clone. [`PresignLayer::presigner`](crate::PresignLayer::presigner) has that of a
-/// layer; a server that mints in other ways alone makes [one](Self::new).
+/// It is cheap to clone. [`PresignLayer::presigner`](crate::PresignLayer::presigner) returns that
+/// of a layer. A server without the operation makes [one](Self::new).
 ///
 /// Its methods take `&self`, so many URLs can be minted at once, with `join_all` of the crate
 /// `futures` for instance.
@@ -70,14 +70,14 @@ pub struct Presigner {
     reference_bases: Arc<[Box<str>]>,
 }
 
-/// On whose behalf URLs are made.
+/// The party on whose behalf URLs are made.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Caller {
-    /// That of a caller whose request this is: the policy is asked for each URL.
+    /// The caller whose request this is: the policy is asked for each URL.
     Request(Arc<Parts>),
-    /// That of the host itself, without a request: no policy is asked, and each URL is given on
-    /// these terms. For exports, and for notifications of a subscription.
+    /// The host itself, without a request: no policy is asked, and each URL is given on these
+    /// terms. For exports, and for notifications of a subscription.
     Trusted(Terms),
 }
 
@@ -109,7 +109,7 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// Who signs a URL.
+/// The signer of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The repository's storage, if it can.
@@ -118,7 +118,7 @@ pub(crate) enum Source {
     Own,
 }
 
-/// Why no URL was minted for a caller.
+/// The reason why no URL was minted for a caller.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MintError {
@@ -175,9 +175,9 @@ impl Presigner {
         self
     }
 
-    /// The FHIR base as clients know it (`https://health.example.com/fhir/R4`): what is below it is
-    /// a reference to a Binary of this server, as are relative references, when
-    /// [attachments](crate::attachments) get URLs. Default: relative references alone.
+    /// The FHIR base as clients know it (`https://health.example.com/fhir/R4`). When
+    /// [attachments](crate::attachments) get URLs, references below it are to Binaries of this
+    /// server, as relative references are. Default: relative references alone.
     ///
     /// It can be called again, for a server that has several.
     ///
@@ -190,13 +190,13 @@ impl Presigner {
         Ok(self)
     }
 
-    /// Also takes what is below this base for a reference.
+    /// Also takes URLs below this base for references.
     pub(crate) fn add_reference_base(&mut self, base: &str) {
         let bases = self.reference_bases.iter().cloned();
         self.reference_bases = bases.chain([format!("{base}/").into()]).collect();
     }
 
-    /// What references begin with that are not relative; each ends with a slash.
+    /// The beginnings of references that are not relative; each ends with a slash.
     pub(crate) fn reference_bases(&self) -> &[Box<str>] {
         &self.reference_bases
     }
@@ -209,7 +209,7 @@ impl Presigner {
         (self.clock)()
     }
 
-    /// Whether a URL stays the same for a while.
+    /// True if a URL stays the same for a while.
     pub(crate) fn rounds_expiries(&self) -> bool {
         !self.expiry_granularity.is_zero()
     }
@@ -229,7 +229,7 @@ impl Presigner {
     ///
     /// # Errors
     ///
-    /// What the repository reports, [`RepositoryError::NotFound`] for instance.
+    /// The repository's error, [`RepositoryError::NotFound`] for instance.
     pub async fn presign(
         &self,
         target: Target,
@@ -255,7 +255,7 @@ impl Presigner {
     ///
     /// # Errors
     ///
-    /// [`MintError`]: what the policy or the repository says.
+    /// [`MintError`], with the policy's denial or the repository's error.
     pub async fn presign_for(
         &self,
         caller: &Parts,
@@ -269,7 +269,7 @@ impl Presigner {
     }
 
     /// Mints a URL that stands in a resource. It is one of ours in any case, or it could not be
-    /// known again when the resource comes back.
+    /// recognised when the resource comes back.
     pub(crate) async fn presign_in_resource(
         &self,
         caller: &Caller,
@@ -340,7 +340,7 @@ impl Presigner {
         };
         let mut grant = Grant::new(key, permission, self.expiry(terms.lifetime));
         grant.id = terms.id.or_else(|| is_once.then(UrlId::random));
-        // Redirected at each use, or for one use, the URL is one of ours in any case.
+        // A URL that is redirected at each use, or is for one use, is one of ours in any case.
         let is_own = self.redirects_to_storage || is_once || source == Source::Own;
         let offloaded = if is_own {
             None

@@ -1,4 +1,4 @@
-//! Where a store has some content.
+//! The place of content in a store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,15 +6,15 @@ use std::str::FromStr;
 /// The longest place, in bytes.
 const MAX_LENGTH: usize = 512;
 
-/// Where a [`ContentStore`](crate::store::ContentStore) has some content: a text of the store's own
-/// making, of 1 to 512 printable ASCII characters.
+/// The place of content in a [`ContentStore`](crate::store::ContentStore): a text of the store's
+/// own making, of 1 to 512 printable ASCII characters.
 ///
 /// A host keeps it in its records ([`as_str`](Self::as_str), [`new`](Self::new)) and makes nothing
 /// of it. It is no secret, but no client's business either: `Debug` leaves it out.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place(Box<str>);
 
-/// Why a text is no place.
+/// The reason why a text is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPlace {
@@ -25,7 +25,7 @@ pub enum InvalidPlace {
         /// The length of the text, in bytes.
         length: usize,
     },
-    /// It has another character than printable ones of ASCII, from space to `~`.
+    /// It has a character outside of printable ASCII, which is space to `~`.
     #[error("a place consists of printable ASCII characters")]
     Character,
 }
@@ -35,7 +35,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// [`InvalidPlace`] when the text has not 1 to 512 characters, all of them printable ASCII.
+    /// [`InvalidPlace`] when the text is not 1 to 512 characters of printable ASCII.
     pub fn new(text: impl Into<Box<str>>) -> Result<Self, InvalidPlace> {
         let text = text.into();
         let length = text.len();

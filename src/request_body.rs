@@ -21,7 +21,7 @@ use crate::config::IsTimeout;
 use crate::response_body::BoxError;
 use crate::store::UploadError;
 
-/// How much of a body that is not needed is read and thrown away, and for how long.
+/// The bounds within which a body that is not needed is read and thrown away: its length and time.
 #[derive(Clone, Copy)]
 struct Bounds {
     /// In bytes.
@@ -41,21 +41,21 @@ impl Bounds {
     };
 }
 
-/// The bounds for whoever has shown neither a signature nor who they are.
+/// The bounds for a client that has shown neither a signature nor credentials.
 const STRANGERS: Bounds = Bounds {
     length: 1024 * 1024,
     time: Duration::from_secs(10),
 };
 
-/// The bounds for the holder of a genuine URL, who may be a browser that hears of a refusal when it
-/// has sent its file.
+/// The bounds for the holder of a genuine URL, who may be a browser that reads a refusal only after
+/// it has sent its file.
 const HOLDERS: Bounds = Bounds {
     length: 256 * 1024 * 1024,
     time: Duration::from_secs(120),
 };
 
 /// The most that is taken of an upload whose client has left, in bytes: more than servers keep of
-/// what has arrived and was not yet read.
+/// bytes that have arrived and were not yet read.
 const MAX_REST: usize = 16 * 1024 * 1024;
 
 /// A request body of any type. Its clones are handles of the one body: an upload's stream reads
@@ -82,11 +82,11 @@ struct Shared {
     is_holders: bool,
     /// It is an upload's, which is completed if it is whole.
     is_upload: bool,
-    /// It is a part of a resumable upload, of which everything is kept that has come.
+    /// It is a part of a resumable upload: every byte that has come is kept.
     is_part: bool,
     /// Nobody waits for an answer any more.
     has_client_left: bool,
-    /// What had arrived by then, and was not yet read.
+    /// The frames that had arrived by then, and were not yet read.
     rest: VecDeque<Frame<Bytes>>,
     has_ended: bool,
 }
@@ -114,18 +114,18 @@ impl RequestBody {
         Self { shared }
     }
 
-    /// Nothing panics while it holds the lock but a body of the host's, which is then of no use.
+    /// Only a body of the host's can panic while the lock is held. That body is then of no use.
     fn lock(&self) -> Option<MutexGuard<'_, Shared>> {
         let shared = self.shared.as_ref()?;
         Some(shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the client waits for an answer before it sends anything.
+    /// True if the client waits for an answer before it sends anything.
     pub(crate) fn expects_continue(&self) -> bool {
         self.lock().is_some_and(|shared| shared.expects_continue)
     }
 
-    /// How many bytes are still to come, if that is known.
+    /// The number of bytes still to come, if it is known.
     pub(crate) fn remaining(&self) -> Option<u64> {
         self.lock().map_or(Some(0), |shared| shared.remaining())
     }
@@ -144,14 +144,14 @@ impl RequestBody {
         }
     }
 
-    /// Has the body be one of a client with a genuine URL.
+    /// Marks the body as that of a client with a genuine URL.
     pub(crate) fn belongs_to_holder(&self) {
         if let Some(mut shared) = self.lock() {
             shared.is_holders = true;
         }
     }
 
-    /// Ends the body with what has arrived so far, and returns whether that is of use: a whole
+    /// Ends the body with the bytes that have arrived so far. True if they are of use: a whole
     /// upload, or a part as far as it has come.
     pub(crate) fn client_leaves(&self) -> bool {
         self.lock().is_some_and(|mut shared| {
@@ -161,20 +161,20 @@ impl RequestBody {
         })
     }
 
-    /// Reads on behind an answer that needs no more of the body, so that it reaches the client, and
-    /// returns whether the connection can be used again.
+    /// Reads on after an answer that needs no more of the body, so that the answer reaches the
+    /// client. True if the connection can be used again.
     ///
-    /// A server that answers and closes while the client is still sending makes the client's kernel
-    /// discard the answer, or the client never look for it (RFC 9112 §9.6); so do clients of HTTP/2
-    /// when their stream is reset behind the answer. But nobody waits for the end of what is being
-    /// sent: a client that listens has its answer by then. How much is read is bounded, and nothing
-    /// is of a client that waits to be told to go on.
+    /// If a server answers and closes while the client is still sending, the client's kernel
+    /// discards the answer, or the client never looks for it (RFC 9112 §9.6). Clients of HTTP/2
+    /// lose it likewise when their stream is reset after the answer. But nobody waits for the end
+    /// of the body: a client that listens has its answer by then. The reading is bounded. Nothing
+    /// is read from a client that waits for leave to go on.
     ///
-    /// Outside of a runtime of tokio it is read before the answer, whatever time that takes.
+    /// Outside of a runtime of tokio, the body is read before the answer, whatever time that takes.
     pub(crate) async fn discard(mut self) -> bool {
         let (bounds, remaining) = match self.lock() {
             Some(shared) if shared.is_over() => return true,
-            // To read from it would have the client go on.
+            // Reading from it would make the client go on.
             Some(shared) if shared.expects_continue => (Bounds::UNREAD, None),
             Some(shared) => (shared.bounds(), shared.remaining()),
             None => return true,
@@ -185,8 +185,8 @@ impl RequestBody {
             runtime.spawn(async move {
                 let rest = async {
                     if bounds.length == 0 || !self.read_up_to(bounds.length).await {
-                        // Closed later, it is less likely that the answer has not yet been read:
-                        // proxies in front may be sending to it all the same.
+                        // A later close leaves more time to read the answer: proxies in front may
+                        // still be sending.
                         tokio::time::sleep(STRANGERS.time).await;
                     }
                 };
@@ -197,7 +197,7 @@ impl RequestBody {
         bounds.length > 0 && self.read_up_to(bounds.length).await && is_read
     }
 
-    /// Returns whether there was no more.
+    /// True if there was no more.
     async fn read_up_to(&mut self, limit: u64) -> bool {
         let mut length = 0;
         while let Some(Ok(frame)) = self.frame().await {
@@ -215,7 +215,7 @@ impl RequestBody {
 struct ClientLeft;
 
 impl Shared {
-    /// Takes what has arrived and was not yet read. Returns whether the body is whole with that.
+    /// Takes the frames that have arrived and were not yet read. True if they make the body whole.
     fn receive_rest(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         let mut length = 0;
@@ -250,8 +250,8 @@ impl Shared {
         Poll::Ready(frame)
     }
 
-    /// What the server makes of the body's framing counts, and the header where a layer in front
-    /// has hidden that.
+    /// The length that the server reads from the body's framing counts. The header counts where a
+    /// layer in front has hidden that length.
     fn remaining(&self) -> Option<u64> {
         let rest: usize = self
             .rest
@@ -266,7 +266,7 @@ impl Shared {
         to_come.map(|length| length + rest as u64).or(announced)
     }
 
-    /// Whether nothing is left to read, or nobody is there for whom it would be read.
+    /// True if nothing is left to read, or the client for whom it would be read has left.
     fn is_over(&self) -> bool {
         self.has_ended || self.has_client_left || self.body.is_end_stream()
     }
@@ -354,7 +354,7 @@ where
     }
 }
 
-/// What a broken body means. Layers in front that limit its size or its time break it too, with
+/// The reason why a body broke. Layers in front that limit its size or its time break it too, with
 /// errors of their own somewhere in the chain of sources.
 pub(crate) fn classify(error: BoxError, is_timeout: &[IsTimeout]) -> UploadError {
     let mut next: Option<&(dyn Error + 'static)> = Some(&*error);

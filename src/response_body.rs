@@ -94,7 +94,7 @@ impl<B> std::fmt::Debug for ResponseBody<B> {
     }
 }
 
-/// Sends a client on to a URL (307), which nobody is to remember.
+/// Redirects a client to a URL (307) in an answer that no cache keeps.
 pub(crate) fn redirection<B>(
     url: &PresignedUrl,
     body: B,
@@ -151,10 +151,11 @@ impl std::fmt::Debug for ContentBody {
     }
 }
 
-/// What the layer itself answers with.
+/// The body of the layer's own answers.
 pub(crate) enum OwnBody {
     Bytes(Option<Bytes>),
-    /// `left` is what the content's range has announced and `stream` has not delivered.
+    /// `left` counts the bytes that the content's range has announced and `stream` has not
+    /// delivered.
     Content {
         stream: ContentStream,
         left: u64,

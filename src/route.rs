@@ -1,4 +1,4 @@
-//! Paths, and which of the three ways a request to them takes.
+//! The three ways of requests, by their paths.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::url::has_signature;
 
 /// The way of a request that the inner service does not get.
 pub(crate) enum Route {
-    /// The operation; on an error if what stands for an id is none.
+    /// The operation. An error means that the text in place of an id is none.
     Operation(Arc<Operation>, Result<Subject, InvalidId>),
     /// The storage path.
     Storage(Arc<Serving>),
@@ -43,14 +43,14 @@ impl Route {
     }
 }
 
-/// Whether a genuine URL has lost the beginning of its path on the way: to a nested router, or to a
-/// proxy. The inner service could only wonder about it.
+/// True if a genuine URL has lost the beginning of its path on the way, to a nested router or a
+/// proxy. The inner service could make nothing of it.
 #[inline]
 fn is_stray(config: &Config, method: &Method, uri: &Uri) -> bool {
     let (Some(serving), Some(target)) = (&config.serving, uri.path_and_query()) else {
         return false;
     };
-    // Foreign requests come as far as this.
+    // Requests for the inner service come as far as this.
     let target = target.as_str();
     if !has_signature(target) || method == Method::OPTIONS {
         return false;
@@ -65,8 +65,8 @@ fn is_stray(config: &Config, method: &Method, uri: &Uri) -> bool {
     is_end_of_folder && serving.verifier.authenticate(target, &mut sorted).is_ok()
 }
 
-/// What stands before the operation's name. `$` is a legal character of a path (RFC 3986 §3.3),
-/// yet some clients encode it.
+/// The part of a path before the operation's name. `$` is a legal character of a path (RFC 3986
+/// §3.3), yet some clients encode it.
 #[inline]
 fn strip_operation(path: &str) -> Option<&str> {
     let path = path.strip_suffix("presigned-url")?;
@@ -97,7 +97,7 @@ fn subject(owner: &str, base: Option<&BasePath>) -> Option<Result<Subject, Inval
     Some(subject())
 }
 
-/// Whether every guard that compares paths takes this one for what it is: no segment is empty, `.`
+/// True if this path has one spelling for every guard that compares paths: no segment is empty, `.`
 /// or `..`, and no letter or digit is percent-encoded (RFC 3986 §6.2.2).
 fn is_normal(base: &str) -> bool {
     let is_encoded = |segment: &str| {

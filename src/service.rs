@@ -1,4 +1,4 @@
-//! [`Presign`]: three ways, and which one.
+//! [`Presign`]: the service that sends each request one of three ways.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -88,7 +88,7 @@ struct Stray {
     path: String,
 }
 
-/// Whether the answer has to be one of tus.
+/// True if the answer has to be one of tus.
 fn is_tus(route: &Route, parts: &Parts) -> bool {
     let are_resumable = matches!(route, Route::Storage(serving) if serving.resumption.is_some());
     are_resumable && Dialect::of(&parts.headers) == Some(Dialect::Tus)

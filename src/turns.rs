@@ -1,8 +1,7 @@
 //! One request at a time for each resumable upload: the newest, which ends the one before.
 //!
 //! A client whose connection hangs comes back on another one, while the server still waits for the
-//! first. So whoever comes later is right
-//! (draft-ietf-httpbis-resumable-upload, "Concurrency").
+//! first. So the later request is right (draft-ietf-httpbis-resumable-upload, "Concurrency").
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -15,7 +14,7 @@ use crate::id::UploadId;
 #[derive(Default)]
 pub(crate) struct Turns(Mutex<HashMap<UploadId, Queue>>);
 
-/// Who has the turn, and who wants it.
+/// The request that has the turn, and those that want it.
 #[derive(Default)]
 struct Queue {
     /// The ticket of the last that came.
@@ -24,7 +23,7 @@ struct Queue {
     is_taken: bool,
     /// Of the one that has the turn, and of those that wait.
     wakers: Vec<Waker>,
-    /// How many have a ticket.
+    /// The number of requests that have a ticket.
     count: usize,
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::key::BinaryKey;
 
-/// How many uploads to one version may run: a second is the repeat of one whose connection hangs.
+/// The most uploads to one version at once: a second is the repeat of one whose connection hangs.
 const MAX_TO_A_VERSION: usize = 2;
 
 /// The uploads that run through a layer, and all clones of it.
@@ -19,7 +19,7 @@ struct Running {
     to_a_version: HashMap<BinaryKey, usize>,
 }
 
-/// Why an upload may not begin.
+/// The limit that keeps an upload from beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TooMany {
     ToThisVersion,
