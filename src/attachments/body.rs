@@ -39,7 +39,7 @@ impl<B> UrlsBody<B> {
         }
     }
 
-    /// `length` is that of all that comes, in bytes, if it is known.
+    /// `length` is that of the whole body, in bytes, if it is known.
     pub(super) fn output(output: Box<Output<B>>, length: Option<u64>) -> Self {
         Self {
             kind: Kind::Output {
@@ -62,8 +62,8 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    /// How many different URLs there are so far in what was read of this body. It is 0 for one that
-    /// is not scanned.
+    /// The number of different URLs so far, in the bytes that were read of this body. It is 0 for a
+    /// body that is not scanned.
     pub fn urls(&self) -> usize {
         match &self.kind {
             Kind::Output { output, .. } => output.counts().0,
@@ -71,7 +71,7 @@ where
         }
     }
 
-    /// How many references have stayed so far because there were too many.
+    /// The number of references that have stayed so far because there were too many.
     pub fn left(&self) -> usize {
         match &self.kind {
             Kind::Output { output, .. } => output.counts().1,
@@ -142,7 +142,7 @@ struct Input {
     scanner: Scanner,
     queue: Queue,
     has_ended: bool,
-    /// What follows the last byte.
+    /// The frame or error that follows the last byte.
     last: Option<Result<Frame<Bytes>, BoxError>>,
 }
 
@@ -166,7 +166,7 @@ impl<B> ReferencesBody<B> {
 }
 
 impl Input {
-    /// Scans what there is, and takes what can go on of it.
+    /// Scans the bytes that are here, and takes those that can go on.
     fn next(&mut self) -> Option<Bytes> {
         while let Some(piece) = self.scanner.next() {
             let replace = |reference: &Reference| Replacement::Text(reference.text().into());

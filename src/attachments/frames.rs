@@ -1,6 +1,7 @@
-//! The containers that are open, and what is known of each.
+//! The open containers, and the facts that are known of each.
 
-/// The deepest document, in containers. What is deeper passes as it is; no FHIR resource is.
+/// The deepest document, in containers. Deeper content passes as it is; no FHIR resource is that
+/// deep.
 const MAX_DEPTH: usize = 512;
 
 /// The names that matter.
@@ -32,7 +33,7 @@ impl Name {
     }
 }
 
-/// Resources whose type comes after what was found in them.
+/// Resources whose type comes after a text that was found in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Wait {
     /// The depth of the innermost one.
@@ -53,16 +54,16 @@ pub(super) enum Verdict {
     Replaced,
     /// It is a Binary.
     Binary,
-    /// It has no type: what is around it decides.
+    /// It has no type: the resource around it decides.
     NoResource {
         /// The depth of the resource around it, if its type is not yet known.
         outer: Option<usize>,
-        /// Whether the resource around it, if its type is known, is a Binary.
+        /// True if the resource around it is known to be a Binary.
         is_binary: bool,
     },
 }
 
-/// What a container is, by the name that it has, or that the array has in which it is.
+/// The role of a container, by its own name, or by that of the array around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Plain,
@@ -97,7 +98,7 @@ struct Frame {
 #[derive(Debug, Default)]
 pub(super) struct Frames(Vec<Frame>);
 
-/// The document is none, or too deep.
+/// The text is no JSON document, or one too deep.
 pub(super) struct Broken;
 
 impl Frames {
@@ -113,7 +114,7 @@ impl Frames {
         self.0.last().is_some_and(|frame| frame.is_object)
     }
 
-    /// Whether a member `url` of the innermost object may be that of an Attachment.
+    /// True if a member `url` of the innermost object may be that of an Attachment.
     pub(super) fn is_attachment(&self) -> bool {
         self.0.last().is_some_and(|frame| {
             let excluded = [Role::Extension, Role::Link, Role::EntryRequest];
@@ -121,7 +122,7 @@ impl Frames {
         })
     }
 
-    /// Whether a member `resourceType` of the innermost object would be news.
+    /// True if a member `resourceType` of the innermost object would be news.
     pub(super) fn wants_type(&self) -> bool {
         self.0
             .last()
@@ -160,8 +161,8 @@ impl Frames {
         Ok(())
     }
 
-    /// Closes the innermost container. Returns the depth of a resource without a type, and what
-    /// follows from that.
+    /// Closes the innermost container. Returns the depth of a resource without a type, and the
+    /// verdict on it.
     pub(super) fn close(&mut self, is_object: bool) -> Result<Option<(usize, Verdict)>, Broken> {
         let frame = self.0.pop().filter(|frame| frame.is_object == is_object);
         let frame = frame.ok_or(Broken)?;
@@ -171,7 +172,7 @@ impl Frames {
         }))
     }
 
-    /// The innermost object has a type. Returns its depth, and what follows from that.
+    /// The innermost object has a type. Returns its depth, and the verdict on it.
     pub(super) fn learn_type(&mut self, is_binary: bool) -> (usize, Verdict) {
         let (resource, verdict) = if is_binary {
             (Type::Binary, Verdict::Binary)
@@ -184,8 +185,8 @@ impl Frames {
         (self.0.len().saturating_sub(1), verdict)
     }
 
-    /// What has to be known of the resources around before something in them may be replaced;
-    /// `None` if nothing may. `needs_root`: the document must be a resource itself.
+    /// The facts that must be known of the resources around before a text in them may be replaced;
+    /// `None` if none may. `needs_root`: the document must be a resource itself.
     pub(super) fn wait(&self, needs_root: bool) -> Option<Wait> {
         let (resource, is_binary) = self.innermost();
         let root = self.0.first()?.resource;
@@ -198,8 +199,8 @@ impl Frames {
         })
     }
 
-    /// The depth of the innermost resource, if its type is not yet known, and otherwise whether it
-    /// is a Binary.
+    /// The depth of the innermost resource if its type is not yet known; otherwise `true` if it is
+    /// a Binary.
     fn innermost(&self) -> (Option<usize>, bool) {
         let mut frames = self.0.iter().enumerate().rev();
         let resource = frames.find(|(_, frame)| frame.resource != Type::None);

@@ -19,8 +19,8 @@ use crate::mint::{Caller, Presigner};
 use crate::response_body::BoxError;
 
 impl Presigner {
-    /// Puts presigned URLs into a resource, in place of its references to Binaries, and returns how
-    /// many members changed.
+    /// Puts presigned URLs into a resource, in place of its references to Binaries. Returns the
+    /// number of members that changed.
     ///
     /// The rules are those of [the layer](crate::attachments). A Binary that the policy denies this
     /// caller, or that is not there, leaves its reference.
@@ -79,7 +79,7 @@ impl Presigner {
 
     /// Puts presigned URLs into a resource as text; as
     /// [`presign_attachments`](Self::presign_attachments), but no byte changes beside the URLs.
-    /// What is no JSON comes back as it was.
+    /// Text that is no JSON comes back as it was.
     pub async fn presign_attachments_json(
         &self,
         caller: impl Into<Caller>,
@@ -92,7 +92,7 @@ impl Presigner {
     /// Puts presigned URLs into a file of NDJSON while it is read, a resource a line, in memory that
     /// does not grow with the file. For exports.
     ///
-    /// The body that comes out is also one to send, or to read on frame by frame.
+    /// The returned body can be sent, or read frame by frame.
     pub fn presign_attachments_ndjson<B>(&self, caller: impl Into<Caller>, file: B) -> UrlsBody<B>
     where
         B: Body,
@@ -101,8 +101,8 @@ impl Presigner {
         self.output(caller.into(), file, Format::Lines)
     }
 
-    /// Puts references in place of presigned URLs, expired or not, before a resource is stored, and
-    /// returns how many members changed. URLs of others stay.
+    /// Puts references in place of presigned URLs, expired or not, before a resource is stored.
+    /// Returns the number of members that changed. URLs of others stay.
     pub fn restore_references(&self, resource: &mut Value) -> usize {
         let sought = Sought::Urls(self.verifier().base_url().into());
         let mut changed = 0;
@@ -125,7 +125,7 @@ impl Presigner {
     }
 }
 
-/// Reads to the end what cannot fail.
+/// Reads to its end a body that cannot fail.
 async fn collect(body: UrlsBody<Full<Bytes>>) -> Bytes {
     let mut body = pin!(body);
     let mut json = BytesMut::new();
@@ -143,7 +143,7 @@ fn each_url(resource: &mut Value, change: &mut impl FnMut(&mut String)) {
     walk(resource, name, Around::default(), change);
 }
 
-/// What is known of the elements around a value.
+/// The facts that are known of the elements around a value.
 #[derive(Clone, Copy, Default)]
 struct Around {
     is_in_binary: bool,

@@ -1,4 +1,4 @@
-//! The future of an answer whose head waits until it is known whether there are URLs in it.
+//! The future of an answer. The head waits until the scan has found URLs, or none.
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +20,7 @@ use super::service::Settings;
 use crate::mint::Caller;
 use crate::response_body::{BoxError, redirection};
 
-/// What is needed for an answer to get URLs.
+/// The means by which an answer gets URLs.
 pub(super) struct Job {
     pub(super) settings: Arc<Settings>,
     pub(super) caller: Parts,
@@ -138,7 +138,7 @@ where
     };
     let (mut parts, body) = response.into_parts();
     if caller.method == Method::HEAD {
-        // There is nothing to scan, and so no knowing: the answer may not be kept.
+        // Without a body to scan nothing is known of URLs: the answer may not be kept.
         with_urls(&mut parts.headers, None, None, settings.presigner.now());
         return Begun::Done(Response::from_parts(parts, UrlsBody::inner(body)));
     }

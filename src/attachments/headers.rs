@@ -1,4 +1,4 @@
-//! The headers of requests and answers: what is scanned, and what an answer with URLs says.
+//! The headers of requests and answers: they decide on the scan, and change with URLs.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use super::scan::Format;
 use crate::fhir::NO_STORE;
 use crate::url::{Expires, unix_seconds};
 
-/// What a digest of the resource would say, and does not of one with URLs in it.
+/// The headers with a digest of the resource, which is wrong for one with URLs in it.
 const DIGESTS: [HeaderName; 4] = [
     HeaderName::from_static("content-digest"),
     HeaderName::from_static("repr-digest"),
@@ -20,14 +20,14 @@ const DIGESTS: [HeaderName; 4] = [
     HeaderName::from_static("content-md5"),
 ];
 
-/// How an answer is scanned; `None` if it is not.
+/// The format in which an answer is scanned; `None` if it is not.
 pub(super) fn format_of_answer(status: StatusCode, headers: &HeaderMap) -> Option<Format> {
     let has_all = status.is_success() && status != StatusCode::PARTIAL_CONTENT;
     let format = has_all.then(|| format(headers))??;
     (format != Format::Patch).then_some(format)
 }
 
-/// How a request's body is scanned; `None` if it is not.
+/// The format in which a request's body is scanned; `None` if it is not.
 pub(super) fn format_of_request(method: &Method, headers: &HeaderMap) -> Option<Format> {
     if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
         return None;
@@ -87,11 +87,11 @@ pub(super) fn with_urls(
     };
     let value = HeaderValue::try_from(format!("private, max-age={seconds}"));
     headers.insert(CACHE_CONTROL, value.unwrap_or(NO_STORE));
-    // Whoever asks next in the same browser may not be the same.
+    // The next to ask in the same browser may be somebody else.
     headers.append(VARY, HeaderValue::from_static("Authorization, Cookie"));
 }
 
-/// For how many seconds the answer may be kept: not at all if it says so itself.
+/// The seconds for which the answer may be kept: `None` if its own headers forbid it.
 fn max_age(headers: &HeaderMap, until: Expires, now: SystemTime) -> Option<u64> {
     let mut left = until.unix_seconds().checked_sub(unix_seconds(now))?;
     for value in headers.get_all(CACHE_CONTROL) {

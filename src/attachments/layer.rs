@@ -1,4 +1,4 @@
-//! [`AttachmentsLayer`]: what can be configured.
+//! [`AttachmentsLayer`]: its settings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::service::{Attachments, Settings};
 use crate::config::BasePath;
 use crate::mint::Presigner;
 
-/// The URLs in an answer, beyond which references stay, unless configured otherwise.
+/// The most URLs in an answer unless configured otherwise. Further references stay.
 const DEFAULT_MAX_URLS: usize = 10_000;
 
 /// The layer that puts presigned URLs into a host's resources; the [module's docs](super) have its
@@ -34,19 +34,19 @@ impl AttachmentsLayer {
     }
 
     /// The most Binaries that the policy is asked for in one answer. References to more stay as
-    /// they are, of which an event of the level WARN says how many. Default: 10,000.
+    /// they are, and an event of the level WARN has their number. Default: 10,000.
     pub fn max_urls(mut self, urls: usize) -> Self {
         Arc::make_mut(&mut self.settings).max_urls = urls;
         self
     }
 
-    /// Whether resources keep their references, which are stable, and reads of what they name are
-    /// redirected (307) to a read URL instead: `GET` and `HEAD` of `[base]/Binary/[id]`, and of a
-    /// version of it, whose `Accept` names no format of FHIR. Default: no.
+    /// Leaves resources their references, which are stable. Instead, reads of the Binaries are
+    /// redirected (307) to a read URL: `GET` and `HEAD` of `[base]/Binary/[id]`, and of a version
+    /// of it, whose `Accept` names no format of FHIR. Default: no.
     ///
     /// The policy is asked as for the operation. Where it denies the URL, or nothing is there, the
-    /// request goes to the host, as one for the resource does. What clients send gets references in
-    /// place of URLs as ever.
+    /// request goes to the host, as one for the resource does. Requests get references in place of
+    /// URLs as ever.
     ///
     /// A browser's `<img>` sends no token: its pictures need URLs in the resource, or a session.
     pub fn redirect_reads(mut self, redirect: bool) -> Self {

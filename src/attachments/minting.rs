@@ -16,11 +16,11 @@ use crate::events;
 use crate::mint::{Caller, Presigner};
 use crate::url::{Expires, PresignedUrl};
 
-/// How many questions the policy is asked at once.
+/// The most questions that the policy is asked at once.
 const MAX_RUNNING: usize = 16;
 
-/// After so many Binaries, those that did not come again since as many before are forgotten. It is
-/// more than a queue holds.
+/// The number of Binaries in a generation: more than a queue holds. A Binary that does not come
+/// again within the next generation is forgotten.
 const GENERATION: usize = 5_000;
 
 enum Slot {
@@ -37,11 +37,11 @@ pub(super) struct Minting {
     older: HashMap<Reference, Slot>,
     wanted: VecDeque<Reference>,
     clerks: Vec<Clerk>,
-    /// How many Binaries have been asked for.
+    /// The number of Binaries that have been asked for.
     asked: usize,
-    /// How many there are URLs of.
+    /// The number of those that have a URL.
     urls: usize,
-    /// How many were one too many.
+    /// The number of references that were too many.
     left: usize,
     first_expiry: Option<Expires>,
 }
@@ -75,7 +75,7 @@ impl Minting {
         self.first_expiry
     }
 
-    /// What becomes of a reference. It is asked for, unless it is known already, or one too many.
+    /// The fate of a reference. Its URL is asked for, unless it is known already, or one too many.
     pub(super) fn want(&mut self, reference: &Reference, cx: &mut Context<'_>) -> Replacement {
         if let Some(slot) = self.known.get(reference) {
             return slot.replacement();
@@ -119,14 +119,14 @@ impl Minting {
         self.known.insert(reference, slot);
     }
 
-    /// What is known of a reference that was [wanted](Self::want).
+    /// The fate, as far as it is known, of a reference that was [wanted](Self::want).
     pub(super) fn replacement(&self, reference: &Reference) -> Replacement {
         let slot = self.known.get(reference);
         let slot = slot.or_else(|| self.older.get(reference));
         slot.map_or(Replacement::None, Slot::replacement)
     }
 
-    /// Goes on with what is wanted, and returns whether something is known that was not.
+    /// Goes on with the references that are wanted. True if anything new is known.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let mut is_news = false;
         for at in 0..self.clerks.len() {
@@ -189,7 +189,7 @@ impl Drop for Minting {
     }
 }
 
-/// Asks for one URL after another: what that needs of memory is allocated once, and not for each.
+/// Asks for one URL after another, in memory that is allocated once, and not for each.
 struct Clerk {
     desk: Arc<Mutex<Desk>>,
     work: Pin<Box<dyn Future<Output = Infallible> + Send>>,
@@ -243,7 +243,7 @@ impl Clerk {
 async fn work(on_behalf: Arc<(Presigner, Caller)>, desk: Arc<Mutex<Desk>>) -> Infallible {
     let (presigner, caller) = &*on_behalf;
     loop {
-        // Whoever brings the next job polls.
+        // The code that brings the next job polls.
         let reference = poll_fn(|_| take_job(&desk)).await;
         let url = presigner.presign_in_resource(caller, reference.target());
         let url = url.await.ok();

@@ -2,7 +2,8 @@
 //!
 //! FHIR resources name content by [`Attachment.url`]: `Binary/{id}`, `Binary/{id}/_history/{vid}`,
 //! or the same below the FHIR base. [`AttachmentsLayer`] stands around the routes of a host, and
-//! makes those presigned URLs in what the host answers, and references again in what clients send.
+//! turns those into presigned URLs in the host's answers, and back into references in the requests
+//! of clients.
 //!
 //! # Rules
 //!
@@ -16,26 +17,27 @@
 //! 3. Never `Extension.url`, `Bundle.link.url`, `Bundle.entry.fullUrl` and
 //!    `Bundle.entry.request.url`, and never inside of a Binary: nothing at the paths of Binaries,
 //!    below the storage path or beside the FHIR base is looked at.
-//! 4. All other bytes leave as they came: the bytes are scanned, not parsed and written anew. What
-//!    is no JSON after all, or deeper than 512 containers, passes as it is from there on.
-//! 5. The answer streams, in memory that does not grow with it. Of a resource whose `resourceType`
-//!    comes more than 1 MiB after them, references stay.
-//! 6. An answer with URLs says `Cache-Control: no-store`; with an
-//!    [`expiry_granularity`](crate::PresignLayer::expiry_granularity), if it is short enough to be
-//!    known in advance, `private, max-age` up to the first expiry, unless it said something
-//!    stricter. Its `ETag` stays the resource's, and digests of it go. `Content-Length` is exact,
-//!    or not there.
+//! 4. All other bytes leave as they came: the bytes are scanned, not parsed and written anew. A
+//!    document that turns out to be no JSON, or deeper than 512 containers, passes as it is from
+//!    there on.
+//! 5. The answer streams, in memory that does not grow with it. References stay if the
+//!    `resourceType` of their resource comes more than 1 MiB after them.
+//! 6. An answer with URLs says `Cache-Control: no-store`. With an
+//!    [`expiry_granularity`](crate::PresignLayer::expiry_granularity), an answer that is short
+//!    enough to be known in advance says `private, max-age` up to the first expiry, unless it said
+//!    something stricter. Its `ETag` stays the resource's, and digests of the resource go.
+//!    `Content-Length` is exact, or not there.
 //! 7. A conditional read is answered in full (`If-None-Match`, `If-Modified-Since` and `Range` do
 //!    not reach the host), since a 304 would keep URLs alive that have expired.
-//! 8. URLs are this crate's own, and never those of the repository's storage: they could not be
-//!    known again. [`redirect_to_storage`](crate::PresignLayer::redirect_to_storage) has their
-//!    bytes come from there all the same.
+//! 8. URLs are this crate's own, and never those of the repository's storage: those could not be
+//!    recognised. [`redirect_to_storage`](crate::PresignLayer::redirect_to_storage) has their bytes
+//!    come from there all the same.
 //!
 //! Of requests (POST, PUT and PATCH, of the same media types, and JSON Patch):
 //!
-//! 9. Where an answer would have a URL, one below the storage base URL becomes
-//!    `Binary/{id}/_history/{vid}`, expired or not, be it for reading or for writing: presigned
-//!    URLs are never stored. In a patch, `value`, `valueUri` and `valueUrl` count as well.
+//! 9. In the places where an answer would have a URL, a URL below the storage base URL becomes
+//!    `Binary/{id}/_history/{vid}`. Expired or not, for reading or for writing, presigned URLs are
+//!    never stored. In a patch, `value`, `valueUri` and `valueUrl` count as well.
 //! 10. The URLs of others are never touched.
 //!
 //! With [`redirect_reads`](AttachmentsLayer::redirect_reads), resources keep their references, and
@@ -43,8 +45,8 @@
 //!
 //! # Where it goes
 //!
-//! Inside of the [`PresignLayer`](crate::PresignLayer), and of layers that compress or that find
-//! out who the caller is:
+//! Inside of the [`PresignLayer`](crate::PresignLayer), and of layers that compress or that
+//! identify the caller:
 //!
 //! ```
 //! use axum::Router;

@@ -27,12 +27,12 @@ pub(super) struct Output<B> {
     queue: Queue,
     minting: Minting,
     has_ended: bool,
-    /// What follows the last byte.
+    /// They follow the last byte.
     trailers: Option<HeaderMap>,
     error: Option<BoxError>,
 }
 
-/// What is known of an answer before any of it is sent.
+/// The facts that are known of an answer before any of it is sent.
 pub(super) enum Known {
     /// All of it.
     Whole {
@@ -79,7 +79,7 @@ where
                 first_expiry: self.minting.first_expiry(),
             });
         }
-        // What is read stays in memory until the head has gone: no more than this.
+        // All that is read stays in memory until the head has gone: no more than this.
         let is_full = !self.may_read() || !self.may_scan();
         if is_full && (is_ready || !self.has_ended) {
             return Poll::Ready(Known::Begun);
@@ -113,7 +113,7 @@ where
         }
     }
 
-    /// How many URLs there are so far, and how many references were one too many.
+    /// The number of URLs so far, and the number of references that were too many.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.minting.urls(), self.minting.left())
     }

@@ -1,4 +1,4 @@
-//! What has been scanned and not yet sent on, in order.
+//! The parts that have been scanned and not yet sent on, in order.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -9,8 +9,8 @@ use super::frames::{Verdict, Wait};
 use super::reference::Reference;
 use super::scan::Piece;
 
-/// How much may be held back for a resource whose type comes after its attachments, in bytes.
-/// Beyond that they stay.
+/// The most that may be held back for a resource whose type comes after its attachments, in bytes.
+/// Beyond that, these stay.
 const MAX_HELD: usize = 1024 * 1024;
 
 /// A frame that is put together of small parts is about this long, in bytes.
@@ -22,7 +22,7 @@ const LARGE: usize = 4 * 1024;
 #[derive(Debug)]
 enum Part {
     Kept(Bytes),
-    /// What stands in place of a text that was found.
+    /// The replacement of a text that was found.
     Made(Bytes),
     /// Boxed, since most are known when they are found, and few are ever in the queue.
     Found(Box<Found>),
@@ -45,7 +45,7 @@ impl Part {
     }
 }
 
-/// What becomes of a text that was found.
+/// The fate of a text that was found.
 pub(super) enum Replacement {
     /// It is not known yet.
     Pending,
@@ -59,16 +59,16 @@ pub(super) struct Queue {
     parts: VecDeque<Part>,
     /// Of all parts.
     bytes: usize,
-    /// How many parts have been found, and not turned out to stay.
+    /// The number of parts that have been found, and not turned out to stay.
     found: usize,
-    /// How many of those wait for the type of a resource.
+    /// The number of those that wait for the type of a resource.
     waiting: usize,
-    /// How many of those wait for their replacement.
+    /// The number of those that wait for their replacement.
     asked: usize,
 }
 
 impl Queue {
-    /// How many texts that were found are in it.
+    /// The number of texts in it that were found.
     pub(super) fn found(&self) -> usize {
         self.found
     }
@@ -82,17 +82,17 @@ impl Queue {
         self.parts.is_empty()
     }
 
-    /// Whether it is known what becomes of every part.
+    /// True if the fate of every part is known.
     pub(super) fn is_ready(&self) -> bool {
         self.waiting == 0 && self.asked == 0
     }
 
-    /// Whether nothing goes on until more has been scanned.
+    /// True if nothing goes on until more has been scanned.
     pub(super) fn is_stuck(&self) -> bool {
         self.parts.front().is_some_and(is_waiting)
     }
 
-    /// Appends what was scanned. `replace` is asked about each reference that is now known to be
+    /// Appends a scanned piece. `replace` is asked about each reference that is now known to be
     /// replaced.
     pub(super) fn push(
         &mut self,
@@ -130,8 +130,8 @@ impl Queue {
         });
     }
 
-    /// Goes through the parts that wait: `after` has what each waits for now, and `None` for one
-    /// that stays.
+    /// Goes through the parts that wait: `after` has the wait of each from now on, and `None` for
+    /// one that stays.
     fn settle(
         &mut self,
         after: impl Fn(Wait) -> Option<Wait>,
@@ -144,7 +144,7 @@ impl Queue {
         });
     }
 
-    /// Changes each part that was found and is of a kind, of which there are so many.
+    /// Changes each part of a kind of those that were found; `count` is their number.
     fn each(
         &mut self,
         count: usize,
@@ -177,7 +177,7 @@ impl Queue {
         self.parts.push_back(part);
     }
 
-    /// Adds or subtracts what a part counts for.
+    /// Adds a part to the counts, or subtracts it.
     fn count(&mut self, part: &Part, change: impl Fn(usize, usize) -> usize) {
         self.bytes = change(self.bytes, part.bytes().len());
         let is_kept = matches!(part, Part::Kept(_));
@@ -186,7 +186,7 @@ impl Queue {
         self.asked = change(self.asked, usize::from(is_asked(part)));
     }
 
-    /// Takes what can go on; `None` if the first part cannot.
+    /// Takes the bytes that can go on; `None` if the first part cannot.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
         let first = self.pop_part()?;
         if first.len() >= LARGE || self.parts.is_empty() {
@@ -235,7 +235,7 @@ fn found(raw: Bytes, reference: Reference, wait: Wait) -> Part {
     }))
 }
 
-/// A text that may be replaced, with what is known of it now.
+/// A text that may be replaced: as a part that waits, or as its replacement.
 fn replaced(
     raw: Bytes,
     reference: Reference,
@@ -248,7 +248,7 @@ fn replaced(
     }
 }
 
-/// What a part waits for after the resource at `depth` has been settled; `None` if it stays.
+/// The wait of a part after the resource at `depth` has been settled; `None` if it stays.
 fn after(wait: Wait, depth: usize, verdict: Verdict) -> Option<Wait> {
     let mut left = wait;
     if depth == 0 {

@@ -54,7 +54,7 @@ async fn presign(
     presigner.presign_for(&caller, reference.target()).await
 }
 
-/// Whether a read of a Binary asks for the resource, and not for its content
+/// True if a read of a Binary asks for the resource, and not for its content
 /// (<https://hl7.org/fhir/R4/binary.html#rest>).
 fn names_fhir(headers: &HeaderMap, query: &str) -> bool {
     let mut parameters = form_urlencoded::parse(query.as_bytes());

@@ -1,5 +1,5 @@
 //! References to Binaries, as texts in resources: `Binary/{id}`, `Binary/{id}/_history/{vid}`, and
-//! what stands for them outside, a presigned URL.
+//! the presigned URLs that stand for them outside.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// Reads what stands behind a base: `Binary/{id}` or `Binary/{id}/_history/{vid}`.
+    /// Reads the text behind a base: `Binary/{id}` or `Binary/{id}/_history/{vid}`.
     pub(crate) fn relative(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("Binary/")?;
         let (id, version) = match rest.split_once('/') {
@@ -28,7 +28,7 @@ impl Reference {
         })
     }
 
-    /// What a read URL is asked for.
+    /// The target that a read URL is asked for.
     pub(crate) fn target(&self) -> Target {
         match self.version {
             Some(version) => Target::version_of(self.id, version),
@@ -70,7 +70,7 @@ impl Sought {
             }),
             Self::Urls(base) => {
                 let rest = text.strip_prefix(&**base)?.strip_prefix('/')?;
-                // Neither signature nor expiry is asked for: below the storage base URL there is
+                // Neither signature nor expiry is checked: below the storage base URL there is
                 // nothing but presigned URLs, and none of them is to be kept.
                 let path = rest.split(['?', '#']).next().unwrap_or_default();
                 let (id, version) = path.split_once('/')?;

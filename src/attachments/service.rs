@@ -41,13 +41,13 @@ impl Settings {
         rest.filter(|_| !is_storage)
     }
 
-    /// Whether there may be resources with attachments at this path.
+    /// True if there may be resources with attachments at this path.
     fn is_of_resources(&self, path: &str) -> bool {
         self.below_the_base(path).is_some() && !is_of_binaries(path)
     }
 }
 
-/// Whether a Binary, or its content, is read or written here: of either no byte is changed.
+/// True if a Binary, or its content, is read or written here: no byte of either is changed.
 fn is_of_binaries(path: &str) -> bool {
     let binary = path.rfind("/Binary/");
     path.ends_with("/Binary")
@@ -137,8 +137,8 @@ where
     }
 }
 
-/// Has a read answered in full: with a 304, a client would keep URLs that have expired; and a part
-/// of the resource is none of the answer.
+/// Has a read answered in full. After a 304, a client would keep URLs that have expired. A range of
+/// the resource would be another range of the answer.
 fn unconditional(parts: &mut Parts) {
     for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE, RANGE] {
         parts.headers.remove(name);

@@ -1,8 +1,8 @@
-//! What happens, as `tracing` events: for logs, metrics and audit trails (feature `tracing`).
+//! `tracing` events for logs, metrics and audit trails (feature `tracing`).
 //!
 //! Each request that the layer answers is one event, at its end; so is each call of
-//! [`Presigner`](crate::Presigner). A CORS preflight is none, and neither is a request of the inner
-//! service.
+//! [`Presigner`](crate::Presigner). A CORS preflight is no event, and neither is a request of the
+//! inner service.
 //!
 //! | message | target | when |
 //! |---|---|---|
@@ -34,20 +34,20 @@
 //! may be more of them one day.
 //!
 //! The level is INFO, for refusals too: an auditor wants to see those who were turned away as well,
-//! and each kind can be turned off by its target. What needs the operator is
-//! WARN (`unavailable` and `storage-full`) or ERROR (`internal`).
+//! and each kind can be turned off by its target. A refusal that needs the operator is WARN
+//! (`unavailable` and `storage-full`) or ERROR (`internal`).
 //!
 //! A transfer of the status 307 has been sent on to the repository's storage
 //! ([`redirect_to_storage`](crate::PresignLayer::redirect_to_storage)): its end is not known here.
 //!
 //! `code` is `aborted` when the client left, or the server gave the request up, before the end. The
 //! `bytes` of a download are those that the server took from the layer. When a client leaves, some
-//! of these may still be in buffers on the way; none that are not counted have left.
-//! A `HEAD` request and a 304 send none. The code of a download that breaks off because the
-//! repository fails is that of the [`RepositoryError`], although the status was 200.
+//! of these may still be in buffers on the way, but no byte has left uncounted. A `HEAD` request
+//! and a 304 send none. The code of a download that breaks off because the repository fails is that
+//! of the [`RepositoryError`], although the status was 200.
 //!
-//! No event contains a signature, a secret, a query, a file name, a context or a header. `error` is
-//! what the repository or the policy says: implementations must keep their own secrets out of it.
+//! No event contains a signature, a secret, a query, a file name, a context or a header. `error`
+//! comes from the repository or the policy: implementations must keep their own secrets out of it.
 //! Subscribers get it with its sources, but some write only its own text (the JSON format of
 //! tracing-subscriber, for one): put there what the operator must know.
 //!
@@ -110,7 +110,7 @@ pub(crate) fn upload_expired(upload: &UploadId) {
     let _ = upload;
 }
 
-/// What has expired could not be removed.
+/// Expired uploads could not be removed.
 pub(crate) fn sweep_failed(error: &RepositoryError) {
     #[cfg(feature = "tracing")]
     tracing::event!(

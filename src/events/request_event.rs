@@ -18,8 +18,8 @@ use crate::refusal::RefusalCode;
 use crate::store::RepositoryError;
 use crate::url::{Access, Grant, PresignedUrl};
 
-/// The event of a request. It ends once: when something ends the request, or else, as that of a
-/// client that went away, when it is dropped.
+/// The event of a request. It ends once: when something ends the request, or else when it is
+/// dropped, as that of a client that went away.
 pub(crate) struct RequestEvent {
     /// `None` once it has ended.
     facts: Option<Box<Facts>>,
@@ -50,7 +50,7 @@ pub(crate) trait Observer: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Begun,
-    /// How far it has come, somebody has asked.
+    /// Somebody has asked how far it has come.
     Asked,
     Part,
     /// All of it is here, and is stored.
@@ -98,7 +98,7 @@ impl RequestEvent {
         }
     }
 
-    /// One of many in a row, of which nothing is gathered where nobody can listen.
+    /// One of many in a row. Where nobody can listen, it gathers nothing.
     pub(crate) fn for_subscribers() -> Self {
         if cfg!(feature = "tracing") {
             Self::new()
@@ -138,7 +138,7 @@ impl RequestEvent {
         });
     }
 
-    /// The URL is genuine, whether it still holds or not.
+    /// The URL is genuine, but may hold no longer.
     pub(crate) fn granted(&mut self, grant: &Grant, key_id: &str) {
         self.note(|facts| {
             facts.event = Some(match grant.access() {
@@ -157,7 +157,7 @@ impl RequestEvent {
         self.note(|facts| facts.step = Some((upload, step)));
     }
 
-    /// The client gets this status. What it gets is not a refusal.
+    /// The client gets this status, in an answer that is no refusal.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         self.note(|facts| facts.status = Some(status));
     }

@@ -1,4 +1,4 @@
-//! The operation as FHIR describes it, for servers that publish what they can do.
+//! The operation as FHIR describes it, for servers that publish their capabilities.
 //!
 //! The resources are as FHIR R4, R4B and R5 have them. They are JSON objects, to which a host can
 //! add what it knows better (`publisher`, `date`, `version`).
@@ -43,7 +43,7 @@ pub use operation_definition::{operation_definition, supported_operation};
 pub(crate) use operation_outcome::Refusal;
 pub(crate) use parameters::{describe_url, plain_url, upload_values};
 
-/// The media type of all that the layer itself has to say.
+/// The media type of all resources that the layer itself sends.
 const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");

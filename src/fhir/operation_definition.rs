@@ -65,8 +65,7 @@ pub fn operation_definition(url: &str) -> Value {
 }
 
 /// The entry of `CapabilityStatement.rest.resource.operation`, for the resource `Binary`, that
-/// says that this server has the operation
-/// (<https://hl7.org/fhir/R4/capabilitystatement.html>).
+/// declares the operation (<https://hl7.org/fhir/R4/capabilitystatement.html>).
 ///
 /// `definition` is the canonical URL of the [`operation_definition`].
 #[must_use]

@@ -193,8 +193,8 @@ impl From<UploadError> for Refusal {
 }
 
 impl RepositoryError {
-    /// The `OperationOutcome` that the layer itself would answer with, for what a host does with
-    /// the repository in handlers of its own.
+    /// The `OperationOutcome` that the layer itself would answer with, for a host that uses the
+    /// repository in handlers of its own.
     ///
     /// It has the status, the stable code and the headers of the layer's refusals. It does not have
     /// the source: log it before. The body is of any type that bytes can become, axum's `Body` and

@@ -66,8 +66,8 @@ pub(crate) fn plain_url(presigned: &PresignedUrl) -> Outgoing<'_> {
     }
 }
 
-/// The operation's answer, with what using the URL takes. `resumes_uploads`: our own write URLs
-/// take uploads in parts.
+/// The operation's answer, with all that a client needs to use the URL. `resumes_uploads`: our own
+/// write URLs take uploads in parts.
 pub(crate) fn describe_url(presigned: &PresignedUrl, resumes_uploads: bool) -> Outgoing<'_> {
     let mut answer = plain_url(presigned);
     let method = presigned.method();

@@ -25,7 +25,7 @@ use upload_parameter::UploadParameter;
 /// The longest `Parameters` body, in bytes.
 const MAX_PARAMETERS: usize = 64 * 1024;
 
-/// What the operation is called on: `Binary/[id]` or `Binary/[id]/_history/[vid]`.
+/// The subject of a call of the operation: `Binary/[id]` or `Binary/[id]/_history/[vid]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Subject {
     pub(crate) id: BinaryId,

@@ -1,12 +1,12 @@
-//! `Accept` and `_format`: whether the client takes JSON, the one format there is.
+//! `Accept` and `_format`: a client must take JSON, the one format there is.
 
 use crate::content_type::{accepted, essence, parse_media_type};
 use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
 use http::HeaderMap;
 
-/// What is produced, and the other names of JSON that FHIR clients use, the last two since before
-/// FHIR R3.
+/// The name of JSON that is produced, and the others that FHIR clients use. The last two are older
+/// than FHIR R3.
 const JSON: [&str; 4] = [
     "application/fhir+json",
     "application/json",
@@ -14,7 +14,7 @@ const JSON: [&str; 4] = [
     "text/json",
 ];
 
-/// What some clients ask for that take any kind of JSON.
+/// The media range of some clients that take any kind of JSON.
 const ANY_JSON: &str = "application/*+json";
 
 /// Refuses a request that excludes JSON. `_format` outweighs `Accept`
@@ -35,7 +35,7 @@ pub(super) fn check(headers: &HeaderMap, query: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a media type is JSON, whatever its parameters (`fhirVersion`, `charset`).
+/// True if a media type is JSON, whatever its parameters (`fhirVersion`, `charset`).
 pub(super) fn is_json(media_type: &str) -> bool {
     parse_media_type(media_type).is_some_and(|mime| JSON.contains(&&*essence(&mime)))
 }
@@ -46,7 +46,7 @@ fn is_json_format(format: &str) -> bool {
     format.eq_ignore_ascii_case("json") || is_json(&format)
 }
 
-/// RFC 9110 §12.5.1, for a server with one format. What cannot be parsed excludes nothing.
+/// RFC 9110 §12.5.1, for a server with one format. A range that cannot be parsed excludes nothing.
 fn accepts_json(headers: &HeaderMap) -> bool {
     let ranges: Vec<(String, bool)> = accepted(headers)
         .map(|range| {
@@ -55,7 +55,7 @@ fn accepts_json(headers: &HeaderMap) -> bool {
             (essence(&range), is_wanted)
         })
         .collect();
-    // Of several ranges that match alike, any that wants it decides.
+    // Of several ranges that match alike, one that wants it decides.
     let wants = |essence: &str| {
         let matching = ranges.iter().filter(|(range, _)| range == essence);
         matching.map(|(_, is_wanted)| *is_wanted).max()

@@ -74,8 +74,8 @@ impl<'a> Accepting<'a> {
     ///
     /// # Errors
     ///
-    /// What the store reports. [`RepositoryError::Internal`] where the repository stores and
-    /// publishes in one step, as every one does that is not [`Composed`](crate::Composed).
+    /// The store's error. [`RepositoryError::Internal`] where the repository stores and publishes
+    /// in one step, as all do but [`Composed`](crate::Composed).
     pub async fn content(&self, range: Option<ByteRange>) -> Result<Content, RepositoryError> {
         match self.arrived.stored {
             Some(stored) => stored.read(range).await,

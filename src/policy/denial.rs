@@ -13,7 +13,7 @@ use crate::fhir::Refusal;
 use crate::refusal::RefusalCode;
 use crate::store::RepositoryError;
 
-/// Why a URL is not given, or may not be used; or why an upload is not taken.
+/// The reason why a URL is not given, or may not be used, or why an upload is not taken.
 #[derive(Debug, Clone)]
 pub struct Denial(Refusal);
 
@@ -64,7 +64,7 @@ impl Denial {
     }
 
     /// The rights cannot be checked right now: 503 `unavailable`. The `source` is for the operator
-    /// alone: it is the `error` of an event (feature `tracing`), and clients are never told.
+    /// alone: it is the `error` of an event (feature `tracing`), and clients never see it.
     ///
     /// ```
     /// use std::io;
@@ -81,7 +81,7 @@ impl Denial {
         Self(Refusal::from(RefusalCode::Unavailable).with_source(source.into()))
     }
 
-    /// Adds a sentence for the caller's developers. It is sent as it is: it should not say what
+    /// Adds a sentence for the caller's developers. It is sent as it is: it should not reveal what
     /// exists.
     #[must_use]
     pub fn because(self, reason: impl Into<Cow<'static, str>>) -> Self {
@@ -112,7 +112,7 @@ impl fmt::Display for Denial {
 }
 
 impl Error for Denial {
-    /// What [`unavailable`](Self::unavailable) was given.
+    /// The source that [`unavailable`](Self::unavailable) was given.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
     }

@@ -1,4 +1,5 @@
-//! Who may have a presigned URL, on which terms; whether it may still be used; and its end.
+//! The policy: it decides who may have a presigned URL, and on which terms. It is asked again when
+//! the URL is used, and learns of the end of that use.
 
 mod accepting;
 mod denial;
@@ -73,13 +74,13 @@ pub use use_ledger::{MemoryUseLedger, UseLedger};
 /// });
 /// ```
 pub trait AccessPolicy: Send + Sync + 'static {
-    /// Whether the caller may have the URL, and on which terms.
+    /// Decides if the caller may have the URL, and on which terms.
     ///
-    /// Runs before anything is looked up, so a denial tells nothing about what exists.
+    /// Runs before anything is looked up, so a denial reveals nothing about what exists.
     fn mint(&self, request: MintRequest) -> impl Future<Output = Result<Terms, Denial>> + Send;
 
-    /// The URL is made and not yet handed out. An error withholds it: the place of an audit trail
-    /// that must not miss one. Default: it is handed out.
+    /// The URL is made and not yet handed out. An error withholds it: the place for an audit trail
+    /// that must miss none. Default: it is handed out.
     ///
     /// It is asked where [`mint`](Self::mint) has been, and so not for a URL that
     /// [`Presigner::presign`](crate::Presigner::presign) makes without a policy.
@@ -88,7 +89,7 @@ pub trait AccessPolicy: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Whether a genuine, unexpired URL may be used now. Runs before any content is touched.
+    /// Decides if a genuine, unexpired URL may be used now. Runs before any content is touched.
     ///
     /// The place for revocation and audit. Default: yes.
     fn redeem(
@@ -99,7 +100,7 @@ pub trait AccessPolicy: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Whether an upload may become visible. All of its bytes are here, and none can be read by
+    /// Decides if an upload may become visible. All of its bytes are here, and none can be read by
     /// anybody else: the place to scan, count or compare them. Default: yes.
     ///
     /// A [`Composed`](crate::Composed) repository asks between storing and publishing, and lets the
@@ -111,8 +112,8 @@ pub trait AccessPolicy: Send + Sync + 'static {
     /// the layer has redirected to the repository's storage. An upload that is accepted here may
     /// still lose a race for its version.
     ///
-    /// An error is what the client gets, [`Denial::rejected`] for instance, and nothing of the
-    /// upload stays.
+    /// The client gets the error, [`Denial::rejected`] for instance, and nothing of the upload
+    /// stays.
     ///
     /// ```
     /// use tower_presign::{
@@ -149,14 +150,15 @@ pub trait AccessPolicy: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// The use of a URL has ended: with which code, after how many bytes. Default: nothing.
+    /// Learns of the end of a URL's use, with its code and its number of bytes. Default: does
+    /// nothing.
     ///
     /// It is called once for each use about which [`redeem`](Self::redeem) was asked, also if that
     /// refused it, and also if the client has gone. It does not hold up the answer. A future that
     /// is not ready at once runs in a task of the tokio runtime (feature `tokio`, which `fs` and
     /// `object-store` have) and is dropped where there is none; the end of the process takes the
-    /// tasks with it. So an audit that must not miss a use belongs into `redeem`, and this adds the
-    /// outcome to it.
+    /// tasks with it. So an audit that must not miss a use belongs in `redeem`, and this method
+    /// adds the outcome to it.
     fn settled(&self, settled: Settled<'_>) -> impl Future<Output = ()> + Send {
         let _ = settled;
         async {}

@@ -26,7 +26,7 @@ impl MintRequest {
         Self { parts, target }
     }
 
-    /// What the URL is asked for.
+    /// The target that the URL is asked for.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
@@ -38,7 +38,7 @@ impl MintRequest {
         self.target.id()
     }
 
-    /// Whether to read or to write: short for `target().access()`.
+    /// The access, to read or to write: short for `target().access()`.
     #[must_use]
     pub fn access(&self) -> Access {
         self.target.access()
@@ -88,7 +88,8 @@ impl<'a> Minted<'a> {
         Self { parts, grant, url }
     }
 
-    /// What the URL allows, until when, and its [`id`](Grant::id), if the terms gave it one.
+    /// The permission of the URL, with its expiry, and with its [`id`](Grant::id) if the terms gave
+    /// it one.
     #[must_use]
     pub fn grant(&self) -> &'a Grant {
         self.grant
@@ -144,7 +145,7 @@ impl<'a> RedeemRequest<'a> {
         Self { parts, grant }
     }
 
-    /// What the URL allows.
+    /// The permission of the URL.
     #[must_use]
     pub fn grant(&self) -> &'a Grant {
         self.grant

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::filename::Filename;
 use crate::id::UrlId;
 
-/// On which terms a URL is given. What is not set is as the layer is configured.
+/// The terms on which a URL is given. The layer's settings hold for those that are not set.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
     pub(crate) lifetime: Option<Duration>,
@@ -24,8 +24,8 @@ impl Terms {
         Self::default()
     }
 
-    /// For how long the URL is valid, in whole seconds: at least 1, and at most the signer's
-    /// maximum lifetime, to which longer ones are cut. The layer's
+    /// The lifetime of the URL, in whole seconds: at least 1, and at most the signer's maximum
+    /// lifetime, to which longer ones are cut. The layer's
     /// [`expiry_granularity`](crate::PresignLayer::expiry_granularity), if it has one, adds to it.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
@@ -40,15 +40,15 @@ impl Terms {
         self
     }
 
-    /// The name under which browsers save a download, made safe as [`Filename::new`] tells; none
-    /// when nothing remains.
+    /// The name under which browsers save a download, made safe as [`Filename::new`] describes;
+    /// none when nothing remains.
     #[must_use]
     pub fn filename(mut self, name: impl AsRef<str>) -> Self {
         self.filename = Filename::new(name);
         self
     }
 
-    /// Have browsers save the download, even if they could show it.
+    /// Has browsers save the download, even if they could show it.
     #[must_use]
     pub fn attachment(mut self) -> Self {
         self.attachment = true;
@@ -69,17 +69,17 @@ impl Terms {
     ///
     /// It is used when the first byte of content has gone out, of the whole or of a range, so a
     /// download that breaks after that cannot be resumed. A refusal, a `304`, a `416` and a `HEAD`
-    /// do not use it up, but while such a request runs another is refused: 410 `used`. The layer
-    /// always serves the content itself, from no storage's own URL. Without effect on a write URL,
-    /// which writes once in any case.
+    /// do not use it up. But while such a request runs, another is refused: 410 `used`. The layer
+    /// always serves the content itself, never by a storage's own URL. Without effect on a write
+    /// URL, which writes once in any case.
     #[must_use]
     pub fn single_use(mut self) -> Self {
         self.single_use = true;
         self
     }
 
-    /// Tells the repository more about the caller than the Binary's id, a tenant for instance:
-    /// it arrives as [`Target::context`](crate::store::Target::context) in
+    /// Hands the repository more than the Binary's id, the caller's tenant for instance. It arrives
+    /// as [`Target::context`](crate::store::Target::context) in
     /// [`locate`](crate::store::BinaryRepository::locate).
     #[must_use]
     pub fn context(mut self, context: impl Into<Box<str>>) -> Self {

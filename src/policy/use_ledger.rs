@@ -23,14 +23,14 @@ use crate::id::UrlId;
 ///
 /// In Redis, `SET used:{id} 1 NX EXAT {until}` and `DEL used:{id}`.
 pub trait UseLedger: Send + Sync + 'static {
-    /// Reserves the use of a URL: of all that ask, until a [`release`](Self::release), the first
-    /// gets `true`. The record may be forgotten some minutes after `until`, when the URL has
+    /// Reserves the use of a URL. Of all requests until a [`release`](Self::release), only the
+    /// first gets `true`. The record may be forgotten some minutes after `until`, when the URL has
     /// expired by every server's clock.
     ///
     /// # Errors
     ///
-    /// The client gets what the denial says: [`Denial::unavailable`] where the ledger cannot be
-    /// reached. The URL is then not used.
+    /// The denial that the client gets: [`Denial::unavailable`] where the ledger cannot be reached.
+    /// The URL is then not used.
     fn reserve(
         &self,
         id: &UrlId,
@@ -39,7 +39,7 @@ pub trait UseLedger: Send + Sync + 'static {
 
     /// Takes back a reservation: the request for which it was made got no byte of the content.
     ///
-    /// There is nobody to whom an error could be reported. The URL then stays used.
+    /// An error can be reported to nobody. The URL then stays used.
     fn release(&self, id: &UrlId) -> impl Future<Output = ()> + Send;
 }
 
@@ -87,8 +87,8 @@ impl<L: UseLedger> UseLedger for Arc<L> {
 /// The time for which a URL is remembered after it has expired: clocks differ.
 const GRACE: Duration = Duration::from_secs(5 * 60);
 
-/// A ledger in memory, for one server. It forgets all when that restarts: URLs that have been used
-/// and have not expired can then be used once more.
+/// A ledger in memory, for one server. It forgets all when the server restarts: URLs that have been
+/// used and have not expired can then be used once more.
 ///
 /// It is cheap to clone: the clones share their records. Its size follows the URLs that were used
 /// and have not expired.

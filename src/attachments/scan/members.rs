@@ -11,8 +11,8 @@ const SHORT: usize = 16;
 
 impl Scanner {
     /// Reads on from a name, as long as there is nothing to it: no white space, no escapes, no
-    /// strings that are looked for. Most of most documents is like that. What else comes is left to
-    /// the byte by byte of [`step`](Self::step).
+    /// strings that are looked for. Most of most documents is like that. All else is left to
+    /// [`step`](Self::step), byte by byte.
     pub(super) fn read_members(&mut self, bytes: &Bytes) {
         let chunk = &bytes[..];
         let is_patch = self.format == Format::Patch;

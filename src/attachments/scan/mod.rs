@@ -16,7 +16,7 @@ use self::members::end_of_plain_text;
 use super::frames::{Broken, Frames, Name, Verdict, Wait};
 use super::reference::{Reference, Sought, decode};
 
-/// The longest `url` that is looked at, in bytes: of those that are longer none is of interest.
+/// The longest `url` that is looked at, in bytes: longer ones are of no interest.
 const MAX_URL: usize = 8 * 1024;
 
 /// Longer than each name of interest, were each of its letters an escape.
@@ -44,7 +44,7 @@ pub(super) enum Piece {
     Found {
         raw: Bytes,
         reference: Reference,
-        /// What has to be known before it may be replaced.
+        /// The facts that must be known before it may be replaced.
         wait: Wait,
     },
     /// No bytes: the resource at this depth has turned out to be one that may be replaced in, or
@@ -72,7 +72,7 @@ enum State {
     Broken,
 }
 
-/// What a string is read for.
+/// The purpose for which a string is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Name,
@@ -95,11 +95,11 @@ pub(super) struct Scanner {
     /// The part of the string that came with chunks before.
     text: Vec<u8>,
     chunk: Bytes,
-    /// Where the scan is, in the chunk.
+    /// The place of the scan in the chunk.
     at: usize,
-    /// What follows here has not been put out.
+    /// The bytes from here on have not been put out.
     kept: usize,
-    /// Where the string that is read begins, in the chunk.
+    /// The beginning, in the chunk, of the string that is read.
     token: usize,
     /// Something was found whose resource has no type yet.
     is_waiting: bool,
@@ -126,8 +126,8 @@ impl Scanner {
         }
     }
 
-    /// Whether a whole document has nothing in it that is looked for, by a look at its bytes that
-    /// is much faster than the scan. Most answers have nothing.
+    /// True if a whole document has nothing in it that is looked for. This look at its bytes is
+    /// much faster than the scan, and most answers have nothing.
     pub(super) fn finds_nothing(&self, document: &[u8]) -> bool {
         self.state == State::Start
             && match self.sought {
@@ -146,7 +146,7 @@ impl Scanner {
         (self.at, self.kept, self.token) = (0, 0, 0);
     }
 
-    /// The next part of what was fed; `None` once there is no more of it.
+    /// The next part of the chunk that was fed; `None` once there is no more of it.
     pub(super) fn next(&mut self) -> Option<Piece> {
         if self.out.is_empty() && !self.chunk.is_empty() {
             self.scan();
@@ -412,7 +412,7 @@ impl Scanner {
         }
     }
 
-    /// Puts out what comes before `end`.
+    /// Puts out the bytes before `end`.
     fn keep(&mut self, chunk: &Bytes, end: usize) {
         if end > self.kept {
             self.out.push_back(Piece::Kept(chunk.slice(self.kept..end)));
@@ -420,7 +420,7 @@ impl Scanner {
         self.kept = end;
     }
 
-    /// Puts out the rest of the chunk, but for a `url` that it ends in.
+    /// Puts out the rest of the chunk, but for a `url` that its end cuts in two.
     fn end_chunk(&mut self, chunk: &Bytes) {
         let part = &chunk[self.token.min(chunk.len())..];
         match self.state {
@@ -444,7 +444,7 @@ impl Scanner {
     }
 }
 
-/// Whether a byte is one of a number, or of `true`, `false` and `null`.
+/// True if a byte is one of a number, or of `true`, `false` and `null`.
 fn is_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
