@@ -105,14 +105,14 @@ impl Digests {
         Ok(digests)
     }
 
-    /// Reads what the headers say of all of a resumable upload.
+    /// Reads the digests of all of a resumable upload from the headers.
     pub(super) fn of_whole(headers: &HeaderMap) -> Result<Self, Refusal> {
         let mut digests = Self::of(headers, is_whole)?;
         digests.hashes.begin(Algorithm::Sha256);
         Ok(digests)
     }
 
-    /// Reads what the headers say of one part of a resumable upload.
+    /// Reads the digests of one part of a resumable upload from the headers.
     pub(super) fn of_part(headers: &HeaderMap) -> Result<Self, Refusal> {
         Self::of(headers, |covers| covers == Covers::Body)
     }

@@ -55,7 +55,7 @@ pub trait Catalog: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`NotFound`](RepositoryError::NotFound) and [`Deleted`](RepositoryError::Deleted), and
-    /// whatever else the database reports.
+    /// any other error that the database reports.
     fn locate(
         &self,
         target: &Target,
@@ -77,7 +77,7 @@ pub trait Catalog: Send + Sync + 'static {
     ///
     /// [`NotFound`](RepositoryError::NotFound) while there is no content,
     /// [`Deleted`](RepositoryError::Deleted), [`NotReady`](RepositoryError::NotReady) while the
-    /// content is not to be read yet, and whatever else the database reports.
+    /// content is not to be read yet, and any other error that the database reports.
     fn find(&self, key: &BinaryKey) -> impl Future<Output = Result<Entry, RepositoryError>> + Send;
 
     /// Makes a version visible, in one transaction: from now on [`find`](Self::find) returns it.
@@ -88,9 +88,9 @@ pub trait Catalog: Send + Sync + 'static {
     ///
     /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when the version has content,
     /// [`NotFound`](RepositoryError::NotFound) or [`Deleted`](RepositoryError::Deleted) when its
-    /// Binary is not there (any more): then nothing was recorded, and the bytes are removed at once.
-    /// And whatever else the database reports: then the transaction may be done all the same, and
-    /// the bytes stay until the sweep has found that nothing refers to them.
+    /// Binary is not there (any more). After these nothing was recorded, and the bytes are removed
+    /// at once. After any other error that the database reports, the transaction may be done all
+    /// the same: the bytes stay until the sweep has found that nothing refers to them.
     fn publish(
         &self,
         key: &BinaryKey,
@@ -104,7 +104,7 @@ pub trait Catalog: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the database reports.
+    /// Any error that the database reports.
     fn unreferenced(
         &self,
         places: &[Place],

@@ -41,10 +41,10 @@ const BATCH: usize = 1000;
 ///   [`publish`](Catalog::publish) makes them visible. A client that
 ///   [waits](Upload::expects_continue) for permission to send is refused before that if the version
 ///   has content.
-/// - **Download**: with a place in the URL, from the store at once, and the catalog is asked only if
-///   nothing is there; otherwise [`find`](Catalog::find), then the store. The facts that the catalog
-///   has recorded are served. A length or SHA-256 of the store's that differs from the recorded one
-///   is an error.
+/// - **Download**: with a place in the URL, from the store at once, and the catalog is asked only
+///   if nothing is there; otherwise [`find`](Catalog::find), then the store. The facts that the
+///   catalog has recorded are served. A length or SHA-256 of the store's that differs from the
+///   recorded one is an error.
 /// - **Delete**: the host's own transaction, and then [`discard`](Self::discard).
 ///
 /// # After a crash
@@ -142,8 +142,8 @@ impl<C: Catalog, S: ContentStore> Composed<C, S> {
     ///
     /// # Errors
     ///
-    /// Whatever the store reports. The content is then left to a [`sweep`](Self::sweep) that looks
-    /// at the day on which the content was made.
+    /// Any error that the store reports. The content is then left to a [`sweep`](Self::sweep) that
+    /// looks at the day on which the content was made.
     pub async fn discard(&self, place: &Place) -> Result<(), RepositoryError> {
         self.store.delete(place).await
     }
@@ -159,7 +159,7 @@ impl<C: Catalog, S: ContentStore> Composed<C, S> {
     ///
     /// # Errors
     ///
-    /// Whatever the catalog or the store reports; the sweep ends there, and can be repeated.
+    /// Any error that the catalog or the store reports; the sweep ends there, and can be repeated.
     pub async fn sweep(&self, since: SystemTime) -> Result<Swept, RepositoryError> {
         let mut swept = Swept::default();
         let spared = (self.clock)().checked_sub(GRACE);

@@ -22,7 +22,7 @@ pub struct Metadata {
     pub length: u64,
     /// The time at which the version was written. HTTP carries it in whole seconds.
     pub last_modified: SystemTime,
-    /// The SHA-256 of the whole content, where it is known.
+    /// The SHA-256 of the whole content, if it is known.
     pub sha256: Option<[u8; 32]>,
 }
 
@@ -77,7 +77,7 @@ impl ByteRange {
     }
 }
 
-/// Content to serve: what [`read`](super::BinaryRepository::read) returns.
+/// Content to serve: the result of [`read`](super::BinaryRepository::read).
 pub struct Content {
     pub(crate) metadata: Metadata,
     pub(crate) range: Range<u64>,

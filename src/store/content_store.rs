@@ -61,7 +61,7 @@ pub trait ContentStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Upload`](RepositoryError::Upload) with the error of the stream,
-    /// [`StorageFull`](RepositoryError::StorageFull), and whatever else the store reports.
+    /// [`StorageFull`](RepositoryError::StorageFull), and any other error that the store reports.
     fn put(&self, upload: Upload) -> impl Future<Output = Result<Stored, RepositoryError>> + Send;
 
     /// The content at a place, or the part of it that [`ByteRange::resolve`] selects.
@@ -69,8 +69,8 @@ pub trait ContentStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`NotFound`](RepositoryError::NotFound) when nothing is there,
-    /// [`RangeNotSatisfiable`](RepositoryError::RangeNotSatisfiable), and whatever else the store
-    /// reports.
+    /// [`RangeNotSatisfiable`](RepositoryError::RangeNotSatisfiable), and any other error that the
+    /// store reports.
     fn get(
         &self,
         place: &Place,
@@ -81,7 +81,7 @@ pub trait ContentStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the store reports.
+    /// Any error that the store reports.
     fn delete(&self, place: &Place) -> impl Future<Output = Result<(), RepositoryError>> + Send;
 
     /// The places that were made on a day, in any order.
@@ -96,7 +96,7 @@ pub trait ContentStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the store reports; no URL is minted then.
+    /// Any error that the store reports; no URL is minted then.
     fn presign(
         &self,
         place: &Place,

@@ -37,8 +37,8 @@ pub enum RepositoryError {
         /// The content's length, in bytes.
         length: u64,
     },
-    /// A part of a resumable upload does not begin where the upload is. The client gets 409. Made
-    /// by [`offset_mismatch`](Self::offset_mismatch).
+    /// A part of a resumable upload does not begin at the upload's offset. The client gets 409.
+    /// Made by [`offset_mismatch`](Self::offset_mismatch).
     #[error("the part does not begin at the upload's offset, which is {offset}")]
     #[non_exhaustive]
     OffsetMismatch {
@@ -61,13 +61,13 @@ pub enum RepositoryError {
 
 impl RepositoryError {
     /// No byte of the requested range exists, the content having `length` bytes.
-    /// [`ByteRange::resolve`](super::ByteRange::resolve) makes this where it is due.
+    /// [`ByteRange::resolve`](super::ByteRange::resolve) makes this error.
     #[must_use]
     pub fn range_not_satisfiable(length: u64) -> Self {
         Self::RangeNotSatisfiable { length }
     }
 
-    /// A part does not begin where its upload is, at `offset` bytes.
+    /// A part does not begin at the offset of its upload, which is `offset` bytes.
     #[must_use]
     pub fn offset_mismatch(offset: u64) -> Self {
         Self::OffsetMismatch { offset }
@@ -78,8 +78,8 @@ impl RepositoryError {
         Self::Unavailable(source.into())
     }
 
-    /// As [`unavailable`](Self::unavailable), of storage that said when to come back: clients get
-    /// that time as `Retry-After`, in whole seconds.
+    /// As [`unavailable`](Self::unavailable), of storage that named a time to come back: clients
+    /// get that time as `Retry-After`, in whole seconds.
     pub fn busy(pause: Duration, source: impl Into<BoxError>) -> Self {
         Self::unavailable(Busy {
             pause,
@@ -152,7 +152,7 @@ impl From<io::Error> for RepositoryError {
 
 /// The reason why an upload ended without being whole. Nothing of it may become visible.
 ///
-/// `Display` is for the operator: it names the source where there is one.
+/// `Display` is for the operator: it names the source, if there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UploadError {

@@ -172,7 +172,7 @@ pub trait BinaryRepository: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`NotFound`](RepositoryError::NotFound) and [`Deleted`](RepositoryError::Deleted), and
-    /// whatever else the storage reports.
+    /// any other error that the storage reports.
     fn locate(
         &self,
         target: &Target,
@@ -195,7 +195,7 @@ pub trait BinaryRepository: Send + Sync + 'static {
     ///
     /// [`NotFound`](RepositoryError::NotFound) while there is no content,
     /// [`Deleted`](RepositoryError::Deleted), [`NotReady`](RepositoryError::NotReady) while it is
-    /// not to be read yet, and whatever else the storage reports.
+    /// not to be read yet, and any other error that the storage reports.
     fn head(
         &self,
         key: &BinaryKey,
@@ -229,9 +229,9 @@ pub trait BinaryRepository: Send + Sync + 'static {
     ///
     /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when the version has content, be it the
     /// same; [`NotFound`](RepositoryError::NotFound) or [`Deleted`](RepositoryError::Deleted) when
-    /// its Binary is not there (any more); [`Upload`](RepositoryError::Upload) with the error of the
-    /// stream; [`StorageFull`](RepositoryError::StorageFull), and whatever else the storage
-    /// reports.
+    /// its Binary is not there (any more); [`Upload`](RepositoryError::Upload) with the error of
+    /// the stream; [`StorageFull`](RepositoryError::StorageFull), and any other error that the
+    /// storage reports.
     fn write(
         &self,
         key: &BinaryKey,
@@ -245,7 +245,7 @@ pub trait BinaryRepository: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the storage reports; no URL is minted then. Missing content is no error.
+    /// Any error that the storage reports; no URL is minted then. Missing content is no error.
     fn presign(
         &self,
         grant: &Grant,

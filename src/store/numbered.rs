@@ -1,7 +1,7 @@
 //! Versions as the repositories of this crate count them: `1`, `2`, `3` and so on.
 //!
 //! A write URL names the version after the current one. Of two such URLs, the second to be used
-//! is refused: nobody overwrites what they have not seen.
+//! is refused: nobody overwrites content that they have not seen.
 
 use super::{RepositoryError, Target};
 use crate::id::VersionId;

@@ -43,19 +43,19 @@ pub trait Resumable: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the store reports.
+    /// Any error that the store reports.
     fn begin(
         &self,
         upload: &UploadId,
         begun: Begun,
     ) -> impl Future<Output = Result<(), RepositoryError>> + Send;
 
-    /// How far an upload has come.
+    /// The progress of an upload.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](RepositoryError::NotFound) if there is none, or none any more, and whatever else
-    /// the store reports.
+    /// [`NotFound`](RepositoryError::NotFound) if there is none, or none any more, and any other
+    /// error that the store reports.
     fn progress(
         &self,
         upload: &UploadId,
@@ -69,8 +69,8 @@ pub trait Resumable: Send + Sync + 'static {
     ///
     /// [`NotFound`](RepositoryError::NotFound), [`OffsetMismatch`](RepositoryError::OffsetMismatch)
     /// if the part begins elsewhere, [`Upload`](RepositoryError::Upload) with the error of the
-    /// part's stream, [`StorageFull`](RepositoryError::StorageFull), and whatever else the store
-    /// reports.
+    /// part's stream, [`StorageFull`](RepositoryError::StorageFull), and any other error that the
+    /// store reports.
     fn append(
         &self,
         upload: &UploadId,
@@ -81,7 +81,7 @@ pub trait Resumable: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the store reports.
+    /// Any error that the store reports.
     fn abandon(
         &self,
         upload: &UploadId,
@@ -91,7 +91,7 @@ pub trait Resumable: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the store reports.
+    /// Any error that the store reports.
     fn remove_expired(
         &self,
         now: SystemTime,
@@ -123,7 +123,7 @@ impl Begun {
     }
 }
 
-/// How far an upload has come.
+/// The progress of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {

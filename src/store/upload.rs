@@ -26,7 +26,7 @@ pub(crate) struct Arrived<'a> {
     /// In bytes.
     pub(crate) length: u64,
     pub(crate) sha256: [u8; 32],
-    /// `None` where the repository stores and publishes in one step.
+    /// `None` if the repository stores and publishes in one step.
     pub(crate) stored: Option<&'a dyn ReadStored>,
 }
 
@@ -81,7 +81,7 @@ struct Progress {
     sha256: Option<[u8; 32]>,
 }
 
-/// A stream that knows the SHA-256 of what it has yielded.
+/// A stream that knows the SHA-256 of the bytes that it has yielded.
 pub(crate) trait Hashed: Stream<Item = Result<Bytes, UploadError>> + Send {
     fn sha256(&self) -> [u8; 32];
 }
@@ -99,7 +99,7 @@ impl Upload {
         Self::hashed(content_type, stream)
     }
 
-    /// As [`new`](Self::new), of what is hashed already.
+    /// As [`new`](Self::new), of bytes that are hashed already.
     pub(crate) fn hashed(content_type: ContentType, stream: impl Hashed + 'static) -> Self {
         let progress = Progress {
             received: 0,
@@ -168,7 +168,7 @@ impl Upload {
         self
     }
 
-    /// For a repository that can ask between storing and publishing.
+    /// Hands the decision to a repository that can ask for it between storing and publishing.
     pub(crate) fn take_acceptance(&mut self) -> Option<Acceptance> {
         self.acceptance.take()
     }

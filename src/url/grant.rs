@@ -76,7 +76,8 @@ pub struct ResumeTerms {
 }
 
 impl Grant {
-    /// Lets its holder do what `permission` says ([`ReadTerms`], [`WriteTerms`], [`ResumeTerms`]).
+    /// Gives its holder a permission by its terms: [`ReadTerms`], [`WriteTerms`] or
+    /// [`ResumeTerms`].
     #[must_use]
     pub fn new(key: BinaryKey, permission: impl Into<Permission>, expires: Expires) -> Self {
         Self {

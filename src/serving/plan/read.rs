@@ -26,7 +26,7 @@ pub enum Opening {
     Metadata,
 }
 
-/// The answer to a request, given what is there.
+/// The answer to a request, given the content that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// The content, or a part of it.

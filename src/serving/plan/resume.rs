@@ -233,7 +233,7 @@ fn inconsistent_length() -> Refusal {
     )
 }
 
-/// The refusal of a part that begins at `provided`, where the upload is at `expected`.
+/// The refusal of a part that begins at `provided`, while the upload is at `expected`.
 pub(crate) fn offset_mismatch(expected: u64, provided: u64) -> Refusal {
     Refusal::from(RefusalCode::OffsetMismatch)
         .with_header(UPLOAD_OFFSET, expected.into())

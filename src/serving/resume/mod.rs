@@ -9,8 +9,8 @@
 //! | `DELETE` | removes the upload |
 //!
 //! Each takes its [turn](crate::turns): the newest request ends the one before. The store keeps the
-//! bytes and a [note](note) about them, and nobody keeps anything else: any server that has the keys
-//! and the store can go on.
+//! bytes and a [note](note) about them, and nobody keeps anything else: any server that has the
+//! keys and the store can go on.
 
 mod answer;
 mod begin;

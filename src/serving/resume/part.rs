@@ -12,7 +12,7 @@ use crate::serving::upload_stream::UploadStream;
 use crate::store::{Noted, UploadError};
 use crate::turns::Turn;
 
-/// Ends with `None` where the request's body does, and with an error where that breaks off or
+/// Ends with `None` when the request's body ends, and with an error if the body breaks off or
 /// somebody else goes on with the upload.
 pub(super) struct PartStream {
     pub(super) body: UploadStream,

@@ -346,7 +346,7 @@ fn is_empty(path: &Path) -> Result<bool, FileError> {
     Ok(true)
 }
 
-/// For its owner alone, where there are such modes.
+/// Creates a folder for its owner alone, on systems that have such modes.
 pub(super) fn create_folder(path: &Path) -> Result<(), FileError> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]

@@ -94,7 +94,7 @@ const LAYOUT: Layout = Layout {
 pub struct FsRepository {
     pub(super) folder: Folder,
     /// Held for reading while a version appears in a Binary's folder, and for writing while such a
-    /// folder itself appears or goes; and where blocking is allowed alone.
+    /// folder itself appears or goes. Held only where blocking is allowed.
     pub(super) folders: Arc<RwLock<()>>,
 }
 
@@ -106,8 +106,8 @@ pub(super) struct Binary {
 }
 
 impl FsRepository {
-    /// Opens the folder, creates it if need be (for its owner alone, where there are such modes),
-    /// removes the remains of interrupted uploads, and finishes interrupted deletions.
+    /// Opens the folder, creates it if need be (for its owner alone, on systems that have such
+    /// modes), removes the remains of interrupted uploads, and finishes interrupted deletions.
     ///
     /// # Errors
     ///

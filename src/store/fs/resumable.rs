@@ -142,7 +142,7 @@ impl Whole {
         }
     }
 
-    /// Makes a content file of it, which stays where it is unless it is published.
+    /// Makes a content file of it, which stays in its place unless it is published.
     pub(super) fn stage(
         &self,
         folder: &Folder,

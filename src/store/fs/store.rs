@@ -75,8 +75,8 @@ pub struct FsStore {
 }
 
 impl FsStore {
-    /// Opens the folder, creates it if need be (for its owner alone, where there are such modes),
-    /// and removes the remains of interrupted uploads.
+    /// Opens the folder, creates it if need be (for its owner alone, on systems that have such
+    /// modes), and removes the remains of interrupted uploads.
     ///
     /// # Errors
     ///

@@ -102,8 +102,8 @@ impl Unfinished {
         folder.sync_parent(&self.state)
     }
 
-    /// Waits until nobody else writes, and keeps others from it. A part whose future was dropped may
-    /// still be on its way to the disk.
+    /// Waits until nobody else writes, and keeps others from it. A part whose future was dropped
+    /// may still be on its way to the disk.
     pub(super) fn lock(&self) -> Result<File, RepositoryError> {
         let state = match File::open(&self.state) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -307,8 +307,8 @@ impl Drop for PartFile {
 }
 
 impl Folder {
-    /// Begins an upload, in the place of the one of its group that was touched longest ago, if there
-    /// are too many.
+    /// Begins an upload, in the place of the one of its group that was touched longest ago, if
+    /// there are too many.
     pub(super) fn begin_upload(
         &self,
         upload: &UploadId,
