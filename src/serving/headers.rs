@@ -36,7 +36,7 @@ pub(super) struct DownloadHeaders<'a> {
 }
 
 impl DownloadHeaders<'_> {
-    /// Adds all that is true of the content, whichever part of it is sent.
+    /// Adds the headers that hold for the content, whichever part of it is sent.
     pub(super) fn add(&self, headers: &mut HeaderMap, metadata: &Metadata) {
         headers.reserve(16);
         let version = self.grant.key.version();

@@ -22,7 +22,7 @@ pub(super) struct UploadStream {
     /// Bytes so far, with those of earlier parts.
     pub(super) received: u64,
     pub(super) counter: Counter,
-    /// Of the bytes at its end.
+    /// The announced value of `received` at the end, if there is one.
     pub(super) announced: Option<u64>,
     pub(super) limit: u64,
     pub(super) allows_empty: bool,

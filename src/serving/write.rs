@@ -23,7 +23,7 @@ use crate::uploads::TooMany;
 use crate::url::{Grant, WriteTerms};
 
 /// Stores the body, if it is the content that was granted. As many refusals as possible come before
-/// the body is polled: a client that sent `Expect: 100-continue` then keeps its content.
+/// the body is polled: a client that sent `Expect: 100-continue` then need not send its content.
 pub(super) async fn write(
     request: Genuine<'_>,
     terms: &WriteTerms,

@@ -292,7 +292,7 @@ pub(super) struct ContentChunks {
     position: u64,
     left: u64,
     next_read: u64,
-    /// Until a chunk is found not to be.
+    /// True until a chunk is found not to be cached.
     is_cached: bool,
     reading: Option<JoinHandle<Result<Bytes, FileError>>>,
 }

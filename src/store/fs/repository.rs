@@ -45,8 +45,8 @@ const LAYOUT: Layout = Layout {
 /// Content in a folder of the local disk, which one process at a time may use.
 ///
 /// A version's content and metadata are one file, which is written elsewhere and then moved into
-/// its place: whenever the process is killed, or the machine, a version is there as a whole or not
-/// at all. Several uploads of one version cannot both be moved there.
+/// its place. If the process or the machine is killed, at whatever moment, a version is there as a
+/// whole or not at all. Several uploads of one version cannot both be moved there.
 ///
 /// (One exception remains. If the version is there but the disk refuses to confirm it, the upload
 /// is reported as failed. A repeat of it is reported as stored, once the disk confirms it.)

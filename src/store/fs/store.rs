@@ -48,9 +48,9 @@ const LISTED_AT_ONCE: usize = 1000;
 /// that has [records](crate::store::Catalog) of its own.
 ///
 /// Each content is a file of its own, with its media type, length and SHA-256 in its first line. It
-/// is written elsewhere and then moved into its place: whenever the process is killed, or the
-/// machine, it is there as a whole or not at all. Reading a file of another length than it was
-/// stored with is an error, and never yields shorter content.
+/// is written elsewhere and then moved into its place. If the process or the machine is killed, at
+/// whatever moment, it is there as a whole or not at all. Reading a file of another length than it
+/// was stored with is an error, and never yields shorter content.
 ///
 /// A place is `2026-11-29/` and 32 hexadecimal digits. The day is the one on which the upload
 /// ended, however long it took.
