@@ -56,7 +56,7 @@
 //!     Ok(())
 //! }
 //!
-//! /// Who may have a URL: your own rights check.
+//! /// Decides who may have a URL: your own rights check.
 //! async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
 //!     match request.headers().get("authorization") {
 //!         Some(token) if token == "Bearer demo" => Ok(Terms::new()),

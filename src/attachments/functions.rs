@@ -57,7 +57,7 @@ impl Presigner {
     ) -> usize {
         let sought = Sought::References(self.reference_bases().to_vec());
         let mut minting = Minting::new(self.clone(), caller.into(), usize::MAX);
-        // It is polled again at once, for whoever waits.
+        // It is polled again at once, by the task that waits.
         let cx = &mut Context::from_waker(Waker::noop());
         each_url(resource, &mut |url| {
             if let Some(reference) = sought.find_in(url) {

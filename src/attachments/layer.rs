@@ -44,7 +44,7 @@ impl AttachmentsLayer {
     /// redirected (307) to a read URL: `GET` and `HEAD` of `[base]/Binary/[id]`, and of a version
     /// of it, whose `Accept` names no format of FHIR. Default: no.
     ///
-    /// The policy is asked as for the operation. Where it denies the URL, or nothing is there, the
+    /// The policy is asked as for the operation. If it denies the URL, or nothing is there, the
     /// request goes to the host, as one for the resource does. Requests get references in place of
     /// URLs as ever.
     ///

@@ -10,7 +10,7 @@
 //! | `download` | `tower_presign::download` | a read URL's response has been sent, or has broken off |
 //! | `upload` | `tower_presign::upload` | content has been stored, or its upload has broken off |
 //! | `refusal` | `tower_presign::refusal` | there was no URL, or no content moved |
-//! | `attachments` | `tower_presign::attachments` | references of an answer have stayed, since there were more than [`max_urls`](crate::AttachmentsLayer::max_urls): how many is `left` (WARN) |
+//! | `attachments` | `tower_presign::attachments` | references of an answer have stayed, since there were more than [`max_urls`](crate::AttachmentsLayer::max_urls); their number is `left` (WARN) |
 //! | `unflushed` | `tower_presign::store` | the file system of an [`FsRepository`](crate::FsRepository) or [`FsStore`](crate::store::FsStore) cannot flush folders, so a power failure may undo what was acknowledged; once for each that is opened (WARN, with `error`) |
 //!
 //! Each URL [in a resource](crate::attachments) is a `mint`, and each that is denied or missing a
@@ -53,8 +53,8 @@
 //!
 //! # A host's own logs
 //!
-//! Whoever reads a presigned URL can use it. tower-http's `TraceLayer` would by default put it into
-//! its span as it is; [`make_span`] makes one without:
+//! Everyone who reads a presigned URL can use it. tower-http's `TraceLayer` would by default put it
+//! into its span as it is; [`make_span`] makes one without:
 //!
 //! ```
 //! use axum::Router;

@@ -1,6 +1,6 @@
 //! Audit: a trail that misses no URL and no use, and URLs that are taken back.
 //!
-//! A presigned URL is used without a login, so its own id is what ties a use to the caller who got it:
+//! A presigned URL is used without a login, so its own id ties a use to the caller who got it:
 //! [`Terms::id`](crate::Terms::id), which the URL carries, signed.
 //!
 //! ```sql
@@ -113,11 +113,11 @@
 //! use serde_json::{Value, json};
 //! use tower_presign::{Access, AccessPolicy, BinaryId, Denial, MintRequest, RedeemRequest, Terms};
 //!
-//! /// What the host's authentication adds to a request.
+//! /// The caller, as the host's authentication adds it to a request.
 //! #[derive(Clone)]
 //! struct Caller { practitioner: String }
 //!
-//! /// What the host's server adds to a request.
+//! /// The client's address, as the host's server adds it to a request.
 //! #[derive(Clone)]
 //! struct Peer(std::net::IpAddr);
 //!
@@ -172,7 +172,7 @@
 //!     })
 //! }
 //!
-//! /// Where the host keeps its AuditEvents.
+//! /// The host's store of AuditEvents.
 //! #[derive(Clone, Default)]
 //! struct Trail(std::sync::Arc<std::sync::Mutex<Vec<Value>>>);
 //!
@@ -205,14 +205,14 @@
 //! # }
 //! ```
 //!
-//! # What the trail does not have
+//! # Outside of the trail
 //!
-//! - URLs that a cloud store signs: their uses are in the store's own logs. Serve from here what must
-//!   be audited here, or redirect each use
+//! - URLs that a cloud store signs: their uses are in the store's own logs. To audit them here,
+//!   serve the content from here, or redirect each use
 //!   ([`redirect_to_storage`](crate::PresignLayer::redirect_to_storage)).
 //! - URLs of [`Presigner::presign`](crate::Presigner::presign), which asks no policy:
 //!   [`presign_for`](crate::Presigner::presign_for) does.
-//! - The URL itself. Whoever can read the trail could use it: the id is enough.
+//! - The URL itself. Every reader of the trail could use it, and the id is enough.
 //!
 //! For logs and metrics, which may miss something, the module `events` (feature `tracing`) is enough,
 //! and needs no policy.

@@ -1,5 +1,4 @@
-//! Layers, nests and gateways: the order of things around the layer, and what stands in front of
-//! the server.
+//! Layers, nests and gateways: the order of things around the layer, and in front of the server.
 //!
 //! ```
 //! use std::time::Duration;
@@ -41,9 +40,9 @@
 //! | tracing, with [`make_span`](../../events/fn.make_span.html) | in front | the events are in no span |
 //!
 //! A compression in front changes the bytes of a download and leaves their strong `ETag`. A client
-//! that resumes with `If-Range` then joins coded bytes and plain ones to a broken file. Where it has
-//! to be in front, give it a predicate: each download says `no-transform` (RFC 9111 §5.2.2.6), which
-//! tower-http does not heed by itself.
+//! that resumes with `If-Range` then joins coded bytes and plain ones to a broken file. If it has
+//! to be in front, give it a predicate: each download says `no-transform` (RFC 9111 §5.2.2.6),
+//! which tower-http does not heed by itself.
 //!
 //! ```
 //! use http::header::CACHE_CONTROL;

@@ -1,4 +1,4 @@
-//! The long reads: how a host puts the pieces together.
+//! The long reads, for a host that puts the pieces together.
 //!
 //! | page | |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | [`audit`] | a trail that misses no URL and no use |
 //! | [`resumable_uploads`] | gigabytes over networks that break: tus and the IETF's draft |
 //! | [`urls_in_resources`] | `Attachment.url` that a client can use; Bulk Data, SMART Health Links |
-//! | [`security`] | the powers of a presigned URL, what leaks it, and how it is taken back |
-//! | [`layers_nests_and_gateways`] | the order of things around the layer, and what stands in front of the server |
+//! | [`security`] | the powers of a presigned URL, its leaks, and the ways to take it back |
+//! | [`layers_nests_and_gateways`] | the order of things around the layer, and in front of the server |
 //! | [`deployment`] | limits, clients that leave, keys, replicas and folders |
 //!
 //! `examples/hosts` in the repository does most of it, over PostgreSQL, in a folder or a bucket.

@@ -2,7 +2,7 @@
 //!
 //! # A layer for each
 //!
-//! Where tenants are known when the server starts, each gets a layer, below a path of its own:
+//! If tenants are known when the server starts, each gets a layer, below a path of its own:
 //!
 //! ```
 //! # #[cfg(feature = "fs")] {
@@ -31,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! - **URLs**: the base URL is part of what is signed, so a URL of one tenant is an invalid signature
-//!   to all others, though they share the key. With a key each, one tenant's can be dropped alone.
+//! - **URLs**: the signature covers the base URL, so a URL of one tenant has an invalid signature
+//!   for all others, though they share the key. With a key each, one tenant's can be dropped alone.
 //! - **Records**: the catalog knows its tenant, and no statement of it is without
 //!   `WHERE tenant = $1`. A primary key `(tenant, id)` lets ids be what they are.
 //! - **Bytes**: a folder each, or a prefix of one bucket
@@ -43,8 +43,8 @@
 //!
 //! # One layer for all
 //!
-//! Where tenants come and go while the server runs, the policy finds out whose caller it is and says
-//! so in the URL ([`Terms::context`]): signed, and handed back with each use. A repository that
+//! If tenants come and go while the server runs, the policy names the caller's tenant in the URL
+//! ([`Terms::context`]). That name is signed, and handed back with each use. A repository that
 //! chooses by it is five short methods:
 //!
 //! ```

@@ -22,7 +22,7 @@
 //! # }
 //! ```
 //!
-//! # What holds
+//! # Promises
 //!
 //! - A write URL means one upload, as ever. Type, length, digests and write-once hold over all parts
 //!   together, and the version becomes visible at the one moment at which an upload in one request
@@ -32,27 +32,27 @@
 //!   ([`resume_lifetime`](crate::PresignLayer::resume_lifetime)).
 //! - The policy is asked ([`redeem`](crate::AccessPolicy::redeem)) at the beginning and at each
 //!   part, and has the last word about the whole ([`accept`](crate::AccessPolicy::accept)).
-//! - An offset that was told is durable, and never goes back. What has come before a connection
-//!   breaks is kept; of a part that came with a digest nothing is, unless all of it has come.
+//! - An offset that a client was given is durable, and never goes back. The bytes that came before
+//!   a connection broke are kept. A part with a digest is kept only if all of it has come.
 //! - The newest request to `U` ends the one before: a client comes back while the server still waits
 //!   for its old connection.
-//! - Two unfinished uploads to a version are kept, the two that were touched last. What nobody
-//!   goes on with is removed when its lifetime is over.
+//! - Two unfinished uploads to a version are kept, the two that were touched last. An upload that
+//!   nobody goes on with is removed when its lifetime is over.
 //!
 //! # Two protocols
 //!
-//! [tus 1.0](https://tus.io/protocols/resumable-upload) is what Uppy, tus-js-client, TUSKit and
-//! tus-android speak: give them `W` as their endpoint. Its extensions creation,
-//! creation-with-upload, creation-defer-length, expiration, checksum and termination are there.
-//! Left out are concatenation, which is refused, since its parts would be uploads to no version; and
-//! checksum-trailer, which no client was found to send.
+//! Uppy, tus-js-client, TUSKit and tus-android speak [tus
+//! 1.0](https://tus.io/protocols/resumable-upload): give them `W` as their endpoint. Its extensions
+//! creation, creation-with-upload, creation-defer-length, expiration, checksum and termination are
+//! there. Concatenation is refused, since its parts would be uploads to no version.
+//! checksum-trailer is left out, since no client was found to send it.
 //!
-//! [draft-ietf-httpbis-resumable-upload](https://datatracker.ietf.org/doc/draft-ietf-httpbis-resumable-upload/),
-//! interop version 8, is what iOS speaks. Over HTTP/1.1, a server whose connections are
-//! [`InterimIo`](crate::InterimIo)s sends 104, so that an upload in one request can be gone on with
-//! as well. Interim responses with an `Upload-Offset` are left out:
-//! `HEAD` says the same. So is any answer to a request that has both protocols' headers but that of
-//! tus.
+//! iOS speaks interop version 8 of
+//! [draft-ietf-httpbis-resumable-upload](https://datatracker.ietf.org/doc/draft-ietf-httpbis-resumable-upload/).
+//! Over HTTP/1.1, a server whose connections are [`InterimIo`](crate::InterimIo)s sends 104, so
+//! that an upload in one request can be resumed as well. Interim responses with an `Upload-Offset`
+//! are left out: `HEAD` says the same. A request with the headers of both protocols gets the answer
+//! of tus alone.
 //!
 //! A page of another origin needs the methods `POST`, `PATCH`, `HEAD` and `DELETE` allowed by CORS,
 //! any request header, and `Location`, `Upload-Offset`, `Upload-Length`, `Upload-Expires`,
@@ -63,8 +63,8 @@
 //! [`describe_urls`](crate::PresignLayer::describe_urls) that its write URL is `resumable`.
 //!
 //! A proxy in front must let a part through: nginx takes 1 MB at once, unless
-//! `client_max_body_size` says more. Of a part that is cut nothing has come if the proxy gathers
-//! it first, as nginx does without `proxy_request_buffering off`.
+//! `client_max_body_size` says more. If the proxy gathers a part first, as nginx does without
+//! `proxy_request_buffering off`, nothing has come of a part that is cut.
 //!
 //! # A repository of your own
 //!

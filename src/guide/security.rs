@@ -1,8 +1,8 @@
-//! Security: the powers of a presigned URL, its leaks, and how it is taken back.
+//! Security: the powers of a presigned URL, its leaks, and the ways to take it back.
 //!
 //! A presigned URL is a password that stands in address bars. It grants `GET` and `HEAD` of one
-//! version of one Binary, or one successful `PUT` of content of one type, up to a length. It does so
-//! until it expires, to whoever has it, from anywhere.
+//! version of one Binary, or one successful `PUT` of content of one type, up to a length. It works
+//! until it expires, for everyone who has it, from anywhere.
 //!
 //! | question | answer |
 //! |---|---|

@@ -1,9 +1,9 @@
 //! URLs in resources: `Attachment.url` that a client can use as it is.
 //!
 //! FHIR resources name content by [`Attachment.url`]: a photo in a `Patient`, a PDF in a
-//! `DocumentReference`. What a host keeps there is a reference, `Binary/scan-7`. What a client
-//! wants there is something that an `<img>` can load. There are three ways from the one to the
-//! other, and the first two need no line of code in a client.
+//! `DocumentReference`. A host keeps a reference there, `Binary/scan-7`. A client wants a URL there
+//! that an `<img>` can load. There are three ways from the one to the other, and the first two need
+//! no line of code in a client.
 //!
 //! | way | the resource has | a picture takes | choose it when |
 //! |---|---|---|---|
@@ -29,15 +29,15 @@
 //! with [`fhir_base_url`](crate::PresignLayer::fhir_base_url) absolute references to it are known.
 //! References of other servers stay.
 //!
-//! The policy is asked for each Binary, as if the caller had called the operation. One that looks
-//! into a database once for each would slow a search down: 16 questions run at once, and that is
-//! all. A policy that knows from the caller alone what it may read asks nobody. A reference to a
-//! version costs no question to a catalog that [says so](crate::Catalog::located).
+//! The policy is asked for each Binary, as if the caller had called the operation. A policy that
+//! looks into a database for each would slow a search down: no more than 16 questions run at once.
+//! A policy that decides by the caller alone asks nobody. A reference to a version costs no
+//! question to a catalog that [says so](crate::Catalog::located).
 //!
 //! On the way in, URLs become references to the version that they were for. So a client may send
 //! back what it read, and may put the URL that it has just uploaded to into the resource.
 //!
-//! ## What a client may cache
+//! ## Caches
 //!
 //! An answer with URLs says `no-store`, and a conditional read of it is answered in full: a 304
 //! would keep URLs alive that have expired. With
@@ -59,8 +59,8 @@
 //!
 //! # Without a request
 //!
-//! What a host sends by itself has no caller: a notification of a subscription, an export. There
-//! the host says on which terms, and no policy is asked:
+//! A resource that a host sends by itself has no caller: a notification of a subscription, an
+//! export. There the host sets the terms, and no policy is asked:
 //!
 //! ```
 //! use std::time::Duration;
@@ -99,8 +99,8 @@
 //! 2. At each request for the manifest, presign each file with
 //!    [`Terms::single_use`](crate::Terms::single_use) and a lifetime of an hour or less, and write
 //!    the URL into `location`. The layer needs a [`UseLedger`](crate::UseLedger).
-//! 3. The first download uses the URL up; the second gets 410. Whoever fetches the manifest anew
-//!    gets new URLs, as long as the link itself holds.
+//! 3. The first download uses the URL up; the second gets 410. A client that fetches the manifest
+//!    anew gets new URLs, as long as the link itself holds.
 //!
 //! `tests/browser/documents.test.mjs` in the repository does this with `kill-the-clipboard`, and
 //! reads resources with `@medplum/core` and `fhirclient`.

@@ -62,9 +62,9 @@
 //! # }
 //! ```
 //!
-//! Where one layer both identifies and refuses, put the [`PresignLayer`](crate::PresignLayer) in front
-//! of it, and let the policy look at [`MintRequest::headers`](crate::MintRequest::headers) by the same
-//! means.
+//! If one layer both identifies and refuses, put the [`PresignLayer`](crate::PresignLayer) in front
+//! of it, and let the policy look at [`MintRequest::headers`](crate::MintRequest::headers) by the
+//! same means.
 //!
 //! # Taking URLs back
 //!

@@ -9,12 +9,12 @@
 //!
 //! # Why not a decorator
 //!
-//! What one writes first is a repository around another: `inner.write(key, upload).await?`, and then
-//! the `INSERT`. It loses uploads for good. Whatever ends the future between the two, a deploy or a
-//! client that has gone, leaves content of which the table knows nothing: the version is written, so
-//! that no other upload is taken, and each read is answered 404, for there is no row. No order of
-//! these two steps mends that, as long as the inner repository makes content visible by itself.
-//! [`Composed`] parts the two: bytes to which nothing refers can neither be read nor be in the way.
+//! The obvious way is a repository around another: `inner.write(key, upload).await?`, and then the
+//! `INSERT`. It loses uploads for good. If a deploy, or a client that leaves, ends the future
+//! between the two, the table knows nothing of the content. The version is written, so no other
+//! upload is taken; and each read is answered 404, for there is no row. No order of these two steps
+//! mends that, as long as the inner repository makes content visible by itself. [`Composed`]
+//! separates the two: bytes to which nothing refers can neither be read nor be in the way.
 //!
 //! # The table
 //!
@@ -171,8 +171,8 @@
 //! # }
 //! ```
 //!
-//! With `FOR SHARE`, a publication and a deletion wait for each other: an upload that ends while its
-//! Binary is deleted is in the list of what to discard, or was never published.
+//! With `FOR SHARE`, a publication and a deletion wait for each other: an upload that ends while
+//! its Binary is deleted is in the list of places to discard, or was never published.
 //!
 //! # The repository
 //!
@@ -196,7 +196,7 @@
 //!
 //! # The order of things
 //!
-//! | step | a crash after it leaves | what mends it |
+//! | step | a crash after it leaves | the remedy |
 //! |---|---|---|
 //! | the upload arrives | nothing that is visible, part of the bytes at most | opening the folder; the bucket's rule for incomplete uploads |
 //! | [`put`](crate::ContentStore::put): bytes are durable, in a new place | bytes without a record | the [sweep](Composed::sweep), and the client, who sends them again |
@@ -222,16 +222,17 @@
 //! DELETE FROM discard WHERE place = $1;
 //! ```
 //!
-//! Once a day, any server calls `sweep` with a moment some days ago: it lists the days since then, and
-//! spares what is younger than a day. Its cost follows what was uploaded, not what is stored.
+//! Once a day, any server calls `sweep` with a moment some days ago: it lists the days since then,
+//! and spares what is younger than a day. Its cost follows the uploads of those days, not all that
+//! is stored.
 //!
 //! # A quarantine
 //!
-//! A column `is_clean boolean` is enough. `find` returns
-//! [`NotReady`](RepositoryError::NotReady) while it is null, which clients get as 503 `not-ready` with
-//! `Retry-After`; the scan updates it. What is recognised while its client waits is refused before it
-//! has a record, in [`accept`](crate::AccessPolicy::accept). Leave the place out of what `locate`
-//! returns: with it, reads go to the store and `find` is not asked.
+//! A column `is_clean boolean` is enough. `find` returns [`NotReady`](RepositoryError::NotReady)
+//! while it is null, which clients get as 503 `not-ready` with `Retry-After`; the scan updates it.
+//! Content that is found bad while its client waits is refused in
+//! [`accept`](crate::AccessPolicy::accept), before it has a record. Leave the place out of what
+//! `locate` returns: with it, reads go to the store and `find` is not asked.
 
 #[cfg(doc)]
 use crate::store::{Catalog, Composed, RepositoryError};

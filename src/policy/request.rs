@@ -95,7 +95,7 @@ impl<'a> Minted<'a> {
         self.grant
     }
 
-    /// The URL. Whoever has it can use it: keep it out of logs and records.
+    /// The URL. Everyone who has it can use it: keep it out of logs and records.
     #[must_use]
     pub fn url(&self) -> &'a PresignedUrl {
         self.url
