@@ -125,8 +125,8 @@ impl Serving {
     }
 }
 
-/// A path under which other paths are: with a slash at its beginning, and none at its end; empty
-/// for the root.
+/// A path that has others below it. It has a slash at its beginning, and none at its end. It is
+/// empty for the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BasePath(Box<str>);
 

@@ -1,12 +1,12 @@
-//! Work that goes on when the request for which it is done has ended.
+//! Work that goes on after its request has ended.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::thread;
 
-/// Polls work that is mostly about to end, and has the runtime do the rest. Without a runtime of
-/// tokio the rest is not done.
+/// Polls work that is mostly about to end, and leaves the rest to the runtime. Without a runtime of
+/// tokio, the rest is not done.
 #[cfg_attr(not(feature = "tokio"), expect(unused_variables))]
 pub(crate) fn detach(mut work: Pin<Box<dyn Future<Output = ()> + Send>>) {
     let mut context = Context::from_waker(Waker::noop());

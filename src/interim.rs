@@ -79,7 +79,8 @@ impl<T> InterimIo<T> {
 }
 
 impl InterimResponses {
-    /// Sends an interim response as soon as it is its turn: its head, as it stands on the wire.
+    /// Sends an interim response as soon as its turn comes. `head` is its head, as it stands on the
+    /// wire.
     pub(crate) fn send(&self, head: &str) {
         let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         queue.bytes.extend_from_slice(head.as_bytes());

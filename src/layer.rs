@@ -63,8 +63,7 @@ pub struct ServeLayer {
 impl PresignLayer {
     /// A layer with defaults for everything else.
     ///
-    /// There is no default policy: one that allows everything is [`AllowAll`], to be asked for by
-    /// name.
+    /// There is no default policy. [`AllowAll`] allows everything, and must be asked for by name.
     pub fn new(
         signer: UrlSigner,
         repository: impl BinaryRepository,
@@ -129,9 +128,9 @@ impl PresignLayer {
     }
 
     /// Answers an entry of a batch `Bundle` that calls the operation
-    /// (`Binary/[id]/$presigned-url`), for the batch handler of a host: the entry of the response,
-    /// with the `Parameters`, or with the outcome of a refusal. `None` if the entry is about
-    /// something else.
+    /// (`Binary/[id]/$presigned-url`), for the batch handler of a host. Returns the entry of the
+    /// response, with the `Parameters`, or with the outcome of a refusal. `None` if the entry is
+    /// about something else.
     ///
     /// `caller` is the request with the batch, as the policy sees it.
     ///
@@ -178,8 +177,8 @@ impl PresignLayer {
     /// Rounds expiries up to multiples of this many whole seconds. Within each such period, a URL
     /// minted twice is then the same text, so that browsers can cache its content. Default: none.
     ///
-    /// This lengthens every lifetime, also those that [`Terms`](crate::Terms) set, by up to as
-    /// much; never beyond the maximum lifetime.
+    /// This lengthens every lifetime by up to as much, even one that [`Terms`](crate::Terms) set,
+    /// but never beyond the maximum lifetime.
     pub fn expiry_granularity(mut self, granularity: Duration) -> Self {
         let presigner = self.operation.presigner;
         self.operation.presigner = presigner.expiry_granularity(granularity);

@@ -308,7 +308,7 @@ impl Presigner {
         Ok(presigned)
     }
 
-    /// Makes the URL, when it is settled that the caller may have it.
+    /// Makes the URL for a caller who may have it.
     async fn issue(
         &self,
         target: Target,
@@ -358,7 +358,7 @@ impl Presigner {
         let lifetime = lifetime.unwrap_or(self.default_lifetime).as_secs().max(1);
         let latest = now.saturating_add(self.signer.max_lifetime().as_secs());
         let expires = now.saturating_add(lifetime);
-        // Never beyond what a verifier accepts, even if that is no multiple.
+        // Never beyond the time that a verifier accepts, even if that is no multiple.
         let rounded = expires
             .checked_next_multiple_of(self.expiry_granularity.as_secs().max(1))
             .unwrap_or(expires);

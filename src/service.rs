@@ -78,7 +78,7 @@ where
     }
 }
 
-/// The server's configuration is wrong, or a proxy's in front of it.
+/// The configuration of the server is wrong, or that of a proxy in front of it.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "a genuine presigned URL arrived at {path}, which is not below the storage path: if a nested \

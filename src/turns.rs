@@ -19,7 +19,7 @@ pub(crate) struct Turns(Mutex<HashMap<UploadId, Queue>>);
 struct Queue {
     /// The ticket of the last that came.
     newest: u64,
-    /// Somebody's, until they end it.
+    /// True while a request has the turn.
     is_taken: bool,
     /// Of the one that has the turn, and of those that wait.
     wakers: Vec<Waker>,

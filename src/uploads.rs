@@ -1,4 +1,4 @@
-//! The uploads that run: so many at once, and no more.
+//! The uploads that run, up to a limit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ struct Running {
     to_a_version: HashMap<BinaryKey, usize>,
 }
 
-/// The limit that keeps an upload from beginning.
+/// The limit that an upload would exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TooMany {
     ToThisVersion,

@@ -63,8 +63,8 @@ fn format(headers: &HeaderMap) -> Option<Format> {
 
 /// Changes the head of an answer in which there are URLs, or may be.
 ///
-/// `keep_until` is the moment up to which it may be kept, if it may be kept at all; its `ETag` is
-/// the resource's, and stays.
+/// The answer may be kept up to `keep_until`, and not at all if that is `None`. Its `ETag` is the
+/// resource's, and stays.
 pub(super) fn with_urls(
     headers: &mut HeaderMap,
     length: Option<u64>,

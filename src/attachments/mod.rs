@@ -7,7 +7,7 @@
 //!
 //! # Rules
 //!
-//! Of answers (`application/fhir+json`, `application/fhir+ndjson`, and `application/json` whose
+//! For answers (`application/fhir+json`, `application/fhir+ndjson`, and `application/json` whose
 //! document has a `resourceType`; a status of success, other than 206; no `Content-Encoding`):
 //!
 //! 1. A member `url` whose text is a reference to a Binary becomes a read URL. A reference with a
@@ -33,7 +33,7 @@
 //!    recognised. [`redirect_to_storage`](crate::PresignLayer::redirect_to_storage) has their bytes
 //!    come from there all the same.
 //!
-//! Of requests (POST, PUT and PATCH, of the same media types, and JSON Patch):
+//! For requests (POST, PUT and PATCH, of the same media types, and JSON Patch):
 //!
 //! 9. In the places where an answer would have a URL, a URL below the storage base URL becomes
 //!    `Binary/{id}/_history/{vid}`. Expired or not, for reading or for writing, presigned URLs are

@@ -5,10 +5,10 @@
 //!
 //! - **CDN.** Downloads are `private, no-store`, or with [`PresignLayer::cache_downloads`] for
 //!   browsers alone. So no shared cache can serve them without a signature.
-//! - **Time limits.** An upload may take as long as it likes: put a limit of time on request bodies in
-//!   front. A refusal does not wait for the body. The rest of it is read and thrown away, so that
-//!   clients which listen only when they have sent all get it too: up to 1 MiB and for 10 seconds, or
-//!   256 MiB and 2 minutes if the URL is genuine. Then the connection is closed.
+//! - **Time limits.** An upload may take as long as it likes: put a limit of time on request bodies
+//!   in front. A refusal does not wait for the body. The rest of it is read and thrown away, so
+//!   that clients that read only after they have sent all get it too: up to 1 MiB and for 10
+//!   seconds, or 256 MiB and 2 minutes if the URL is genuine. Then the connection is closed.
 //! - **Size limits.** Uploads are streamed, and end at [`PresignLayer::max_upload`] or
 //!   [`Terms::max_length`], whichever is less. A `RequestBodyLimitLayer` in front counts too.
 //! - **Slow readers.** A download holds up to 128 KiB of content, however slowly it is read, and
@@ -16,7 +16,7 @@
 //!   `http1::Builder::max_buf_size`, and as much of each stream over HTTP/2
 //!   (`http2::Builder::max_send_buf_size`). The example servers set both; `axum::serve` has no such
 //!   settings.
-//! - **Clients that leave.** An upload is completed once its last byte has arrived, also if its
+//! - **Clients that leave.** An upload is completed once its last byte has arrived, even if its
 //!   client does not wait for the answer. If a client closes its half of the connection early,
 //!   hyper drops its request before anybody has seen it, unless the server sets
 //!   `http1::Builder::half_close(true)`, as the example servers do; `axum::serve` has no such

@@ -34,8 +34,9 @@
 //! A policy that decides by the caller alone asks nobody. A reference to a version costs no
 //! question to a catalog that [says so](crate::Catalog::located).
 //!
-//! On the way in, URLs become references to the version that they were for. So a client may send
-//! back what it read, and may put the URL that it has just uploaded to into the resource.
+//! On the way in, URLs become references to the version that they were for. So a client may send a
+//! resource back as it read it. It may also put into a resource the URL to which it has just
+//! uploaded.
 //!
 //! ## Caches
 //!

@@ -82,7 +82,7 @@ pub trait AccessPolicy: Send + Sync + 'static {
     /// The URL is made and not yet handed out. An error withholds it: the place for an audit trail
     /// that must miss none. Default: it is handed out.
     ///
-    /// It is asked where [`mint`](Self::mint) has been, and so not for a URL that
+    /// It is asked after [`mint`](Self::mint), and so not about a URL that
     /// [`Presigner::presign`](crate::Presigner::presign) makes without a policy.
     fn minted(&self, minted: Minted<'_>) -> impl Future<Output = Result<(), Denial>> + Send {
         let _ = minted;
@@ -108,7 +108,7 @@ pub trait AccessPolicy: Send + Sync + 'static {
     /// the upload's stream is withheld until this has answered; length and digest are known then,
     /// and the bytes cannot be read.
     ///
-    /// It runs to its end also if the client leaves meanwhile. It is not asked about an upload that
+    /// It runs to its end even if the client leaves meanwhile. It is not asked about an upload that
     /// the layer has redirected to the repository's storage. An upload that is accepted here may
     /// still lose a race for its version.
     ///
@@ -153,8 +153,8 @@ pub trait AccessPolicy: Send + Sync + 'static {
     /// Learns of the end of a URL's use, with its code and its number of bytes. Default: does
     /// nothing.
     ///
-    /// It is called once for each use about which [`redeem`](Self::redeem) was asked, also if that
-    /// refused it, and also if the client has gone. It does not hold up the answer. A future that
+    /// It is called once for each use about which [`redeem`](Self::redeem) was asked, even if that
+    /// refused it, and even if the client has gone. It does not hold up the answer. A future that
     /// is not ready at once runs in a task of the tokio runtime (feature `tokio`, which `fs` and
     /// `object-store` have) and is dropped where there is none; the end of the process takes the
     /// tasks with it. So an audit that must not miss a use belongs in `redeem`, and this method
@@ -193,7 +193,8 @@ where
 /// # assert_policy(policy);
 /// ```
 ///
-/// The state is cloned for each question: an [`Arc`], or a pool of connections.
+/// The state is cloned for each question, so it should be cheap to clone: an [`Arc`], or a pool of
+/// connections.
 pub fn policy_fn<S, F, Fut>(state: S, policy: F) -> impl AccessPolicy
 where
     S: Clone + Send + Sync + 'static,
