@@ -143,7 +143,7 @@ refusals! {
     /// No byte of the requested range exists. The header `Content-Range` has the length.
     RangeNotSatisfiable = "range-not-satisfiable", 416 RANGE_NOT_SATISFIABLE, "value":
         "The requested part does not exist."
-        "The Range lies outside of the content, whose length the Content-Range header tells."
+        "The Range lies outside of the content, whose length the Content-Range header names."
     /// The upload has no content.
     EmptyBody = "empty-body", 400 BAD_REQUEST, "required":
         "The file is empty."
