@@ -1,4 +1,5 @@
-//! The example server with its content in a cloud object store, for any number of replicas.
+//! The example server with its content in a cloud object store, for any number of replicas. Copy
+//! from it where content is in a bucket.
 //!
 //! ```text
 //! export PRESIGN_STORE=s3://bucket PRESIGN_SECRET=$(openssl rand -hex 32)

@@ -1,4 +1,5 @@
-//! Presigned URLs in a server of hyper alone: no framework, HTTP/1 and HTTP/2 on one port.
+//! Presigned URLs in a server of hyper alone: no framework, HTTP/1 and HTTP/2 on one port. Copy it
+//! where hyper is the server.
 //!
 //! ```text
 //! cargo run --example hyper

@@ -1,5 +1,6 @@
 //! A gRPC service and presigned URLs on one port: the service hands out the URLs, and clients move
-//! the content over plain HTTP, which suits large files better than messages do.
+//! the content over plain HTTP, which suits large files better than messages do. Copy it where
+//! clients speak gRPC.
 //!
 //! ```text
 //! cargo run --example tonic

@@ -1,4 +1,5 @@
-//! A small FHIR server with presigned URLs for Binary content.
+//! A small FHIR server with presigned URLs for Binary content: copy from it where a host has no
+//! Binaries yet.
 //!
 //! `cargo run --example axum` starts it and prints what to try; [`settings`] tells which
 //! environment variables it reads.

@@ -1,4 +1,5 @@
 //! A host with records of its own: Binaries in PostgreSQL, their bytes in a folder or a bucket.
+//! Copy from it where there is a table of Binaries already.
 //!
 //! ```text
 //! createdb hosts
