@@ -148,3 +148,25 @@ async fn a_write_url_keeps_two_unfinished_uploads_and_no_more() {
     assert_eq!(offset(&layer, &urls[1]).await, "9");
     assert_eq!(offset(&layer, &urls[2]).await, "9");
 }
+
+#[tokio::test]
+async fn a_creation_that_brings_the_content_is_repeated_when_its_answer_was_lost() {
+    let (layer, write) = in_memory().await;
+    let create = async |content: &'static str| {
+        let length = content.len().to_string();
+        let headers = [TUS, TUS_PART, ("upload-length", &*length)];
+        send(&layer, Method::POST, &write, &headers, content).await
+    };
+    for _ in 0..2 {
+        let created = create(CONTENT).await;
+        assert_eq!(
+            (created.status.as_u16(), created.header("upload-offset")),
+            (201, Some("17"))
+        );
+        assert!(created.header("location").is_some());
+    }
+    for other in ["the other content", "shorter"] {
+        create(other).await.assert_refused(412, "already-written");
+    }
+    assert_eq!(stored(&layer).await.as_deref(), Some(CONTENT));
+}
