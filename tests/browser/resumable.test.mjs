@@ -15,7 +15,7 @@ import { startNginx } from "./support/nginx.mjs";
 import { Random } from "./support/random.mjs";
 import { newScan } from "./support/scan.mjs";
 import { startServer } from "./support/server.mjs";
-import { curl, openUploaders, tusJsClient, tuspy } from "./support/uploaders.mjs";
+import { curl, eagerTusJsClient, openUploaders, tusJsClient, tuspy } from "./support/uploaders.mjs";
 
 const MB = 1024 * 1024;
 
@@ -41,7 +41,10 @@ const direct = { part: 1 * MB };
 // The console names each request that did not come through.
 const cut = { expectedErrors: /Failed to load resource|has been blocked by CORS policy/ };
 
-test("tus-js-client in node, cut 20 times", (t) => uploadAndCut(t, tusJsClient, 20, direct));
+test("tus-js-client in node, cut 12 times", (t) => uploadAndCut(t, tusJsClient, 12, direct));
+
+test("tus-js-client in node that sends with the creation, cut 8 times", (t) =>
+  uploadAndCut(t, eagerTusJsClient, 8, direct));
 
 test("tus-js-client in node behind nginx as it comes, cut 12 times", (t) =>
   uploadAndCut(t, tusJsClient, 12, usual));

@@ -17,12 +17,17 @@ const run = promisify(execFile);
 const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
 
 /** tus-js-client in node. */
-export function tusJsClient(url, content, part) {
+export function tusJsClient(url, content, part, options) {
   return new Promise((onSuccess, onError) => {
     const retryDelays = Array(100).fill(50);
-    const options = { endpoint: url, chunkSize: part, retryDelays, onSuccess, onError };
-    new Upload(content, options).start();
+    const fixed = { endpoint: url, chunkSize: part, retryDelays, onSuccess, onError };
+    new Upload(content, { ...fixed, ...options }).start();
   });
+}
+
+/** tus-js-client in node, which sends content as soon as it can. */
+export function eagerTusJsClient(url, content, part) {
+  return tusJsClient(url, content, part, { uploadDataDuringCreation: true });
 }
 
 /** Uploaders in a page of another origin than the server: `tus` and `uppy`. */
