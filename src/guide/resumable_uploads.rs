@@ -70,5 +70,6 @@
 //!
 //! It implements [`Resumable`](crate::store::Resumable), and returns that from
 //! [`BinaryRepository::resumable`](crate::BinaryRepository::resumable).
-//! [`FsRepository`](crate::FsRepository), [`MemoryRepository`](crate::MemoryRepository) and a
-//! [`Composed`](crate::Composed) whose store has it do so.
+//! [`FsRepository`](crate::FsRepository), [`MemoryRepository`](crate::MemoryRepository), a bucket
+//! of one of the clouds and a [`Composed`](crate::Composed) whose store has it do so. The module
+//! `store::contract` (feature `test-util`) has a test for each of its promises.

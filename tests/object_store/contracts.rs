@@ -2,8 +2,9 @@
 
 use super::engines::{Engine, S3Server};
 use super::*;
+use crate::table::Table;
 use tokio::sync::OnceCell;
-use tower_presign::store::{BucketStore, ObjectStoreRepository, contract};
+use tower_presign::store::{BucketStore, Composed, ObjectStoreRepository, contract};
 
 type Made = (ObjectStoreRepository, BinaryId);
 
@@ -66,6 +67,70 @@ mod s3_store {
         let server = OnceCell::new();
         async move || BucketStore::new(server.get_or_init(S3Server::start).await.bucket())
     }
+}
+
+mod memory_resumable {
+    use super::*;
+
+    contract::resumable_tests! {
+        #[tokio::test]
+        make = async || with_binary(Engine::memory().await.unwrap().repository).await
+    }
+}
+
+/// Of one table and one store, which another process would find.
+mod memory_store_resumable {
+    use super::*;
+
+    contract::resumable_tests! {
+        #[tokio::test]
+        make = async || composed(BucketStore::new(Engine::memory().await.unwrap().bucket)),
+        reopen = async |repository: Composed<Table, BucketStore>| {
+            let (table, store) = (repository.catalog().clone(), repository.store().clone());
+            Composed::new(table, store)
+        }
+    }
+}
+
+mod s3_resumable {
+    use super::*;
+
+    contract::resumable_tests! {
+        #[tokio::test]
+        make = on_a_server()
+    }
+
+    fn on_a_server() -> impl AsyncFn() -> Made {
+        let server = OnceCell::new();
+        async move || {
+            let server = server.get_or_init(S3Server::start).await;
+            with_binary(ObjectStoreRepository::new(server.bucket())).await
+        }
+    }
+}
+
+mod s3_store_resumable {
+    use super::*;
+
+    contract::resumable_tests! {
+        #[tokio::test]
+        make = on_a_server()
+    }
+
+    fn on_a_server() -> impl AsyncFn() -> (Composed<Table, BucketStore>, BinaryId) {
+        let server = OnceCell::new();
+        async move || {
+            composed(BucketStore::new(
+                server.get_or_init(S3Server::start).await.bucket(),
+            ))
+        }
+    }
+}
+
+fn composed(store: BucketStore) -> (Composed<Table, BucketStore>, BinaryId) {
+    let (table, id) = (Table::default(), BinaryId::random());
+    table.create(id, ContentType::new("text/plain; charset=utf-8").unwrap());
+    (Composed::new(table, store), id)
 }
 
 /// There, they need not run.

@@ -40,6 +40,10 @@ pub fn patient(bucket: Bucket) -> Bucket {
     bucket.with_patience(Duration::from_secs(60))
 }
 
+pub fn in_memory(store: &Arc<InMemory>) -> Bucket {
+    Bucket::new(store.clone()).with_multipart(store.clone())
+}
+
 /// A store, opened.
 pub struct Engine {
     pub store: Arc<dyn ObjectStore>,
@@ -54,8 +58,8 @@ impl Engine {
     pub async fn memory() -> Option<Self> {
         let store = Arc::new(InMemory::new());
         Some(Self {
-            bucket: Bucket::new(store.clone()),
-            repository: ObjectStoreRepository::open(Bucket::new(store.clone()))
+            bucket: in_memory(&store),
+            repository: ObjectStoreRepository::open(in_memory(&store))
                 .await
                 .unwrap(),
             store,

@@ -55,7 +55,11 @@ mod redirect;
 mod replica;
 mod replicas;
 mod requests;
+mod resumable;
 mod secrets;
+#[path = "../spec/stores/table.rs"]
+#[expect(dead_code, reason = "other tests have its database fail")]
+mod table;
 
 use std::io;
 use std::sync::Arc;
@@ -73,6 +77,7 @@ use futures_util::stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use object_store::path::Path;
+use resumable::an_upload_in_parts_goes_on_at_any_server;
 use support::*;
 use tower_presign::store::RepositoryError;
 use tower_presign::{BinaryId, ContentType, PresignLayer};
@@ -87,6 +92,7 @@ on_every_engine! {
     old_versions_stay_readable
     of_racing_uploads_one_wins
     what_is_deleted_stays_deleted
+    an_upload_in_parts_goes_on_at_any_server
 }
 
 /// Two parts, of 5 MiB each.

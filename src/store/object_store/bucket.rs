@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use object_store::list::PaginatedListStore;
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{BackoffConfig, Error as StoreError, ObjectStore, RetryConfig};
@@ -120,6 +121,7 @@ pub struct Bucket {
 pub(super) struct Client {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) pages: Option<Arc<dyn PaginatedListStore>>,
+    pub(super) multipart: Option<Arc<dyn MultipartStore>>,
     pub(super) signer: Option<(Arc<dyn Signer>, SigningProtocol)>,
 }
 
@@ -140,6 +142,7 @@ impl Bucket {
             client: Arc::new(Client {
                 store,
                 pages: None,
+                multipart: None,
                 signer: None,
             }),
             renewal: None,
@@ -192,6 +195,16 @@ impl Bucket {
     #[must_use]
     pub fn with_pages(mut self, pages: Arc<dyn PaginatedListStore>) -> Self {
         Arc::make_mut(&mut self.client).pages = Some(pages);
+        self
+    }
+
+    /// Sets what keeps the parts of uploads that come over hours: nearly always the same store once
+    /// more. Without it, the bucket keeps no [resumable](crate::store::Resumable) uploads.
+    ///
+    /// The store must replace an object only if it is still the same (`If-Match`), as the clouds do.
+    #[must_use]
+    pub fn with_multipart(mut self, multipart: Arc<dyn MultipartStore>) -> Self {
+        Arc::make_mut(&mut self.client).multipart = Some(multipart);
         self
     }
 
@@ -283,6 +296,7 @@ impl fmt::Debug for Bucket {
             .field("store", &format_args!("{}", self.client.store))
             .field("below", &self.below.as_ref())
             .field("pages", &self.client.pages.is_some())
+            .field("multipart", &self.client.multipart.is_some())
             .field(
                 "signer",
                 &self.client.signer.as_ref().map(|(_, protocol)| protocol),
@@ -298,6 +312,7 @@ impl From<object_store::aws::AmazonS3> for Bucket {
         let store = Arc::new(store);
         Self::new(store.clone())
             .with_pages(store.clone())
+            .with_multipart(store.clone())
             .with_signer(store, SigningProtocol::S3)
     }
 }
@@ -308,6 +323,7 @@ impl From<object_store::gcp::GoogleCloudStorage> for Bucket {
         let store = Arc::new(store);
         Self::new(store.clone())
             .with_pages(store.clone())
+            .with_multipart(store.clone())
             .with_signer(store, SigningProtocol::Gcs)
     }
 }
@@ -317,6 +333,8 @@ impl From<object_store::gcp::GoogleCloudStorage> for Bucket {
 impl From<object_store::azure::MicrosoftAzure> for Bucket {
     fn from(store: object_store::azure::MicrosoftAzure) -> Self {
         let store = Arc::new(store);
-        Self::new(store.clone()).with_pages(store)
+        Self::new(store.clone())
+            .with_pages(store.clone())
+            .with_multipart(store)
     }
 }

@@ -8,11 +8,14 @@ use object_store::PutMode;
 
 use super::bucket::Bucket;
 use super::content_name::ContentName;
+use super::joining::Whole;
 use super::mark::{self, Facts, Kind, Mark};
 use super::parts::{Inflow, Parts};
 use super::{download, presign, trial};
 use crate::content_type::ContentType;
-use crate::store::{ByteRange, Content, ContentStore, Day, Place, RepositoryError, Stored, Upload};
+use crate::store::{
+    ByteRange, Content, ContentStore, Day, Place, RepositoryError, Resumable, Stored, Upload,
+};
 use crate::url::{Access, Grant, PresignedUrl};
 
 /// Bytes in a bucket, for a host with records of its own: a [`ContentStore`], which becomes a
@@ -28,7 +31,43 @@ use crate::url::{Access, Grant, PresignedUrl};
 /// Where the store breaks off, the rest is asked for, as long as bytes flow.
 ///
 /// If the server ends in the middle of an upload, the store keeps the parts: add a lifecycle rule
-/// to the bucket that aborts incomplete multipart uploads after a day.
+/// to the bucket that aborts incomplete multipart uploads after a day, or if uploads may come in
+/// parts, after a day more than these may take.
+///
+/// # Uploads that come in parts
+///
+/// With a bucket that has [what keeps them](Bucket::with_multipart), as those of the clouds have,
+/// the store is [`Resumable`]. Any number of servers can take the parts of one upload.
+///
+/// | object | |
+/// |---|---|
+/// | `resumable/{group}/{id}` | the offset, the note, the ids of the store's parts, and the tail that fills no part of 5 MiB yet |
+/// | `joined/{random}` | the bytes, as one multipart upload, and at the end one object |
+/// | `2026-11-29/{random}j.{type}` | made at the end: length and SHA-256, and no bytes |
+///
+/// A store sets type and facts of an object when its first part comes, or never; they are known
+/// when the last has come. So there is an object of facts, on the day on which the upload ended,
+/// and that is its place; to read it takes a HEAD more. An upload of less than 5 MiB becomes an
+/// ordinary object.
+///
+/// The first of these objects is replaced only by who has read its newest version (`If-Match`): of
+/// two parts that begin at one offset, at whatever servers, one is kept. Whoever puts parts of
+/// 5 MiB has claimed the upload for as long as the [patience](Bucket::with_patience) lasts, and
+/// claims it anew while it goes on: nobody else puts any at that time, and is
+/// [`busy`](RepositoryError::busy). Only after a server has ended in the middle does a client notice.
+/// What such an end costs are at most the last eight parts, 40 MiB.
+///
+/// | | requests |
+/// |---|---|
+/// | begin | a LIST, a PUT; a GET more for each upload there is to the same version, from two on |
+/// | progress | a GET of 8 KiB |
+/// | a part that fills no 5 MiB with the tail | a GET, a PUT |
+/// | any other | a GET, two PUTs, one for each 5 MiB, one for each 40 MiB; at the first time one to create |
+/// | the end | a GET, four PUTs, one to put the parts together |
+/// | removing what has expired | a LIST, a GET for each upload; three for each that is removed |
+///
+/// The tail travels with each GET and PUT of a part: parts of a multiple of 5 MiB have none. It is
+/// in memory twice, while a part is recorded. An upload may have 48 GiB, as any other.
 ///
 /// # Example
 ///
@@ -131,6 +170,9 @@ impl BucketStore {
         known: Facts,
         range: Option<ByteRange>,
     ) -> Result<Option<Content>, RepositoryError> {
+        if let Some(bytes) = name.bytes() {
+            return self.get_joined(name, &bytes, known, range).await;
+        }
         let Some(object) = download::open(&self.bucket, name.as_str(), range).await? else {
             return Ok(None);
         };
@@ -139,6 +181,39 @@ impl BucketStore {
         }
         let content = download::content(&self.bucket, name.as_str(), object, known);
         content.await.map(Some)
+    }
+
+    /// Content that has come in parts. The store knows nothing of its bytes but their number.
+    async fn get_joined(
+        &self,
+        name: &ContentName,
+        bytes: &str,
+        known: Facts,
+        range: Option<ByteRange>,
+    ) -> Result<Option<Content>, RepositoryError> {
+        let (facts, content_type) = match name.content_type() {
+            Some(content_type) if known.length.is_some() => {
+                (known, content_type.as_str().to_owned())
+            }
+            _ => {
+                let Some(object) = self.bucket.look(name.as_str()).await? else {
+                    return Ok(None);
+                };
+                let mark = Mark::of(&object).ok_or_else(|| unmarked(name.as_str()))?;
+                (mark.facts, mark::content_type(&object).to_owned())
+            }
+        };
+        let Some(object) = download::open(&self.bucket, bytes, range).await? else {
+            return Ok(None);
+        };
+        let mut content = download::content(&self.bucket, bytes, object, facts).await?;
+        content.metadata.content_type = content_type;
+        Ok(Some(content))
+    }
+
+    /// Whether uploads that come in parts can be kept.
+    pub(super) fn keeps_parts(&self) -> bool {
+        self.bucket.client().multipart.is_some()
     }
 
     /// The store's own URL for content of this name.
@@ -157,7 +232,8 @@ impl BucketStore {
                 None => return Ok(None),
             },
         };
-        presign::read(&self.bucket, name.as_str(), content_type.as_str(), grant).await
+        let bytes = name.bytes().unwrap_or_else(|| name.as_str().to_owned());
+        presign::read(&self.bucket, &bytes, content_type.as_str(), grant).await
     }
 }
 
@@ -182,7 +258,13 @@ fn place(name: &ContentName) -> Result<Place, RepositoryError> {
 }
 
 impl ContentStore for BucketStore {
-    async fn put(&self, upload: Upload) -> Result<Stored, RepositoryError> {
+    async fn put(&self, mut upload: Upload) -> Result<Stored, RepositoryError> {
+        if let Some(id) = upload.take_resumed() {
+            let whole = Whole::of(id, upload).await?;
+            let place = place(&self.join(&whole, None).await?)?;
+            let (length, sha256) = (whole.length, whole.sha256);
+            return Ok(Stored::new(place, whole.content_type, length, sha256));
+        }
         let content_type = upload.content_type().clone();
         let mut inflow = Inflow::new(upload);
         let (start, has_more) = inflow.part().await?;
@@ -209,9 +291,13 @@ impl ContentStore for BucketStore {
 
     async fn delete(&self, place: &Place) -> Result<(), RepositoryError> {
         match ContentName::parse(place.as_str()) {
-            Some(name) => Ok(self.bucket.delete(name.as_str()).await?),
+            Some(name) => Ok(self.delete_apart(&name).await?),
             None => Ok(()),
         }
+    }
+
+    fn resumable(&self) -> Option<&impl Resumable> {
+        Some(self).filter(|store| store.keeps_parts())
     }
 
     fn list(&self, day: Day) -> impl Stream<Item = Result<Place, RepositoryError>> + Send {

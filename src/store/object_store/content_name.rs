@@ -10,6 +10,12 @@ use crate::store::{Day, RepositoryError};
 const DAY: usize = 10;
 const RANDOM: usize = 22;
 
+/// What follows the random part of content whose bytes are elsewhere.
+const JOINED: char = 'j';
+
+/// Where such bytes are.
+const BYTES: &str = "joined";
+
 /// The longest content type that a name has in it, in base64: file systems allow 255 bytes a name.
 const LONGEST_TYPE: usize = 120;
 
@@ -22,6 +28,29 @@ impl ContentName {
     /// A name that no other object ever had.
     pub(super) fn new(day: Day, content_type: &ContentType) -> Result<Self, RepositoryError> {
         Ok(Self::build(&format!("{day}/{}", random()?), content_type))
+    }
+
+    /// The name of content whose bytes are [elsewhere](Self::bytes), since they came in parts: the
+    /// object of this name has the facts about them alone.
+    pub(super) fn joined(day: Day, random: &str, content_type: &ContentType) -> Self {
+        Self::build(&format!("{day}/{random}{JOINED}"), content_type)
+    }
+
+    /// A name of this random part.
+    pub(super) fn of(day: Day, random: &str, content_type: &ContentType) -> Self {
+        Self::build(&format!("{day}/{random}"), content_type)
+    }
+
+    /// The name of bytes that come in parts, and that become content later.
+    pub(super) fn unplaced(random: &str) -> String {
+        format!("{BYTES}/{random}")
+    }
+
+    /// Where the bytes are, if the object of this name has not got them.
+    pub(super) fn bytes(&self) -> Option<String> {
+        let (_, name) = self.0.split_once('/')?;
+        let random = name.split('.').next()?.strip_suffix(JOINED)?;
+        (random.len() == RANDOM).then(|| Self::unplaced(random))
     }
 
     fn build(stem: &str, content_type: &ContentType) -> Self {
@@ -46,7 +75,11 @@ impl ContentName {
             None => (name, None),
         };
         let is_day = day.len() == DAY && day.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        let is_random = random.len() == RANDOM && random.bytes().all(is_base64);
+        let bare = match random.strip_suffix(JOINED) {
+            Some(bare) if random.len() > RANDOM => bare,
+            _ => random,
+        };
+        let is_random = bare.len() == RANDOM && bare.bytes().all(is_base64);
         let is_type = content_type.is_none_or(|content_type| decode(content_type).is_some());
         (is_day && is_random && is_type).then(|| Self(text.to_owned()))
     }

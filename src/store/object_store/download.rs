@@ -88,10 +88,15 @@ fn is_content(object: &GetResult) -> bool {
 
 /// What is known of an object that is content.
 pub(super) fn metadata(object: &GetResult, known: Facts) -> Result<Metadata, RepositoryError> {
-    let facts = mark::checked(object, known)?;
+    let mark = Mark::of(object);
+    let joined = mark.filter(|mark| mark.kind == Kind::Joined);
+    let facts = match joined {
+        Some(mark) => mark.facts,
+        None => mark::checked(object, known)?,
+    };
     let metadata = Metadata::new(
         mark::content_type(object).to_owned(),
-        object.meta.size,
+        facts.length.unwrap_or(object.meta.size),
         object.meta.last_modified.into(),
     );
     Ok(match facts.sha256 {

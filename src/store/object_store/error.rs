@@ -155,6 +155,11 @@ impl Fault {
         }
     }
 
+    /// Whether it says that there is nothing to do it with.
+    pub(super) fn is_of_nothing(&self) -> bool {
+        matches!(self.meaning(), Meaning::Absent | Meaning::NoUpload)
+    }
+
     /// For how long the store is to be left alone.
     fn pause(&self) -> Option<Duration> {
         let Self::Answer { source, .. } = self else {

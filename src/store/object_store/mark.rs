@@ -17,6 +17,7 @@ const OWNER: &str = "presignowner";
 const CONTENT: &str = "content:";
 const APART: &str = "apart:";
 const DELETED: &str = "deleted";
+const JOINED: &str = "joined";
 
 /// The facts of some content, as far as they are known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(super) enum Kind {
     Content(String),
     /// Nothing; the content is in the object of this name.
     Apart(ContentName),
+    /// Nothing; the content is [elsewhere](ContentName::bytes), since it came in parts.
+    Joined,
     /// Nothing; there is no content any more.
     Deleted,
 }
@@ -67,6 +70,8 @@ impl Mark {
             Kind::Content(name.to_owned())
         } else if let Some(name) = kind.strip_prefix(APART) {
             Kind::Apart(ContentName::parse(name)?)
+        } else if kind == JOINED {
+            Kind::Joined
         } else if kind == DELETED {
             Kind::Deleted
         } else {
@@ -86,6 +91,7 @@ impl Mark {
         let kind = match &self.kind {
             Kind::Content(name) => format!("{CONTENT}{name}"),
             Kind::Apart(name) => format!("{APART}{}", name.as_str()),
+            Kind::Joined => JOINED.to_owned(),
             Kind::Deleted => DELETED.to_owned(),
         };
         let mut attributes = Attributes::from_iter([

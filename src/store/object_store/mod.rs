@@ -7,6 +7,7 @@ mod connector;
 mod content_name;
 mod download;
 mod error;
+mod joining;
 mod layout;
 mod mark;
 mod parts;
@@ -15,8 +16,10 @@ mod presign;
 mod removal;
 mod repository;
 mod requests;
+mod resumable;
 mod slot;
 mod trial;
+mod unfinished;
 
 pub use bucket::Bucket;
 pub use bucket_store::BucketStore;

@@ -22,7 +22,7 @@ pub(super) const PART: usize = 5 * 1024 * 1024;
 const START: usize = PART / 64;
 
 /// The time that the store has to put the parts together. S3 may take minutes.
-const ASSEMBLY: Duration = Duration::from_secs(10 * 60);
+pub(super) const ASSEMBLY: Duration = Duration::from_secs(10 * 60);
 
 /// An upload as it comes, and what it turns out to be.
 pub(super) struct Inflow {

@@ -62,8 +62,10 @@ impl ObjectStoreRepository {
         }
         // In this order: a deletion that is cut short finds the places again.
         let bucket = self.store.bucket();
-        let places = places.into_values().map(|name| name.as_str().to_owned());
-        bucket.delete_all(places.collect()).await?;
+        let names = places.values().filter_map(ContentName::bytes);
+        bucket.delete_all(names.collect()).await?;
+        let names = places.values().map(|name| name.as_str().to_owned());
+        bucket.delete_all(names.collect()).await?;
         stream::iter(buried)
             .map(|name| async move { self.bury(&name).await })
             .buffer_unordered(CONCURRENCY)
@@ -158,7 +160,7 @@ impl ObjectStoreRepository {
         let (stone, mode) = (Mark::deleted(), PutMode::Overwrite);
         let bucket = self.store.bucket();
         let put = bucket.put(name, Bytes::new(), OCTET_STREAM, &stone, mode);
-        put.await
+        put.await.map(drop)
     }
 
     pub(super) async fn sweep_days(&self, since: Day) -> Result<u64, RepositoryError> {
@@ -172,30 +174,14 @@ impl ObjectStoreRepository {
             while let Some(object) = listing.next().await {
                 let random = object?.name;
                 if let Some(name) = ContentName::parse(&format!("{folder}/{random}"))
-                    && self.is_orphan(&name).await?
+                    && self.store.is_refused(&name).await?
                 {
-                    self.store.bucket().delete(name.as_str()).await?;
+                    self.store.delete_apart(&name).await?;
                     removed += 1;
                 }
             }
             day = day.next();
         }
         Ok(removed)
-    }
-
-    /// Whether the slot that content was put for does not refer to it.
-    async fn is_orphan(&self, name: &ContentName) -> Result<bool, RepositoryError> {
-        let bucket = self.store.bucket();
-        let content = bucket.look(name.as_str()).await?;
-        let Some(slot) = content
-            .as_ref()
-            .and_then(Mark::of)
-            .and_then(|mark| mark.owner)
-        else {
-            return Ok(false);
-        };
-        let found = bucket.look(&slot).await?;
-        let kind = found.as_ref().and_then(Mark::of).map(|mark| mark.kind);
-        Ok(kind != Some(Kind::Apart(name.clone())))
     }
 }

@@ -8,18 +8,19 @@ use object_store::GetResult;
 
 use super::bucket::Bucket;
 use super::bucket_store::{BucketStore, facts};
-use super::content_name::random;
+use super::content_name::{ContentName, random};
+use super::joining::Whole;
 use super::layout::{self, Apart, Whereabouts};
 use super::mark::{self, Facts, Kind, Mark};
 use super::parts::Inflow;
 use super::slot::{number, whereabouts};
 use super::{download, presign, trial};
 use crate::content_type::ContentType;
-use crate::id::BinaryId;
+use crate::id::{BinaryId, UploadId};
 use crate::key::BinaryKey;
 use crate::store::{
-    BinaryRepository, ByteRange, Content, Day, Located, Metadata, Place, RepositoryError, Target,
-    Upload, numbered,
+    BinaryRepository, ByteRange, Content, Day, Located, Metadata, Place, RepositoryError,
+    Resumable, Target, Upload, numbered,
 };
 use crate::url::{Access, Grant, PresignedUrl};
 
@@ -43,6 +44,7 @@ const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// | `binary/{id}/1{…}` | a version's content; of a large one, in an attribute, where that is |
 /// | `binary/{id}/1{…}-{…}` | nothing; the name tells where a large content is |
 /// | `2026-11-29/{…}` | content of more than 5 MiB, uploaded in parts on that day |
+/// | `resumable/{…}`, `joined/{…}` | uploads that come in parts, as [`BucketStore`] has them |
 ///
 /// A higher version is listed before a lower one: the first four objects of a Binary say all that
 /// a URL must know. A version becomes visible when `binary/{id}/1{…}` is put, which fails if it is
@@ -75,7 +77,8 @@ const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 ///
 /// An upload that breaks off is aborted, so nothing of it remains (on Azure, for a week). If the
 /// server itself ends in the middle, the store keeps the parts: add a lifecycle rule that aborts
-/// incomplete multipart uploads after a day. If it ends between the last two requests of a large
+/// incomplete multipart uploads after a day (of uploads that come in parts, a day after they may
+/// no longer). If it ends between the last two requests of a large
 /// upload, an object stays that nothing refers to, until the [sweep](Self::sweep).
 ///
 /// # Offload
@@ -277,12 +280,36 @@ impl ObjectStoreRepository {
         let mark = self.kind(&slot, &object)?;
         match mark.kind {
             Kind::Deleted => Err(RepositoryError::Deleted),
-            Kind::Content(_) => Ok((slot, object, Facts::default())),
+            Kind::Content(_) | Kind::Joined => Ok((slot, object, Facts::default())),
             Kind::Apart(name) => match bucket.look(name.as_str()).await? {
                 Some(object) => Ok((name.as_str().to_owned(), object, mark.facts)),
                 None => Err(self.absent(key.id()).await),
             },
         }
+    }
+}
+
+impl ObjectStoreRepository {
+    /// Stores an upload that has come in parts. What is not published stays its upload's, until that
+    /// is abandoned.
+    async fn write_resumed(
+        &self,
+        key: &BinaryKey,
+        version: u64,
+        upload_id: UploadId,
+        upload: Upload,
+    ) -> Result<Metadata, RepositoryError> {
+        self.check_vacant(key.id(), version).await?;
+        let whole = Whole::of(upload_id, upload).await?;
+        let slot = layout::slot(key.id(), version);
+        let content = Apart {
+            name: self.store.join(&whole, Some(slot)).await?,
+            facts: whole.facts(),
+        };
+        let content_type = whole.content_type.as_str();
+        self.publish(key, version, &content, content_type).await?;
+        let metadata = Metadata::new(content_type, whole.length, SystemTime::now());
+        Ok(metadata.with_sha256(whole.sha256))
     }
 }
 
@@ -335,7 +362,9 @@ impl BinaryRepository for ObjectStoreRepository {
         let mark = self.kind(&slot, &object)?;
         match mark.kind {
             Kind::Deleted => Err(RepositoryError::Deleted),
-            Kind::Content(_) => download::content(bucket, &slot, object, Facts::default()).await,
+            Kind::Content(_) | Kind::Joined => {
+                download::content(bucket, &slot, object, Facts::default()).await
+            }
             Kind::Apart(name) => match self.store.get_apart(&name, mark.facts, range).await? {
                 Some(content) => Ok(content),
                 None => Err(self.absent(key.id()).await),
@@ -343,10 +372,17 @@ impl BinaryRepository for ObjectStoreRepository {
         }
     }
 
-    async fn write(&self, key: &BinaryKey, upload: Upload) -> Result<Metadata, RepositoryError> {
+    async fn write(
+        &self,
+        key: &BinaryKey,
+        mut upload: Upload,
+    ) -> Result<Metadata, RepositoryError> {
         let Some(version) = number(key) else {
             return Err(self.absent(key.id()).await);
         };
+        if let Some(id) = upload.take_resumed() {
+            return self.write_resumed(key, version, id, upload).await;
+        }
         // Whoever is on its way already is not helped by a look: the put decides.
         let is_checked = upload.expects_continue();
         if is_checked {
@@ -365,7 +401,16 @@ impl BinaryRepository for ObjectStoreRepository {
             let putting = self.store.put_apart(start, has_more, &mut inflow, owner);
             let (name, facts) = putting.await?;
             let content = Apart { name, facts };
-            self.publish(key, version, &content, content_type).await?;
+            let published = self.publish(key, version, &content, content_type).await;
+            // After a store that is not available the version may be visible all the same; what
+            // has no owner is found by the sweep.
+            if published
+                .as_ref()
+                .is_err_and(|error| !matches!(error, RepositoryError::Unavailable(_)))
+            {
+                drop(self.store.delete_apart(&content.name).await);
+            }
+            published?;
         } else {
             let mark = Mark::new(Kind::Content(random()?), facts(&inflow));
             self.put_new(&slot, start, content_type, &mark).await?;
@@ -389,6 +434,8 @@ impl BinaryRepository for ObjectStoreRepository {
                 }
                 match self.find(&grant.key).await {
                     Ok((name, object, _)) => {
+                        let bytes = ContentName::parse(&name).and_then(|name| name.bytes());
+                        let name = bytes.unwrap_or(name);
                         presign::read(bucket, &name, mark::content_type(&object), grant).await
                     }
                     // Where the content will be is not known before it is there.
@@ -407,6 +454,11 @@ impl BinaryRepository for ObjectStoreRepository {
             }
             _ => Ok(None),
         }
+    }
+
+    fn resumable(&self) -> Option<&impl Resumable> {
+        let store = Some(&self.store).filter(|_| self.is_write_once);
+        store.filter(|store| store.keeps_parts())
     }
 }
 

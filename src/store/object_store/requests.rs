@@ -1,15 +1,18 @@
 //! The requests that are made to a bucket.
 
+use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{
     Error as StoreError, GetOptions, GetRange, GetResult, MultipartUpload, ObjectMeta,
-    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions,
+    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, UpdateVersion,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -83,7 +86,7 @@ impl Bucket {
         content_type: &str,
         mark: &Mark,
         mode: PutMode,
-    ) -> Result<(), Fault> {
+    ) -> Result<UpdateVersion, Fault> {
         let options = PutOptions {
             mode,
             attributes: mark.attributes(content_type),
@@ -100,9 +103,36 @@ impl Bucket {
                 self.within(limit, Action::Put, putting).await
             };
             match self.while_alive(Action::Put, putting).await {
-                Ok(_) => return Ok(()),
+                Ok(put) => return Ok(put.into()),
                 Err(fault) if self.is_renewed(&client, &fault).await => {}
                 Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// Asks the store for something about an upload in parts that outlives a request.
+    pub(super) async fn multipart<T, F>(
+        &self,
+        action: Action,
+        limit: Duration,
+        ask: impl Fn(Arc<dyn MultipartStore>) -> F,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        loop {
+            let client = self.client();
+            let Some(multipart) = client.multipart.clone() else {
+                let missing = StoreError::NotImplemented {
+                    operation: "uploads in parts".to_owned(),
+                    implementer: "this bucket".to_owned(),
+                };
+                return Err(Fault::new(action, missing));
+            };
+            let asking = self.within(limit, action, ask(multipart));
+            match self.while_alive(action, asking).await {
+                Err(fault) if self.is_renewed(&client, &fault).await => {}
+                answer => return answer,
             }
         }
     }

@@ -82,17 +82,10 @@ impl ObjectStoreRepository {
         content: &Apart,
         content_type: &str,
     ) -> Result<(), RepositoryError> {
-        let bucket = self.store.bucket();
         let slot = layout::slot(key.id(), version);
         let mark = Mark::new(Kind::Apart(content.name.clone()), content.facts);
-        if let Err(error) = self.put_new(&slot, Bytes::new(), content_type, &mark).await {
-            // After a store that is not available the version may be visible all the same; what
-            // has no owner is found by the sweep.
-            if !matches!(error, RepositoryError::Unavailable(_)) {
-                drop(bucket.delete(content.name.as_str()).await);
-            }
-            return Err(error);
-        }
+        self.put_new(&slot, Bytes::new(), content_type, &mark)
+            .await?;
         // Without the hint, reading takes a request more.
         let hint = layout::place_hint(key.id(), version, content);
         drop(self.put_hint(&hint).await);
@@ -107,6 +100,7 @@ impl ObjectStoreRepository {
         bucket
             .put(name, Bytes::new(), OCTET_STREAM, &mark, mode)
             .await
+            .map(drop)
     }
 
     /// What there is of a Binary, and its type. One request, however many versions there are.

@@ -32,7 +32,7 @@ async fn try_objects(
     let put = async |name: &str, mode| {
         let content = Bytes::from_static(b"trial");
         let put = bucket.put(name, content, "text/plain", &mark, mode);
-        put.await.map_err(told)
+        put.await.map(drop).map_err(told)
     };
     // In this order, to see that they are listed in the other.
     put(second, PutMode::Overwrite).await?;

@@ -12,7 +12,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{FutureExt as _, stream};
 use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RANGE, RETRY_AFTER,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, RANGE,
+    RETRY_AFTER,
 };
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
@@ -129,6 +130,7 @@ async fn pass(State(front): State<Arc<Front>>, request: Request, next: Next) -> 
 
 async fn answer(front: &Front, request: Request, next: Next) -> Response {
     let is_conditional = request.headers().contains_key(IF_NONE_MATCH);
+    let is_replacing = request.method() == Method::PUT && request.headers().contains_key(IF_MATCH);
     let is_completion = request.method() == Method::POST
         && request
             .uri()
@@ -136,7 +138,7 @@ async fn answer(front: &Front, request: Request, next: Next) -> Response {
             .is_some_and(|query| query.contains("uploadId="));
     let is_part = operation(&request) == "PART";
     // S3 looks whether there is an object and puts one in a single step; this server takes two.
-    let _guard = if is_conditional {
+    let _guard = if is_conditional || is_replacing {
         Some(front.conditional.lock().await)
     } else {
         None
