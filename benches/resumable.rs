@@ -29,7 +29,7 @@ fn number(name: &str, default: usize) -> usize {
 
 /// So many bytes in chunks, as a server takes them from a socket.
 fn body(length: usize) -> Body {
-    let chunk = Bytes::from_static(&[0x5a; CHUNK]);
+    let chunk = Bytes::from(vec![0x5a; CHUNK]);
     let chunks = (0..length.div_ceil(CHUNK)).map(move |_| Ok::<_, std::io::Error>(chunk.clone()));
     Body::from_stream(stream::iter(chunks))
 }
