@@ -85,15 +85,16 @@
 //! |---|---|
 //! | decide who may have a URL, and take it back | [`AccessPolicy`], [`guide::who_may_have_a_url`] |
 //! | keep the content in a folder, a bucket, or beside a table of your own | [`store`], [`guide::your_table_our_bytes`] |
+//! | take uploads in parts, by tus or the IETF's draft | [`guide::resumable_uploads`] |
 //! | put URLs into resources, or mint them without a request | [`guide::urls_in_resources`], [`Presigner`] |
 //! | serve on another server, or on routes of your own | [`ServeLayer`], [`Download`] |
 //! | know what a URL gives away | [`guide::security`], [`url`] for the format to the byte |
 //! | put it in production | [`guide::deployment`], [`guide::layers_nests_and_gateways`], [`guide::audit`] |
 //! | compare | [`comparison`]: S3, CloudFront, Medplum, Rails and nginx |
 //!
-//! The repository has whole servers, to be run and copied from: `examples/axum` with authentication,
-//! CORS, time limits and a page to try it, `hosts` over PostgreSQL, `cloud.rs` with a bucket,
-//! `hyper.rs` without a framework, `lambda`, and `tonic.rs`, where an RPC hands out the URLs.
+//! The repository has whole servers, to be run and copied from: `examples/minimal.rs`; `axum` with
+//! authentication, CORS, time limits and a page to try it; `hosts` over PostgreSQL; `cloud.rs` with a
+//! bucket; `hyper.rs` without a framework; `lambda`; and `tonic.rs`, where an RPC hands out the URLs.
 //!
 //! # Features
 //!
