@@ -1,4 +1,4 @@
-//! A bucket, and what its requests are made with.
+//! A bucket, and the clients that make its requests.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,24 +21,24 @@ use super::presign::SigningProtocol;
 /// The time that the store has for an answer unless configured otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What may be on its way to the store at once, in mebibytes.
+/// The most content that may be on its way to the store at once, in mebibytes.
 const ROOM: usize = 80;
 
-/// The least time between two renewals of the client: a right that is missing stays so.
+/// The least time between two renewals of the client. No renewal brings a right that is missing.
 const RENEWAL: Duration = Duration::from_secs(30);
 
 /// A bucket of a cloud object store, or a path in one: Amazon S3, Google Cloud Storage, Azure Blob
-/// Storage, and whatever else is an [`ObjectStore`] with attributes.
+/// Storage, or any other [`ObjectStore`] with attributes.
 ///
 /// The stores of the three clouds become one by [`From`]. Stores and signers are those of
 /// `object_store` 0.14: the host depends on the same version.
 ///
-/// # How the store's client is set up
+/// # Setting up the store's client
 ///
-/// By itself, the client limits a request to 30 seconds in all, which cuts large content on a slow
-/// link, and tries ten times in three minutes, which is too long for somebody who waits. So give it
-/// a [`Connector`](super::Connector) and [`Bucket::retry_config`], and a store whose credentials
-/// change to [`renewable`](Self::renewable):
+/// By itself, the client gives a request 30 seconds in all, which cuts large content on a slow
+/// link. It tries ten times in three minutes, which is too long for somebody who waits. So give it
+/// a [`Connector`](super::Connector) and [`Bucket::retry_config`]. If the credentials of the store
+/// change, make the bucket [`renewable`](Self::renewable):
 ///
 #[cfg_attr(feature = "object-store-aws", doc = "```no_run")]
 #[cfg_attr(not(feature = "object-store-aws"), doc = "```ignore")]
@@ -58,16 +58,16 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// # Ok::<(), object_store::Error>(())
 /// ```
 ///
-/// Then every request is given up after ten seconds without an answer, and is tried three times at
-/// most. Content that arrives or leaves slowly takes as long as it takes: a download that the store
-/// breaks off is continued with the rest of the very same object; an upload is given up when the
+/// Every request is then given up after ten seconds without an answer, and is tried three times at
+/// most. Content that arrives or leaves slowly takes as long as it takes. A download that the store
+/// breaks off is continued with the rest of the very same object. An upload is given up when the
 /// store, asked in between, no longer answers anything.
 ///
 /// # The rights it needs
 ///
-/// To put, read, delete and list objects, and to abort an upload in parts. `open` of a repository
-/// tries each and names the one that is missing. Without the right to list, S3 says of what is not
-/// there that it is forbidden.
+/// The rights to put, read, delete and list objects, and to abort an upload in parts. `open` of a
+/// repository tries each and names the one that is missing. Without the right to list, S3
+/// answers that a missing object is forbidden.
 ///
 /// **Amazon S3**, as a policy of the server's role:
 ///
@@ -89,7 +89,7 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// }
 /// ```
 ///
-/// **Google Cloud Storage**: a role that others need not share, or `roles/storage.objectUser`.
+/// **Google Cloud Storage**: a role of the server's own, or `roles/storage.objectUser`.
 ///
 /// ```text
 /// gcloud iam roles create binaries --project=PROJECT --permissions=\
@@ -116,7 +116,7 @@ pub struct Bucket {
     traffic: Arc<Semaphore>,
 }
 
-/// What requests are made with.
+/// The clients that make the requests.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) store: Arc<dyn ObjectStore>,
@@ -135,7 +135,7 @@ impl Bucket {
     /// The bytes of a permit of [`traffic`](Self::traffic).
     pub(super) const ROOM_UNIT: usize = 1024 * 1024;
 
-    /// A bucket of any store. Those of the clouds know more of themselves: use [`From`] there.
+    /// A bucket of any store. For that of a cloud use [`From`], which also sets pages and parts.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
         Self {
@@ -154,12 +154,12 @@ impl Bucket {
     }
 
     /// A bucket that is opened again when the store refuses its credentials: they may have been
-    /// replaced before their time. The request is then repeated, once, and the bucket is opened
-    /// every 30 seconds at most. `open` runs on a thread where it may wait for a disk.
+    /// replaced before their time. The request is then repeated, once. The bucket is opened every
+    /// 30 seconds at most. `open` runs on a thread where it may wait for a disk.
     ///
     /// # Errors
     ///
-    /// That of `open`.
+    /// The error of `open`.
     pub fn renewable(
         open: impl Fn() -> Result<Self, StoreError> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
@@ -174,7 +174,7 @@ impl Bucket {
         })
     }
 
-    /// How a store's client should try again: twice, within ten seconds. It has `with_retry` for it.
+    /// The retries of a store's client: two, within ten seconds. Its `with_retry` takes them.
     #[must_use]
     pub fn retry_config() -> RetryConfig {
         RetryConfig {
@@ -187,8 +187,8 @@ impl Bucket {
         }
     }
 
-    /// Sets what lists a few objects of many: nearly always the same store once more. Without it,
-    /// minting a URL takes the names of all versions of the Binary.
+    /// Sets the client that lists a few objects of many: nearly always the same store once more.
+    /// Without it, minting a URL lists the names of all versions of the Binary.
     ///
     /// The store must list in the order of names, as the clouds do, except for the directory
     /// buckets of S3 Express.
@@ -198,8 +198,9 @@ impl Bucket {
         self
     }
 
-    /// Sets what keeps the parts of uploads that come over hours: nearly always the same store once
-    /// more. Without it, the bucket keeps no [resumable](crate::store::Resumable) uploads.
+    /// Sets the client that keeps the parts of uploads that come over hours: nearly always the same
+    /// store once more. Without it, the bucket keeps no [resumable](crate::store::Resumable)
+    /// uploads.
     ///
     /// The store must replace an object only if it is still the same (`If-Match`), as the clouds do.
     #[must_use]
@@ -208,7 +209,7 @@ impl Bucket {
         self
     }
 
-    /// Sets what signs the store's own URLs: nearly always the same store once more.
+    /// Sets the signer of the store's own URLs: nearly always the same store once more.
     #[must_use]
     pub fn with_signer(mut self, signer: Arc<dyn Signer>, protocol: SigningProtocol) -> Self {
         Arc::make_mut(&mut self.client).signer = Some((signer, protocol));
@@ -222,10 +223,10 @@ impl Bucket {
         self
     }
 
-    /// The time that the store has for the first byte of an answer, and for a pause in the middle of
-    /// one, after half of which the rest is asked for anew. Content on its way in has a second for
-    /// each 100 KiB in addition to it, as long as the store answers other requests in this time.
-    /// After that the store is not available. Default: 10 seconds.
+    /// The time that the store has for the first byte of an answer, and for a pause in the middle
+    /// of one. When half of it has passed in such a pause, the rest is asked for anew. Content on
+    /// its way in has a second more for each 100 KiB, as long as the store answers other requests
+    /// in this time. After that the store is not available. Default: 10 seconds.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -244,13 +245,13 @@ impl Bucket {
         &self.traffic
     }
 
-    /// What requests are made with now.
+    /// The clients that make the requests now.
     pub(super) fn client(&self) -> Arc<Client> {
         let newest = self.renewal.as_ref().and_then(|it| it.newest.load_full());
         newest.unwrap_or_else(|| Arc::clone(&self.client))
     }
 
-    /// Whether there is another client than the one whose credentials the store refused.
+    /// True if there is another client than the one whose credentials the store refused.
     pub(super) async fn is_renewed(&self, used: &Arc<Client>, fault: &Fault) -> bool {
         let (Some(renewal), Meaning::Denied(_)) = (&self.renewal, fault.meaning()) else {
             return false;
@@ -289,7 +290,7 @@ impl Renewal {
     }
 }
 
-/// Names the store, without what it is configured with: credentials may be among that.
+/// Names the store, without its configuration: credentials may be among that.
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bucket")

@@ -21,23 +21,24 @@ use crate::url::{Access, Grant, PresignedUrl};
 /// Bytes in a bucket, for a host with records of its own: a [`ContentStore`], which becomes a
 /// repository in [`Composed`](crate::store::Composed).
 ///
-/// Content is an object `2026-11-29/{random}.{type}`. Up to 5 MiB are put in one request; what is
-/// longer goes in parts, several at a time. 80 MiB of all uploads together are on their way at once;
-/// beside these, an upload has at most 5 MiB in memory. An upload may have 48 GiB.
+/// Content is an object `2026-11-29/{random}.{type}`. Up to 5 MiB are put in one request. Longer
+/// content goes in parts, several at a time. All uploads together have at most 80 MiB on their way
+/// at once. Beside these, an upload has at most 5 MiB in memory. An upload may have 48 GiB.
 ///
-/// Length and SHA-256 are kept with the object, of content in parts its length alone, when the
-/// client announced it: the host's records have both. What the store sends is compared: another
-/// length is an error before the first byte, another digest of the whole one before the last.
-/// Where the store breaks off, the rest is asked for, as long as bytes flow.
+/// Length and SHA-256 are kept with the object. Of content in parts, the length alone is kept, if
+/// the client announced it: the host's records have both. The content that the store sends is
+/// compared with them. Another length is an error before the first byte. Another digest of the
+/// whole is an error before the last byte. When the store breaks off, the rest is asked for, as
+/// long as bytes flow.
 ///
-/// If the server ends in the middle of an upload, the store keeps the parts: add a lifecycle rule
-/// to the bucket that aborts incomplete multipart uploads after a day, or if uploads may come in
-/// parts, after a day more than these may take.
+/// If the server ends in the middle of an upload, the store keeps the parts. So add a lifecycle
+/// rule to the bucket that aborts incomplete multipart uploads after a day. If uploads may come in
+/// parts, the rule must wait for a day more than these may take.
 ///
 /// # Uploads that come in parts
 ///
-/// With a bucket that has [what keeps them](Bucket::with_multipart), as those of the clouds have,
-/// the store is [`Resumable`]. Any number of servers can take the parts of one upload.
+/// If the bucket [can keep parts](Bucket::with_multipart), as those of the clouds can, the store is
+/// [`Resumable`]. Any number of servers can take the parts of one upload.
 ///
 /// | object | |
 /// |---|---|
@@ -45,17 +46,18 @@ use crate::url::{Access, Grant, PresignedUrl};
 /// | `joined/{random}` | the bytes, as one multipart upload, and at the end one object |
 /// | `2026-11-29/{random}j.{type}` | made at the end: length and SHA-256, and no bytes |
 ///
-/// A store sets type and facts of an object when its first part comes, or never; they are known
-/// when the last has come. So there is an object of facts, on the day on which the upload ended,
-/// and that is its place; to read it takes a HEAD more. An upload of less than 5 MiB becomes an
-/// ordinary object.
+/// A store sets type and facts of an object when its first part comes, or never. They are known
+/// only when the last part has come. So they have an object of their own, on the day on which the
+/// upload ended, and that is the place of the content. Reading it takes a HEAD more. An upload of
+/// less than 5 MiB becomes an ordinary object.
 ///
-/// The first of these objects is replaced only by who has read its newest version (`If-Match`): of
-/// two parts that begin at one offset, at whatever servers, one is kept. Whoever puts parts of
-/// 5 MiB has claimed the upload for as long as the [patience](Bucket::with_patience) lasts, and
-/// claims it anew while it goes on: nobody else puts any at that time, and is
-/// [`busy`](RepositoryError::busy). Only after a server has ended in the middle does a client notice.
-/// What such an end costs are at most the last eight parts, 40 MiB.
+/// The first of these objects is replaced only by a server that has read its newest version
+/// (`If-Match`). Of two parts that begin at one offset, at whatever servers, one is kept. A server
+/// that puts parts of 5 MiB has claimed the upload for as long as the
+/// [patience](Bucket::with_patience) lasts, and claims it anew while it goes on. Nobody else puts
+/// any parts at that time: the upload is [`busy`](RepositoryError::busy). A client notices this
+/// only after a server has ended in the middle. Such an end costs 40 MiB at most, the last
+/// eight parts.
 ///
 /// | | requests |
 /// |---|---|
@@ -67,7 +69,7 @@ use crate::url::{Access, Grant, PresignedUrl};
 /// | removing what has expired | a LIST, a GET for each upload; three for each that is removed |
 ///
 /// The tail travels with each GET and PUT of a part: parts of a multiple of 5 MiB have none. It is
-/// in memory twice, while a part is recorded. An upload may have 48 GiB, as any other.
+/// in memory twice while a part is recorded. An upload may have 48 GiB, as any other.
 ///
 /// # Example
 ///
@@ -104,15 +106,15 @@ impl BucketStore {
     /// # Errors
     ///
     /// [`Internal`](RepositoryError::Internal) when a right is missing, when there is no such
-    /// bucket or when the store does not keep attributes, and whatever else it reports.
+    /// bucket or when the store does not keep attributes, and any other error that the store
+    /// reports.
     pub async fn open(bucket: impl Into<Bucket>) -> Result<Self, RepositoryError> {
         let store = Self::new(bucket);
         trial::try_out(&store.bucket, false).await?;
         Ok(store)
     }
 
-    /// Whether clients read from the store itself. Needs a
-    /// [signer](Bucket::with_signer). Default: no.
+    /// Lets clients read from the store itself. Needs a [signer](Bucket::with_signer). Default: no.
     #[must_use]
     pub fn offload_reads(mut self, offload: bool) -> Self {
         self.offloads_reads = offload;
@@ -123,7 +125,7 @@ impl BucketStore {
         &self.bucket
     }
 
-    /// Puts all of an upload, of which `start` has come, and perhaps more.
+    /// Puts all of an upload: `start`, which has come, and the rest, if it `has_more`.
     pub(super) async fn put_apart(
         &self,
         start: Bytes,
@@ -211,7 +213,7 @@ impl BucketStore {
         Ok(Some(content))
     }
 
-    /// Whether uploads that come in parts can be kept.
+    /// True if uploads that come in parts can be kept.
     pub(super) fn keeps_parts(&self) -> bool {
         self.bucket.client().multipart.is_some()
     }
@@ -244,7 +246,7 @@ pub(super) fn facts(inflow: &Inflow) -> Facts {
     }
 }
 
-/// An answer that is not what was put: of a proxy, or of a store that loses attributes.
+/// The error for an object that was not put here: of a proxy, or of a store that loses attributes.
 pub(super) fn unmarked(name: &str) -> RepositoryError {
     RepositoryError::internal(format!("what the store has at {name} was not put here"))
 }

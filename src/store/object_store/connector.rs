@@ -1,4 +1,4 @@
-//! [`Connector`]: how a store's client makes its requests.
+//! [`Connector`]: the requests of a store's client.
 
 use std::fmt;
 use std::future::Future;
@@ -18,28 +18,27 @@ use tokio::time::{Instant, sleep};
 
 use super::error::Closed;
 
-/// The longest pause that somebody who waits for an answer is kept for.
+/// The longest pause for which a request waits.
 const SHORT: Duration = Duration::from_secs(3);
 
-/// The longest pause that is kept at all.
+/// The longest pause for which a store is left alone.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The time for a connection to come about.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// How the clients of the clouds should make their requests: give it to their builders as
-/// `with_http_connector`.
+/// Makes the requests of the clouds' clients: give it to their builders as `with_http_connector`.
 ///
 /// - A request has no limit in all: content takes as long as its bytes flow. The limits that count
 ///   are those of the [`Bucket`](super::Bucket).
 /// - A connection comes about within three seconds.
 /// - A store that asks to be left alone (`Retry-After`) is left alone for so long, at most for a
-///   minute. Up to three seconds a request waits; beyond that it fails at once, and the client of
-///   the layer is told when to come back.
+///   minute. A request waits for up to three seconds. If the pause is longer, it fails at once, and
+///   the client of the layer gets the time to wait.
 /// - A redirection is not followed: it could lead to a host that our tokens are not for.
 ///
-/// Of the builder's `ClientOptions` it only heeds whether plain HTTP is allowed. Whatever else is to
-/// be set, certificates or a proxy, is set in [`with`](Self::with).
+/// Of the builder's `ClientOptions` it heeds only the one that allows plain HTTP. Anything else,
+/// such as certificates or a proxy, is set in [`with`](Self::with).
 ///
 /// ```no_run
 /// # #[cfg(feature = "object-store-aws")] {
@@ -63,8 +62,8 @@ impl Connector {
         Self::with(|client| client)
     }
 
-    /// As [`new`](Self::new), with what `configure` sets beside it. `reqwest` is version 0.13, as
-    /// that of `object_store`.
+    /// As [`new`](Self::new), with the further settings that `configure` makes. `reqwest` is
+    /// version 0.13, as that of `object_store`.
     pub fn with(
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
     ) -> Self {
@@ -120,7 +119,7 @@ impl Considerate {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let pause = self.pause();
         if pause > SHORT {
-            // Of this kind it is not tried again.
+            // An error of this kind is not tried again.
             return Err(HttpError::new(HttpErrorKind::Unknown, Closed(pause)));
         }
         sleep(pause).await;
@@ -136,7 +135,7 @@ impl Considerate {
         Ok(response)
     }
 
-    /// How long the store is still to be left alone.
+    /// The time for which the store is still to be left alone.
     fn pause(&self) -> Duration {
         let until = *self.lock();
         until.map_or(Duration::ZERO, |until| {

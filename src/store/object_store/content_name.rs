@@ -10,17 +10,17 @@ use crate::store::{Day, RepositoryError};
 const DAY: usize = 10;
 const RANDOM: usize = 22;
 
-/// What follows the random part of content whose bytes are elsewhere.
+/// The text after the random part, for content whose bytes are elsewhere.
 const JOINED: char = 'j';
 
-/// Where such bytes are.
+/// The folder of such bytes.
 const BYTES: &str = "joined";
 
 /// The longest content type that a name has in it, in base64: file systems allow 255 bytes a name.
 const LONGEST_TYPE: usize = 120;
 
 /// The name of an object that is content, with the content's type if that is not long. So the type
-/// is known where the name is.
+/// is known from the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ContentName(String);
 
@@ -30,7 +30,7 @@ impl ContentName {
         Ok(Self::build(&format!("{day}/{}", random()?), content_type))
     }
 
-    /// The name of content whose bytes are [elsewhere](Self::bytes), since they came in parts: the
+    /// The name of content whose bytes are [elsewhere](Self::bytes), since they came in parts. The
     /// object of this name has the facts about them alone.
     pub(super) fn joined(day: Day, random: &str, content_type: &ContentType) -> Self {
         Self::build(&format!("{day}/{random}{JOINED}"), content_type)
@@ -46,7 +46,7 @@ impl ContentName {
         format!("{BYTES}/{random}")
     }
 
-    /// Where the bytes are, if the object of this name has not got them.
+    /// The name of the bytes, if the object of this name has not got them.
     pub(super) fn bytes(&self) -> Option<String> {
         let (_, name) = self.0.split_once('/')?;
         let random = name.split('.').next()?.strip_suffix(JOINED)?;
@@ -67,7 +67,7 @@ impl ContentName {
         Self::parse(name.as_str())
     }
 
-    /// Whatever the text is, what comes of it names content: no other object can be reached.
+    /// Any text that is accepted names content: no other object can be reached.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (day, name) = text.split_once('/')?;
         let (random, content_type) = match name.split_once('.') {

@@ -14,14 +14,14 @@ use super::error::{Action, Fault, Meaning};
 use super::mark::{self, Facts, Kind, Mark};
 use crate::store::{ByteRange, Content, Metadata, RepositoryError};
 
-/// How often it is asked for the rest without sending any of it.
+/// The number of times that a store is asked for the rest without sending any of it.
 const TRIES: u32 = 3;
 
 /// The pause before the first of these; it grows fivefold.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// An object, or a part of it; `None` if there is none. Of an object that is no content, whatever
-/// of it the store gave.
+/// An object, or a part of it; `None` if there is none. An object that is no content comes with as
+/// much of it as the store gave.
 pub(super) async fn open(
     bucket: &Bucket,
     name: &str,
@@ -81,12 +81,12 @@ pub(super) async fn resolve(
     Ok(bucket.get(name, Some(asked), object.meta.e_tag).await?)
 }
 
-/// Whether an object is content itself, and not what stands in its place.
+/// True if an object is content itself, and does not stand in its place.
 fn is_content(object: &GetResult) -> bool {
     Mark::of(object).is_none_or(|mark| matches!(mark.kind, Kind::Content(_)))
 }
 
-/// What is known of an object that is content.
+/// The metadata of an object that is content.
 pub(super) fn metadata(object: &GetResult, known: Facts) -> Result<Metadata, RepositoryError> {
     let mark = Mark::of(object);
     let joined = mark.filter(|mark| mark.kind == Kind::Joined);
@@ -105,11 +105,11 @@ pub(super) fn metadata(object: &GetResult, known: Facts) -> Result<Metadata, Rep
     })
 }
 
-/// An object as content to serve, of which the first bytes have come: what is wrong with small
-/// content is found out before anything is answered, and its head and bytes leave together.
+/// An object as content to serve, of which the first bytes have come. So a fault of small content
+/// is found before anything is answered, and its head and bytes leave together.
 ///
-/// It is an error before the first byte if the object has another length than content was put
-/// with, and one before the last if it has another digest.
+/// It is an error before the first byte if the object has another length than content was put with.
+/// It is one before the last byte if it has another digest.
 pub(super) async fn content(
     bucket: &Bucket,
     name: &str,
@@ -135,14 +135,14 @@ pub(super) async fn content(
     Ok(Content::new(metadata, range, stream))
 }
 
-/// The bytes of a part of an object, for as long as they flow: where the store breaks off, it is
+/// The bytes of a part of an object, for as long as they flow. When the store breaks off, it is
 /// asked for the rest of the very same object.
 struct Body {
     bucket: Bucket,
     name: String,
     e_tag: Option<String>,
     rest: Range<u64>,
-    /// Of what has come so far, and what the whole must have.
+    /// The digest of the bytes that have come so far, and the one that the whole must have.
     digest: Option<(Sha256, [u8; 32])>,
     stream: Option<BoxStream<'static, Result<Bytes, StoreError>>>,
 }
@@ -176,8 +176,8 @@ impl Body {
                 || self.e_tag.is_none();
             let may_pass = match fault.meaning() {
                 Meaning::Unavailable => true,
-                // The client goes on by itself where a connection breaks, with the credentials
-                // of then.
+                // When a connection breaks, the client goes on by itself, with the same
+                // credentials.
                 Meaning::Denied(_) => tries == 1,
                 _ => false,
             };
@@ -190,7 +190,7 @@ impl Body {
         Ok(None)
     }
 
-    /// What comes next of the rest.
+    /// The next bytes of the rest.
     async fn read(&mut self) -> Result<Bytes, Fault> {
         // So there is time for a second try: a connection may be dead though the store is not.
         let limit = self.bucket.patience() / 2;

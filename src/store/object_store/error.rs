@@ -1,4 +1,4 @@
-//! What a store's errors mean.
+//! The meaning of a store's errors.
 
 use std::error::Error;
 use std::fmt;
@@ -10,20 +10,21 @@ use object_store::Error as StoreError;
 
 use crate::store::RepositoryError;
 
-/// How the store's client begins the text of an answer that is no success. The type of that error
-/// is not public, and has the status nowhere else. A test holds it to a server's answers.
+/// The client's first words about an answer that is no success. The type of that error is not
+/// public, and has the status nowhere else. A test compares them with a server's answers.
 const STATUS: &str = "Server returned non-2xx status code: ";
 
-/// How the client says that the bucket is elsewhere, which happens where its region is wrong.
+/// The client's words for a bucket that is elsewhere: this happens if its region is wrong.
 const REDIRECTION: &str = "Received redirect without LOCATION";
 
-/// How the stores in this process say that a range lies outside. That type is not public either.
+/// The words of the stores in this process for a range that lies outside. That type is not public
+/// either.
 const OUTSIDE: &str = "Wanted range starting at ";
 
-/// What the store was asked to do.
+/// The kinds of requests to a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// To tell about an object without its content: the answer to a failure has no text then.
+    /// To look at an object without its content: the answer to a failure has no text then.
     Look,
     Get,
     Put,
@@ -62,7 +63,7 @@ impl Action {
     }
 }
 
-/// Why a call to the store did not bring what it was made for.
+/// The reason why a call to the store failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error("the store was asked to {action}, and did not answer in {} seconds", limit.as_secs())]
@@ -80,7 +81,7 @@ pub(super) enum Fault {
     Gone,
 }
 
-/// The store asked to be left alone for so long, and is.
+/// The store asked to be left alone, and is, for this long.
 #[derive(Debug, thiserror::Error)]
 #[error("the store asks to be left alone, still for {} seconds", .0.as_secs())]
 pub(super) struct Closed(pub(super) Duration);
@@ -145,7 +146,7 @@ impl Fault {
         Self::Late { action, limit }
     }
 
-    /// Whether it shows that the store is there.
+    /// True if it shows that the store is there.
     pub(super) fn is_of_the_store(&self) -> bool {
         match self {
             Self::Answer {
@@ -155,12 +156,12 @@ impl Fault {
         }
     }
 
-    /// Whether it says that there is nothing to do it with.
+    /// True if it says that there is no object, or no upload, to work on.
     pub(super) fn is_of_nothing(&self) -> bool {
         matches!(self.meaning(), Meaning::Absent | Meaning::NoUpload)
     }
 
-    /// For how long the store is to be left alone.
+    /// The time for which the store is to be left alone.
     fn pause(&self) -> Option<Duration> {
         let Self::Answer { source, .. } = self else {
             return None;
@@ -187,7 +188,7 @@ impl From<Fault> for RepositoryError {
                 Some(pause) => Self::busy(pause, fault),
                 None => Self::unavailable(fault),
             },
-            // Among them refused credentials, which is for the operator to mend.
+            // Refused credentials are among them, which are for the operator to mend.
             _ => Self::internal(fault),
         }
     }
@@ -203,8 +204,8 @@ fn meaning(action: Action, error: &StoreError) -> Meaning {
                 Some("NoSuchKey" | "BlobNotFound") => Meaning::Absent,
                 Some("NoSuchBucket" | "ContainerNotFound") => Meaning::NoBucket,
                 Some("NoSuchUpload") => Meaning::NoUpload,
-                // It may be the bucket that is missing. Whoever concludes that something never
-                // was asks once more, for content.
+                // It may be the bucket that is missing. A caller that concludes that something
+                // never was asks once more, for content.
                 None if action == Action::Look => Meaning::Absent,
                 _ => Meaning::Unclear,
             },

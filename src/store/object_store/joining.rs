@@ -27,7 +27,7 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// Waits until it may.
+    /// Waits until it may become visible.
     pub(super) async fn of(id: UploadId, mut upload: Upload) -> Result<Self, RepositoryError> {
         let incomplete = || UploadError::Incomplete(None);
         match upload.next().await {
@@ -52,8 +52,8 @@ impl Whole {
 }
 
 impl BucketStore {
-    /// Makes content of an upload, in a place that is recorded before: whatever is cut short can be
-    /// repeated.
+    /// Makes content of an upload, in a place that is recorded before. So it can be repeated if it
+    /// is cut short.
     pub(super) async fn join(
         &self,
         whole: &Whole,
@@ -65,7 +65,7 @@ impl BucketStore {
             return Err(UploadError::Incomplete(None).into());
         }
         let recorded = match unfinished.outline.content() {
-            // The sweep may be about to remove what is there for longer, and has no record.
+            // The sweep may be about to remove content that is older and has no record.
             Some(recorded) if !is_fresh(&recorded) || unfinished.outline.is_finished => {
                 let is_there = bucket.look(recorded.as_str()).await?.is_some();
                 match (is_there, is_fresh(&recorded)) {
@@ -146,7 +146,7 @@ impl BucketStore {
         Ok(bucket.delete(&name(upload)).await?)
     }
 
-    /// Whether content was put for a slot that does not refer to it.
+    /// True if content was put for a slot that does not refer to it.
     pub(super) async fn is_refused(&self, name: &ContentName) -> Result<bool, RepositoryError> {
         let content = self.bucket().look(name.as_str()).await?;
         let Some(slot) = content
@@ -198,7 +198,7 @@ async fn assemble(
     };
     match assembled.await {
         Ok(_) => Ok(()),
-        // It may have been done before, or the answer may be all that is lost.
+        // It may have been done before, or the answer alone may be lost.
         Err(fault) if !matches!(fault, Fault::Late { .. }) && is_there().await => Ok(()),
         Err(fault) => Err(fault.into()),
     }

@@ -1,11 +1,11 @@
-//! Which object of a Binary is what, by its name.
+//! The kinds of a Binary's objects, by their names.
 
 use super::content_name::{self, ContentName};
 use super::mark::{self, Facts};
 use crate::content_type::ContentType;
 use crate::id::BinaryId;
 
-/// Of one Binary: in this order its objects are listed.
+/// The beginnings of names, in the order in which a Binary's objects are listed.
 const GATE: &str = "0";
 const SLOT: char = '1';
 const SLOT_LENGTH: usize = 17;
@@ -15,24 +15,24 @@ pub(super) fn folder(id: BinaryId) -> String {
     format!("binary/{id}")
 }
 
-/// The object that says that there is a Binary: its content type, or nothing once it is deleted.
+/// The object that stands for a Binary. It has the content type, or nothing once it is deleted.
 pub(super) fn gate(id: BinaryId) -> String {
     format!("binary/{id}/{GATE}")
 }
 
-/// An empty object whose name has the content type in it, so that a listing tells it. `None` for
+/// An empty object whose name has the content type in it, so that a listing shows it. `None` for
 /// types that are too long for a name.
 pub(super) fn type_hint(id: BinaryId, content_type: &ContentType) -> Option<String> {
     let content_type = content_name::encode(content_type)?;
     Some(format!("binary/{id}/{GATE}-{content_type}"))
 }
 
-/// Where a version is put. A higher version is listed before a lower one.
+/// The object that a version is put into. A higher version is listed before a lower one.
 pub(super) fn slot(id: BinaryId, version: u64) -> String {
     format!("binary/{id}/{SLOT}{:016x}", !version)
 }
 
-/// An empty object whose name tells where the content of a version is.
+/// An empty object whose name has the place of a version's content in it.
 pub(super) fn place_hint(id: BinaryId, version: u64, content: &Apart) -> String {
     let stem = content.name.stem();
     let Facts { length, sha256 } = content.facts;
@@ -49,7 +49,7 @@ pub(super) struct Apart {
     pub(super) facts: Facts,
 }
 
-/// Where the content of a version is, as a URL says it.
+/// The place of a version's content, as a URL says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Whereabouts {
     /// In the slot itself.
@@ -97,7 +97,7 @@ fn parse_facts(text: &str) -> Option<Facts> {
     })
 }
 
-/// What an object of a Binary is.
+/// The kinds of a Binary's objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Name<'a> {
     Gate,
@@ -108,7 +108,7 @@ pub(super) enum Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// Of the last segment of an object's name.
+    /// The kind of an object, by the last segment of its name.
     pub(super) fn parse(name: &'a str) -> Option<Self> {
         if let Some(rest) = name.strip_prefix(GATE) {
             return match rest {
@@ -127,7 +127,7 @@ impl<'a> Name<'a> {
     }
 }
 
-/// The content that a [`place_hint`] tells of, when it is of this type.
+/// The content that a [`place_hint`] names, when it is of this type.
 pub(super) fn hinted(hint: &str, content_type: &ContentType) -> Option<Apart> {
     let (stem, facts) = hint.split_once(',')?;
     Some(Apart {
@@ -136,18 +136,18 @@ pub(super) fn hinted(hint: &str, content_type: &ContentType) -> Option<Apart> {
     })
 }
 
-/// How many objects of a Binary say all that a URL must know: the gate, its type, the newest
-/// version, and the place of that version's content.
+/// The number of a Binary's objects that say all that a URL must know: the gate, its type, the
+/// newest version, and the place of that version's content.
 pub(super) const SURVEYED: usize = 4;
 
-/// What the first objects of a Binary say of it.
+/// The facts that the first objects of a Binary show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Survey {
     pub(super) gate: Gate,
     pub(super) content_type: Option<ContentType>,
     /// The number of the current version; 0 if there is none.
     pub(super) current: u64,
-    /// Whether the current version's slot is empty: its content is apart then, or has no bytes.
+    /// True if the current version's slot is empty. Its content is apart then, or has no bytes.
     pub(super) is_empty: bool,
     /// The place of the current version's content, as its hint has it.
     pub(super) place: Option<String>,
@@ -158,7 +158,7 @@ pub(super) enum Gate {
     #[default]
     Missing,
     Open,
-    /// The Binary is deleted, whatever other objects of it there still are.
+    /// The Binary is deleted, even if other objects of it are still there.
     Closed,
 }
 
@@ -185,7 +185,7 @@ impl Survey {
         survey
     }
 
-    /// Where the content of the current version, of this type, is; `None` if that is not known.
+    /// The place of the current version's content, of this type; `None` if that is not known.
     pub(super) fn whereabouts(&self, content_type: &ContentType) -> Option<Whereabouts> {
         match &self.place {
             Some(hint) => hinted(hint, content_type).map(Whereabouts::Apart),

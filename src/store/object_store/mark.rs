@@ -1,4 +1,4 @@
-//! What is written on an object, beside its content.
+//! The attributes that are written on an object, beside its content.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,7 +26,7 @@ pub(super) struct Facts {
     pub(super) sha256: Option<[u8; 32]>,
 }
 
-/// What an object is. Those that clients have put into an offloaded URL have no mark.
+/// The kinds of objects. Those that clients have put with an offloaded URL have no mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The content itself, put by the request that made up this name.
@@ -112,7 +112,7 @@ impl Mark {
     }
 }
 
-/// The facts of an object that is content, and whether it still is as long as it was.
+/// The facts of an object that is content. It is an error if its length is no longer the same.
 pub(super) fn checked(object: &GetResult, known: Facts) -> Result<Facts, RepositoryError> {
     let marked = Mark::of(object).map(|mark| mark.facts).unwrap_or_default();
     let size = object.meta.size;

@@ -18,16 +18,16 @@ use crate::store::{RepositoryError, Upload};
 /// upload may have 48 GiB.
 pub(super) const PART: usize = 5 * 1024 * 1024;
 
-/// Room for the start of an upload; what follows is four times as much each time, up to a part.
+/// The room for the start of an upload. Each later room is four times as large, up to a part.
 const START: usize = PART / 64;
 
 /// The time that the store has to put the parts together. S3 may take minutes.
 pub(super) const ASSEMBLY: Duration = Duration::from_secs(10 * 60);
 
-/// An upload as it comes, and what it turns out to be.
+/// An upload as it comes, and its length so far.
 pub(super) struct Inflow {
     upload: Upload,
-    /// What has come and is in no part yet.
+    /// The bytes that have come and are in no part yet.
     pending: Bytes,
     length: u64,
 }
@@ -45,7 +45,7 @@ impl Inflow {
         &self.upload
     }
 
-    /// The next part: as much as comes, up to [`PART`] bytes; and whether more has come.
+    /// The next part: as much as comes, up to [`PART`] bytes; and true if more has come.
     pub(super) async fn part(&mut self) -> Result<(Bytes, bool), RepositoryError> {
         let mut part = Vec::new();
         loop {
@@ -69,14 +69,14 @@ impl Inflow {
         self.length
     }
 
-    /// Of the whole, once it has come.
+    /// The digest of the whole, once it has come.
     pub(super) fn sha256(&self) -> Option<[u8; 32]> {
         self.upload.sha256()
     }
 }
 
-/// Makes room for what has come, and for some more, so that memory follows what a client sends and
-/// not what it announces.
+/// Makes room for the bytes that have come, and for some more. So memory follows the bytes that a
+/// client sends, not the length that it announces.
 fn reserve(part: &mut Vec<u8>, additional: usize) {
     let needed = part.len() + additional;
     let mut capacity = part.capacity().max(START);
@@ -96,7 +96,7 @@ pub(super) struct Parts {
 struct State {
     upload: Box<dyn MultipartUpload>,
     on_their_way: JoinSet<Result<(), Fault>>,
-    /// Whether they may have been put together.
+    /// True if they may have been put together.
     is_finishing: bool,
 }
 
@@ -109,7 +109,7 @@ impl Parts {
     ) -> Result<Self, RepositoryError> {
         let (bucket, name) = (bucket.clone(), name.clone());
         let (content_type, mark) = (content_type.to_owned(), mark.clone());
-        // In a task of its own: an upload that its client leaves meanwhile is known then, and
+        // In a task of its own, so that an upload whose client leaves meanwhile is known, and
         // removed.
         let starting = tokio::spawn(async move {
             let starting = bucket.put_in_parts(name.as_str(), &content_type, &mark);
@@ -185,8 +185,8 @@ impl Parts {
             if matches!(fault, Fault::Late { .. }) {
                 return Err(fault.into());
             }
-            // The client repeats a request whose answer it has not seen, and is then told that
-            // there is no such upload any more.
+            // The client repeats a request whose answer it has not seen. It then learns that there
+            // is no such upload any more.
             match self.bucket.look(self.name.as_str()).await {
                 Ok(Some(object)) if object.meta.size == length => {}
                 _ => return Err(fault.into()),
@@ -196,7 +196,7 @@ impl Parts {
         Ok(())
     }
 
-    /// Removes what is in the store.
+    /// Removes the parts from the store.
     pub(super) async fn abort(mut self) {
         if let Some(state) = self.state.take() {
             state.abort(&self.bucket, &self.name).await;
@@ -213,7 +213,7 @@ impl State {
         if timeout(limit, arriving).await.is_err() {
             self.on_their_way.shutdown().await;
         }
-        // What cannot be removed now is left to the bucket's lifecycle rule.
+        // The bucket's lifecycle rule removes any parts that cannot be removed now.
         drop(
             bucket
                 .within(limit, Action::Abort, self.upload.abort())

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::bucket::Bucket;
 use super::error::{Action, Fault};
 
-/// When the store last showed that it is there.
+/// The time at which the store last showed that it is there.
 #[derive(Debug)]
 pub(super) struct Pulse {
     heard: Mutex<Instant>,
@@ -71,8 +71,8 @@ impl Bucket {
     }
 
     /// Gives up a call that may well take long, such as content on a slow link, as soon as the
-    /// store shows no other sign of life either. Of the content that a client sends, nobody sees
-    /// how much has left.
+    /// store shows no other sign of life either. The progress of content that is being sent cannot
+    /// be seen.
     pub(super) async fn while_alive<T>(
         &self,
         action: Action,

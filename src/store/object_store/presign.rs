@@ -16,7 +16,7 @@ use crate::url::{Grant, Permission, PresignedUrl};
 /// The longest life of a URL that a store signs: 7 days, on both clouds.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How a store signs URLs, which says what it can bind into their signatures.
+/// The protocol by which a store signs URLs. It decides which terms their signatures can bind.
 ///
 /// There is none for Azure: its shared access signatures bind neither headers nor content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl SigningProtocol {
     }
 }
 
-/// The URL that reads an object of this type, unless there is something that it could not promise.
+/// The URL that reads an object of this type; `None` if it could not promise all that it must.
 pub(super) async fn read(
     bucket: &Bucket,
     name: &str,
@@ -91,8 +91,8 @@ pub(super) async fn read(
     sign(bucket, signer.as_ref(), Method::GET, name, grant, options).await
 }
 
-/// The URL that puts an object where there is none, unless there is something that it could not
-/// promise.
+/// The URL that puts an object where there is none; `None` if it could not promise all that it
+/// must.
 pub(super) async fn write(
     bucket: &Bucket,
     name: &str,
@@ -130,7 +130,7 @@ async fn sign(
     grant: &Grant,
     options: SignedUrlOptions,
 ) -> Result<Option<PresignedUrl>, RepositoryError> {
-    // Stores go by their own clock, whatever the layer's is.
+    // Stores go by their own clock, not by the layer's.
     let lifetime = grant.expires.remaining(SystemTime::now());
     if lifetime.is_zero() || lifetime > LONGEST {
         return Ok(None);

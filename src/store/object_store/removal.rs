@@ -1,4 +1,4 @@
-//! Deleting, and sweeping up what nothing refers to.
+//! Deleting, and sweeping up objects that nothing refers to.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -16,10 +16,10 @@ use crate::content_type::OCTET_STREAM;
 use crate::id::BinaryId;
 use crate::store::{Day, RepositoryError};
 
-/// How many objects are worked on at once where there are many.
+/// The number of objects that are worked on at once when there are many.
 const CONCURRENCY: usize = 16;
 
-/// By how much clocks may differ, ours and the store's.
+/// The most by which our clock and the store's may differ.
 const SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The slots of a Binary that is being deleted.
@@ -75,7 +75,7 @@ impl ObjectStoreRepository {
         Ok(bucket.delete_all(gone).await?)
     }
 
-    /// From now on no URL is minted. Returns when that was.
+    /// Ends the minting of URLs. Returns the moment at which it ended.
     async fn close(&self, id: BinaryId, now: SystemTime) -> Result<SystemTime, RepositoryError> {
         let gate = layout::gate(id);
         let found = self.store.bucket().get(&gate, None, None).await?;
@@ -87,7 +87,7 @@ impl ObjectStoreRepository {
         Ok(now)
     }
 
-    /// The slots of a Binary, the names of its hints, and the places that these tell of.
+    /// The slots of a Binary, the names of its hints, and the places in these.
     async fn objects(
         &self,
         id: BinaryId,
@@ -124,9 +124,9 @@ impl ObjectStoreRepository {
         Ok((slots, hints, places))
     }
 
-    /// Puts a stone where the next version would be, so that no write URL still in somebody's hands
-    /// brings content back: such a URL names at most that version. Returns the slot if an upload
-    /// was there first.
+    /// Puts a stone in the place of the next version, so that no write URL still in somebody's
+    /// hands brings content back: such a URL names at most that version. Returns the slot if an
+    /// upload was there first.
     async fn guard(&self, id: BinaryId, slots: &[Slot]) -> Result<Option<Slot>, RepositoryError> {
         let newest = slots.iter().max_by_key(|slot| slot.version);
         let next = newest.map_or(1, |slot| slot.version.saturating_add(1));

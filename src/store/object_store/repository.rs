@@ -24,31 +24,31 @@ use crate::store::{
 };
 use crate::url::{Access, Grant, PresignedUrl};
 
-/// The longest life of a write URL unless configured otherwise, as of URLs altogether.
+/// The longest life of a write URL unless configured otherwise: the default maximum of all URLs.
 const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Binaries with their content in a [`Bucket`] of Amazon S3, Google Cloud Storage, Azure Blob
-/// Storage, or whatever else has attributes and conditional puts, and lists objects by name.
+/// Storage, or any other store that has attributes and conditional puts, and lists objects by name.
 ///
 /// Any number of servers can share a bucket; they need nothing else in common. Versions are
 /// numbered as by [`FsRepository`](crate::FsRepository): `1`, `2`, `3`. A write URL names the
-/// version after the current one, and of two the second to be used is refused. Old versions stay
-/// readable. A host with records of its own needs only a [`BucketStore`].
+/// version after the current one. Of two such URLs, the second to be used is refused. Old versions
+/// stay readable. A host with records of its own needs only a [`BucketStore`].
 ///
-/// # What is stored where
+/// # The objects in the bucket
 ///
 /// | object | |
 /// |---|---|
 /// | `binary/{id}/0` | the content type of a Binary; nothing once it is deleted |
-/// | `binary/{id}/0-{…}` | nothing; the name has the content type, so that a listing tells it |
-/// | `binary/{id}/1{…}` | a version's content; of a large one, in an attribute, where that is |
-/// | `binary/{id}/1{…}-{…}` | nothing; the name tells where a large content is |
+/// | `binary/{id}/0-{…}` | nothing; the name has the content type, so that a listing shows it |
+/// | `binary/{id}/1{…}` | a version's content; or, in an attribute, the place of a large one |
+/// | `binary/{id}/1{…}-{…}` | nothing; the name has the place of a large content |
 /// | `2026-11-29/{…}` | content of more than 5 MiB, uploaded in parts on that day |
 /// | `resumable/{…}`, `joined/{…}` | uploads that come in parts, as [`BucketStore`] has them |
 ///
-/// A higher version is listed before a lower one: the first four objects of a Binary say all that
-/// a URL must know. A version becomes visible when `binary/{id}/1{…}` is put, which fails if it is
-/// there: of several uploads exactly one wins, whichever server they reach.
+/// A higher version is listed before a lower one, so the first four objects of a Binary say all
+/// that a URL must know. A version becomes visible when `binary/{id}/1{…}` is put, which fails if
+/// it is there. Of several uploads exactly one wins, whichever server they reach.
 ///
 /// # Requests to the store
 ///
@@ -62,30 +62,32 @@ const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// | redirecting | none |
 /// | creating a Binary | two PUTs |
 ///
-/// An old version, and a URL that was minted before there was content, take one request more where
-/// the content is large, and so do ranges. These figures need a [`Bucket`] with
-/// [pages](Bucket::with_pages), which those of the clouds have. The package's
-/// `docs/performance.md` has the times that clients wait.
+/// If the content is large, an old version takes one request more. So does a URL that was minted
+/// before there was content, and so do ranges. These figures need a [`Bucket`] with
+/// [pages](Bucket::with_pages), which those of the clouds have. The package's `docs/performance.md`
+/// has the times that clients wait.
 ///
-/// # What deleting leaves
+/// # The remains of a deletion
 ///
-/// One empty object, for good: an id is never used again. Where a write URL may still be in
-/// somebody's hands an empty object more keeps it from bringing content back: in the place of the
-/// next version, and of each that was written within the [longest life](Self::max_lifetime) of a
-/// URL and a day before. Deleting again after that time removes these too. In a bucket with
-/// versioning or soft delete, deleted content stays as long as that keeps it.
+/// One empty object, for good: an id is never used again. While a write URL may still be in
+/// somebody's hands, more empty objects keep it from bringing content back. There is one in the
+/// place of the next version, and of each that was written within the
+/// [longest life](Self::max_lifetime) of a URL and a day before. Deleting again after that time
+/// removes these too. In a bucket with versioning or soft delete, deleted content stays as long as
+/// that keeps it.
 ///
-/// An upload that breaks off is aborted, so nothing of it remains (on Azure, for a week). If the
-/// server itself ends in the middle, the store keeps the parts: add a lifecycle rule that aborts
-/// incomplete multipart uploads after a day (of uploads that come in parts, a day after they may
-/// no longer). If it ends between the last two requests of a large
-/// upload, an object stays that nothing refers to, until the [sweep](Self::sweep).
+/// An upload that breaks off is aborted, so nothing of it remains (on Azure, its parts remain for a
+/// week). If the server itself ends in the middle, the store keeps the parts. So add a lifecycle
+/// rule that aborts incomplete multipart uploads after a day. If uploads may come in parts, the
+/// rule must wait for a day more than these may take. If the server ends between the last two
+/// requests of a large upload, an object stays that nothing refers to, until the
+/// [sweep](Self::sweep).
 ///
 /// # Offload
 ///
 /// With [`offload_reads`](Self::offload_reads) and [`offload_writes`](Self::offload_writes) the
-/// operation hands out the store's own presigned URLs, and bytes never pass this server. What the
-/// store can sign decides what is offloaded:
+/// operation hands out the store's own presigned URLs, and bytes never pass this server. The terms
+/// that the store can sign decide which URLs are offloaded:
 ///
 /// | | Amazon S3 | Google Cloud Storage | Azure Blob Storage |
 /// |---|---|---|---|
@@ -95,15 +97,15 @@ const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// | write: once | bound | bound | |
 /// | write: longest upload | **no** | bound | |
 ///
-/// An offloaded URL is outside of this server's control:
+/// An offloaded URL is outside of this server's control.
 /// [`AccessPolicy::redeem`](crate::AccessPolicy::redeem) is not asked, so that it can be neither
-/// revoked nor audited here, rotating the signing key does not end it, and the security headers
-/// of downloads are missing. An offloaded write, in addition, has no check of a digest, may be
-/// empty, and on S3 may have up to 5 GiB, whatever was granted. Offload writes only to a store
-/// that refuses headers of its own protocol (`x-amz-copy-source`) which are not signed, as Amazon
-/// does: elsewhere, the holder of a write URL may copy other objects with the server's rights.
-/// Content that was written this way, or before [`offload_reads`](Self::offload_reads) was turned
-/// on, is replaced by nothing when it is deleted, which its offloaded URLs then read.
+/// revoked nor audited here. Rotating the signing key does not end it. The security headers of
+/// downloads are missing. An offloaded write, in addition, has no check of a digest, may be empty,
+/// and on S3 may have up to 5 GiB, whatever was granted. Offload writes only to a store that
+/// refuses unsigned headers of its own protocol (`x-amz-copy-source`), as Amazon does. Elsewhere,
+/// the holder of a write URL may copy other objects with the server's rights. A deletion replaces
+/// content by an empty object if it was written this way, or before
+/// [`offload_reads`](Self::offload_reads) was turned on. Its offloaded URLs then read that object.
 ///
 /// A middle way that keeps control is
 /// [`PresignLayer::redirect_to_storage`](crate::PresignLayer::redirect_to_storage).
@@ -127,9 +129,9 @@ const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 #[derive(Clone)]
 pub struct ObjectStoreRepository {
     pub(super) store: BucketStore,
-    /// Whether the store refuses to put an object twice.
+    /// True if the store refuses to put an object twice.
     pub(super) is_write_once: bool,
-    /// Whether all content is kept where it can be deleted, and not only large content: reads are
+    /// True if all content is kept where it can be deleted, not only large content, since reads are
     /// offloaded.
     keeps_apart: bool,
     pub(super) offloads_writes: bool,
@@ -137,8 +139,9 @@ pub struct ObjectStoreRepository {
 }
 
 impl ObjectStoreRepository {
-    /// Binaries in this bucket. Asks the store nothing: it must be one that passes the trial of
-    /// [`open`](Self::open), or be opened [`without_write_once`](Self::without_write_once).
+    /// Binaries in this bucket. Asks the store nothing. So the bucket must be one that passes the
+    /// trial of [`open`](Self::open), or be opened
+    /// [`without_write_once`](Self::without_write_once).
     #[must_use]
     pub fn new(bucket: impl Into<Bucket>) -> Self {
         Self {
@@ -150,16 +153,16 @@ impl ObjectStoreRepository {
         }
     }
 
-    /// As [`new`](Self::new), after a trial with two small objects below `trial/`: that all rights
-    /// are there, that the store keeps attributes, lists by name, and refuses to put an object
-    /// twice. (Whether it does so at the very same moment the trial cannot tell: that is the
-    /// store's promise.)
+    /// As [`new`](Self::new), after a trial with two small objects below `trial/`. All rights must
+    /// be there. The store must keep attributes, list by name, and refuse to put an object twice.
+    /// (The trial cannot show that it also refuses at the very same moment: that is the store's
+    /// promise.)
     ///
     /// # Errors
     ///
     /// [`Internal`](RepositoryError::Internal) when the store fails the trial (as Garage 2 does,
-    /// which replaces the object), has no such bucket or does not accept the credentials; its
-    /// source names the right that is missing. And whatever else the store reports.
+    /// which replaces the object), has no such bucket or does not accept the credentials. Its
+    /// source names the right that is missing. Otherwise, any error that the store reports.
     pub async fn open(bucket: impl Into<Bucket>) -> Result<Self, RepositoryError> {
         let repository = Self::new(bucket);
         trial::try_out(repository.store.bucket(), true).await?;
@@ -168,34 +171,32 @@ impl ObjectStoreRepository {
 
     /// Accepts a store that may put an object twice.
     ///
-    /// A version that has content is still not written again, but of two uploads that end at the
-    /// same moment both are told that they were stored, and the content of the later one stays.
-    /// Likewise content can survive a deletion at the same moment. Writes are not offloaded, and
-    /// each upload takes a request more.
+    /// A version that has content is still not written again. But of two uploads that end at the
+    /// same moment, both are reported as stored, and the content of the later one stays. Likewise
+    /// content can survive a deletion at the same moment. Writes are not offloaded, and each upload
+    /// takes a request more.
     #[must_use]
     pub fn without_write_once(mut self) -> Self {
         self.is_write_once = false;
         self
     }
 
-    /// Whether clients read from the store itself. Needs a
-    /// [signer](Bucket::with_signer). Default: no.
+    /// Lets clients read from the store itself. Needs a [signer](Bucket::with_signer). Default: no.
     ///
-    /// New content of any size then is an object of its own, which is gone when it is deleted, so
-    /// that URLs already handed out lead nowhere. An upload takes two requests more.
+    /// New content of any size is then an object of its own. This object is gone when the content
+    /// is deleted, so that URLs already handed out lead nowhere. An upload takes two requests more.
     #[must_use]
     pub fn offload_reads(mut self, offload: bool) -> Self {
         self.keeps_apart = offload;
         self
     }
 
-    /// Whether clients write to the store itself. Needs a
-    /// [signer](Bucket::with_signer). Default: no.
+    /// Lets clients write to the store itself. Needs a [signer](Bucket::with_signer). Default: no.
     ///
-    /// See [above](Self#offload) what is lost. The client must send the headers that
-    /// [`PresignLayer::describe_urls`](crate::PresignLayer::describe_urls) tells it. Leave it on
-    /// for as long as there is content that was written this way: where it is off, an object that
-    /// was not put here is an error.
+    /// The losses are listed [above](Self#offload). The client must send the headers that
+    /// [`PresignLayer::describe_urls`](crate::PresignLayer::describe_urls) names. Leave it on for
+    /// as long as there is content that was written this way: while it is off, an object that was
+    /// not put here is an error.
     #[must_use]
     pub fn offload_writes(mut self, offload: bool) -> Self {
         self.offloads_writes = offload;
@@ -204,7 +205,7 @@ impl ObjectStoreRepository {
 
     /// The longest life of a write URL, as
     /// [`UrlSigner::with_max_lifetime`](crate::UrlSigner::with_max_lifetime) sets it. Default:
-    /// 7 days. Deleting goes by it.
+    /// 7 days. A deletion goes by it.
     #[must_use]
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
         self.max_lifetime = lifetime;
@@ -217,7 +218,8 @@ impl ObjectStoreRepository {
     /// # Errors
     ///
     /// [`AlreadyWritten`](RepositoryError::AlreadyWritten) when there is a Binary of this id,
-    /// [`Deleted`](RepositoryError::Deleted) when there was, and what the store reports.
+    /// [`Deleted`](RepositoryError::Deleted) when there was one, and any other error that the store
+    /// reports.
     pub async fn create(
         &self,
         id: BinaryId,
@@ -235,34 +237,34 @@ impl ObjectStoreRepository {
         Ok(BinaryKey::new(id, first))
     }
 
-    /// Deletes a Binary with all its content, for good: its id is not used again. See
-    /// [above](Self#what-deleting-leaves) what remains.
+    /// Deletes a Binary with all its content, for good: its id is not used again. Some empty
+    /// objects [remain](Self#the-remains-of-a-deletion).
     ///
     /// If this fails, or is cut short by the end of the process, some content may still be there:
     /// call it again.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](RepositoryError::NotFound) when there never was such a Binary, and what the
-    /// store reports.
+    /// [`NotFound`](RepositoryError::NotFound) when there never was such a Binary, and any other
+    /// error that the store reports.
     pub async fn delete(&self, id: BinaryId) -> Result<(), RepositoryError> {
         self.remove(id).await
     }
 
     /// Removes large content that was put on `since` or a later day and that nothing refers to,
-    /// because a server ended before the version became visible; and returns how many objects that
-    /// were. Content that is less than a day old is left alone. Two requests for each large content
-    /// of these days.
+    /// because a server ended before the version became visible. Returns the number of these
+    /// objects. Content that is less than a day old is left alone. Takes two requests for each
+    /// large content of these days.
     ///
     /// # Errors
     ///
-    /// What the store reports.
+    /// Any error that the store reports.
     pub async fn sweep(&self, since: Day) -> Result<u64, RepositoryError> {
         self.sweep_days(since).await
     }
 
-    /// The object that a version's content is, without the content: its name, and what else is
-    /// known of it.
+    /// The object that is a version's content: its name, its head without the content, and its
+    /// facts.
     async fn find(&self, key: &BinaryKey) -> Result<(String, GetResult, Facts), RepositoryError> {
         let bucket = self.store.bucket();
         if let Some(Whereabouts::Apart(Apart { name, facts })) = whereabouts(key)
@@ -290,8 +292,8 @@ impl ObjectStoreRepository {
 }
 
 impl ObjectStoreRepository {
-    /// Stores an upload that has come in parts. What is not published stays its upload's, until that
-    /// is abandoned.
+    /// Stores an upload that has come in parts. Bytes that are not published stay the upload's,
+    /// until that is abandoned.
     async fn write_resumed(
         &self,
         key: &BinaryKey,
@@ -352,7 +354,7 @@ impl BinaryRepository for ObjectStoreRepository {
         };
         let slot = layout::slot(key.id(), version);
         let object = match range {
-            // A range of a slot that only says where the content is would be one of nothing.
+            // A slot that only names the place of the content has no bytes to take a range of.
             Some(range) if whereabouts.is_none() => download::resolve(bucket, &slot, range).await?,
             range => download::open(bucket, &slot, range).await?,
         };
@@ -383,7 +385,7 @@ impl BinaryRepository for ObjectStoreRepository {
         if let Some(id) = upload.take_resumed() {
             return self.write_resumed(key, version, id, upload).await;
         }
-        // Whoever is on its way already is not helped by a look: the put decides.
+        // A look does not help an upload that is on its way already: the put decides.
         let is_checked = upload.expects_continue();
         if is_checked {
             self.check_vacant(key.id(), version).await?;
@@ -402,8 +404,8 @@ impl BinaryRepository for ObjectStoreRepository {
             let (name, facts) = putting.await?;
             let content = Apart { name, facts };
             let published = self.publish(key, version, &content, content_type).await;
-            // After a store that is not available the version may be visible all the same; what
-            // has no owner is found by the sweep.
+            // If the store was not available, the version may be visible all the same. The sweep
+            // finds content that has no owner.
             if published
                 .as_ref()
                 .is_err_and(|error| !matches!(error, RepositoryError::Unavailable(_)))
@@ -438,7 +440,7 @@ impl BinaryRepository for ObjectStoreRepository {
                         let name = bytes.unwrap_or(name);
                         presign::read(bucket, &name, mark::content_type(&object), grant).await
                     }
-                    // Where the content will be is not known before it is there.
+                    // The place of the content is not known before it is there.
                     Err(RepositoryError::NotFound) => Ok(None),
                     Err(error) => Err(error),
                 }
@@ -462,7 +464,7 @@ impl BinaryRepository for ObjectStoreRepository {
     }
 }
 
-/// Names the store, without what it is configured with: credentials may be among that.
+/// Names the store, without its configuration: credentials may be among that.
 impl fmt::Debug for ObjectStoreRepository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObjectStoreRepository")

@@ -137,8 +137,8 @@ impl Bucket {
         }
     }
 
-    /// Waits until content of this length may be on its way to the store, of which there is a limit
-    /// for all together. What is short does not wait behind what is long.
+    /// Waits until content of this length may be on its way to the store. There is a limit for all
+    /// content together. Short content does not wait behind long content.
     pub(super) async fn room(&self, length: usize) -> Option<OwnedSemaphorePermit> {
         let mebibytes = u32::try_from(length / Self::ROOM_UNIT).unwrap_or(u32::MAX);
         let room = self.traffic().clone();
@@ -167,7 +167,7 @@ impl Bucket {
         }
     }
 
-    /// Removes an object. That it is not there is a success.
+    /// Removes an object. A missing object is no error.
     pub(super) async fn delete(&self, name: &str) -> Result<(), Fault> {
         let path = self.path(name);
         loop {

@@ -25,14 +25,14 @@ use crate::store::{Begun, Part, Progress, RepositoryError, Resumable, UploadErro
 /// The most parts that S3 takes.
 const MOST_PARTS: usize = 10_000;
 
-/// How many parts are put before it is recorded that they are there: what a crash can cost.
+/// The number of parts that are put before they are recorded: the most that a crash can cost.
 const RECORDED_AT_ONCE: usize = 8;
 
-/// How many uploads are looked at at once.
+/// The number of uploads that are looked at together.
 const CONCURRENCY: usize = 16;
 
-/// Of uploads in parts: see [`BucketStore`]. Every method fails if the bucket has
-/// [nothing](Bucket::with_multipart) to keep parts in.
+/// Keeps uploads in parts: see [`BucketStore`]. Every method fails if the bucket has
+/// [no client](Bucket::with_multipart) that keeps parts.
 impl Resumable for BucketStore {
     async fn begin(&self, upload: &UploadId, begun: Begun) -> Result<(), RepositoryError> {
         self.make_room(upload).await?;
@@ -45,7 +45,7 @@ impl Resumable for BucketStore {
 
     async fn append(&self, upload: &UploadId, part: Part) -> Result<Progress, RepositoryError> {
         let (bucket, upload) = (self.bucket().clone(), *upload);
-        // In a task of its own: what has come is recorded though the client has left.
+        // In a task of its own: the bytes that have come are recorded even if the client has left.
         let (stays, left) = oneshot::channel();
         let appending = tokio::spawn(append(bucket, upload, part, left));
         let appended = appending.await.map_err(RepositoryError::internal)?;
@@ -78,7 +78,7 @@ impl Resumable for BucketStore {
 }
 
 impl BucketStore {
-    /// Removes the uploads of a group that are too many with one more.
+    /// Removes the oldest uploads of a group, until there is room for one more.
     async fn make_room(&self, upload: &UploadId) -> Result<(), RepositoryError> {
         let uploads = self.uploads(&unfinished::folder(upload)).await?;
         if uploads.len() < MAX_OF_GROUP {
@@ -143,7 +143,7 @@ async fn append(
     };
     let appended = writer.take_all(&mut part, &mut left).await;
     if appended.is_err() {
-        // What cannot be released now is, after a while, by itself.
+        // A claim that cannot be released now ends by itself after a while.
         writer.on_their_way.shutdown().await;
         drop(writer.release().await);
     }
@@ -162,15 +162,15 @@ async fn append(
 struct Writer {
     bucket: Bucket,
     upload: UploadId,
-    /// As it is in the store.
+    /// The upload as it is in the store.
     recorded: Unfinished,
-    /// What is in no part yet.
+    /// The bytes that are in no part yet.
     pending: BytesMut,
-    /// Of the parts that have arrived, without a gap.
+    /// The ids of the parts that have arrived, without a gap.
     ids: Vec<String>,
     on_their_way: JoinSet<Result<(usize, PartId), Fault>>,
     arrived: BTreeMap<usize, String>,
-    /// How many parts were put since the last record.
+    /// The number of parts that were put since the last record.
     sent: usize,
 }
 
@@ -248,8 +248,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Keeps others from putting parts, for as long as the store has for an answer: two that did so
-    /// would replace each other's. Records what has come, if there is a note about it.
+    /// Keeps others from putting parts, for as long as the store has for an answer: two writers
+    /// would replace each other's parts. If there is a note, records the bytes that have come.
     async fn claim(&mut self, note: Option<&Bytes>) -> Result<(), RepositoryError> {
         let mut started = None;
         if self.recorded.parts.upload.is_none() {
@@ -272,7 +272,7 @@ impl Writer {
         self.write(Some(note), None, None).await
     }
 
-    /// Lets others go on from what is recorded.
+    /// Lets others go on from the last record.
     async fn release(&mut self) -> Result<(), RepositoryError> {
         if self.recorded.outline.is_claimed() {
             self.write(None, None, None).await?;
@@ -310,7 +310,7 @@ impl Writer {
 
 type Path = object_store::path::Path;
 
-/// Where the bytes of an upload are.
+/// The place of an upload's bytes.
 pub(super) fn path(bucket: &Bucket, unfinished: &Unfinished) -> Path {
     bucket.path(&ContentName::unplaced(&unfinished.outline.random))
 }
@@ -342,7 +342,7 @@ pub(super) async fn put_part(
     putting.await
 }
 
-/// Removes the parts of an upload. That they are not there is a success.
+/// Removes the parts of an upload. Missing parts are no error.
 pub(super) async fn abort(bucket: &Bucket, path: &Path, id: &str) -> Result<(), Fault> {
     let limit = bucket.patience();
     let aborting = bucket.multipart(Action::Abort, limit, |store| {

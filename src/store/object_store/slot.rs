@@ -1,4 +1,4 @@
-//! The object that a version is put into, and its siblings: what decides, and what is found out.
+//! The object that a version is put into, and its siblings. The first decides, the others inform.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::id::BinaryId;
 use crate::key::BinaryKey;
 use crate::store::RepositoryError;
 
-/// How often a put is repeated that the store refuses for the sake of another, of which nothing
-/// comes.
+/// The number of tries for a put that the store refuses because of another put, if that one comes
+/// to nothing.
 const TRIES: u32 = 4;
 
 impl ObjectStoreRepository {
@@ -60,7 +60,7 @@ impl ObjectStoreRepository {
                     None if tries < TRIES => sleep(Duration::from_millis(50) * tries).await,
                     None => return Err(RepositoryError::unavailable(fault)),
                 },
-                // The answer may be all that is lost. Nobody waits for a store twice.
+                // The answer alone may be lost. Nobody waits for a store twice.
                 (Meaning::Unavailable, Fault::Answer { .. })
                     if started.elapsed() < bucket.patience() / 2 =>
                 {
@@ -74,7 +74,7 @@ impl ObjectStoreRepository {
         }
     }
 
-    /// Makes content that is apart a version's, and visible.
+    /// Gives a version content that is apart, and makes it visible.
     pub(super) async fn publish(
         &self,
         key: &BinaryKey,
@@ -103,7 +103,7 @@ impl ObjectStoreRepository {
             .map(drop)
     }
 
-    /// What there is of a Binary, and its type. One request, however many versions there are.
+    /// The survey of a Binary, and its type. One request, however many versions there are.
     pub(super) async fn survey(
         &self,
         id: BinaryId,
@@ -142,7 +142,7 @@ impl ObjectStoreRepository {
         Ok(Some(content_type))
     }
 
-    /// What it means that an object of the Binary is not there. The gate is read and not only
+    /// The error for an object of the Binary that is not there. The gate is read and not only
     /// looked at, since the store then says what is missing: it may be the bucket.
     pub(super) async fn absent(&self, id: BinaryId) -> RepositoryError {
         match self.gate(id).await {
@@ -152,7 +152,7 @@ impl ObjectStoreRepository {
         }
     }
 
-    /// Whether a version may be written, as far as can be told before its content has arrived.
+    /// An error if a version cannot be written, as far as is known before its content has arrived.
     pub(super) async fn check_vacant(
         &self,
         id: BinaryId,
@@ -165,7 +165,7 @@ impl ObjectStoreRepository {
         Ok(())
     }
 
-    /// What is in a slot.
+    /// The mark of the object in a slot.
     pub(super) fn kind(&self, slot: &str, object: &GetResult) -> Result<Mark, RepositoryError> {
         match Mark::of(object) {
             Some(mark) => Ok(mark),
@@ -183,12 +183,12 @@ pub(super) fn number(key: &BinaryKey) -> Option<u64> {
     key.version().number()
 }
 
-/// What the URL says of where the content is.
+/// The place of the content, if the URL has it.
 pub(super) fn whereabouts(key: &BinaryKey) -> Option<Whereabouts> {
     Whereabouts::parse(key.place()?.as_str())
 }
 
-/// Why there is no room for a version where `object` is.
+/// The error for a version whose place `object` has taken.
 fn taken(object: &GetResult) -> RepositoryError {
     match Mark::of(object) {
         Some(mark) if mark.kind == Kind::Deleted => RepositoryError::Deleted,

@@ -1,4 +1,4 @@
-//! How far an upload has come whose parts arrive over hours: an object that only its newest writer
+//! The progress of an upload whose parts arrive over hours: an object that only its newest writer
 //! replaces.
 //!
 //! ```text
@@ -6,8 +6,9 @@
 //! joined/{random}           its parts, as one multipart upload, while it is not whole
 //! ```
 //!
-//! The tail is what fills no part yet. It is in the same object as the offset, so that one put makes
-//! both durable. The put says which object it replaces (`If-Match`): of two writers one succeeds.
+//! The tail has the bytes that fill no part yet. It is in the same object as the offset, so that
+//! one put makes both durable. The put names the object that it replaces (`If-Match`): of two
+//! writers one succeeds.
 
 use std::time::{Duration, SystemTime};
 
@@ -48,17 +49,17 @@ pub(super) struct Outline {
     note: String,
     /// In Unix seconds.
     expires: u64,
-    /// When it was last written, in milliseconds of Unix time.
+    /// The time at which it was last written, in milliseconds of Unix time.
     pub(super) touched: u64,
-    /// Of the writing: the client repeats a request whose answer it has not seen.
+    /// Another for each writing: the client repeats a request whose answer it has not seen.
     nonce: String,
     /// The random part of the names that its bytes get.
     pub(super) random: String,
-    /// Until when somebody may be putting parts, in milliseconds of Unix time.
+    /// The end of the time in which somebody may be putting parts, in milliseconds of Unix time.
     claimed: Option<u64>,
     /// The name that its content gets, or has got.
     pub(super) name: Option<String>,
-    /// Whether its content is there.
+    /// True if its content is there.
     pub(super) is_finished: bool,
 }
 
@@ -115,7 +116,7 @@ impl Outline {
             .is_some_and(|until| until > milliseconds(SystemTime::now()))
     }
 
-    /// Whether a part that begins at `offset` may be appended.
+    /// An error if a part that begins at `offset` may not be appended.
     pub(super) fn check(&self, offset: u64) -> Result<(), RepositoryError> {
         if self.offset != offset {
             return Err(RepositoryError::offset_mismatch(self.offset));
@@ -195,7 +196,7 @@ impl Unfinished {
         outline.ok_or_else(|| RepositoryError::internal(Damaged(name)))
     }
 
-    /// Replaces what was read, if nobody else has.
+    /// Replaces the object that was read, if nobody else has.
     pub(super) async fn write(
         &mut self,
         bucket: &Bucket,
