@@ -11,8 +11,8 @@ const SHORT: usize = 16;
 
 impl Scanner {
     /// Reads on from a name, as long as there is nothing to it: no white space, no escapes, no
-    /// strings that are looked for. Most of most documents is like that. All else is left to
-    /// [`step`](Self::step), byte by byte.
+    /// strings that are looked for. Most members of most documents are like that. All else is left
+    /// to [`step`](Self::step), byte by byte.
     pub(super) fn read_members(&mut self, bytes: &Bytes) {
         let chunk = &bytes[..];
         let is_patch = self.format == Format::Patch;
@@ -76,7 +76,7 @@ fn plain_text(chunk: &[u8], start: usize) -> Option<&[u8]> {
 
 /// The place of the first quotation mark, backslash or end of a line.
 ///
-/// Most strings are short: to look at eight bytes at once takes less time than the search that
+/// Most strings are short: a look at eight bytes at once takes less time than the search that
 /// longer ones deserve.
 #[inline]
 pub(super) fn end_of_plain_text(text: &[u8]) -> Option<usize> {

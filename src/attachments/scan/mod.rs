@@ -19,7 +19,7 @@ use super::reference::{Reference, Sought, decode};
 /// The longest `url` that is looked at, in bytes: longer ones are of no interest.
 const MAX_URL: usize = 8 * 1024;
 
-/// Longer than each name of interest, were each of its letters an escape.
+/// Longer than each name of interest, even if each of its letters is an escape.
 const MAX_NAME: usize = 128;
 
 /// The kinds of documents.
@@ -50,7 +50,7 @@ pub(super) enum Piece {
     /// No bytes: the resource at this depth has turned out to be one that may be replaced in, or
     /// not, or none at all.
     Settled { depth: usize, verdict: Verdict },
-    /// No bytes: whatever still waits will never be known.
+    /// No bytes: the facts that are still awaited will never be known.
     Abandoned,
 }
 
@@ -396,7 +396,7 @@ impl Scanner {
         }
     }
 
-    /// The document is none, or too deep: the rest of it passes as it is.
+    /// This is no document, or too deep a one: the rest of it passes as it is.
     fn break_off(&mut self) {
         if self.state == State::Text(Purpose::Url) && !self.text.is_empty() {
             let held = std::mem::take(&mut self.text);

@@ -57,8 +57,8 @@ pub(super) async fn a_place_is_kept_as_it_is<C: Catalog>(catalog: &C, id: Binary
     }
 }
 
-/// The host wants it back when the URL is used. A catalog that makes something of contexts may
-/// refuse this one.
+/// The host wants it back when the URL is used. A catalog that gives contexts a meaning may refuse
+/// this one.
 pub(super) async fn the_context_of_a_target_is_in_its_key<C: Catalog>(catalog: &C, id: BinaryId) {
     for access in [Access::Read, Access::Write] {
         let target = Target::new(id, access).with_context(Some("the host's own".into()));
@@ -106,7 +106,7 @@ pub(super) async fn of_racing_publications_one_wins<C: Catalog>(catalog: &C, id:
     assert_eq!(found.place, stored[winners[0]].place, "place");
 }
 
-/// What it has written is there or not, and both at once is nowhere.
+/// Its version is there or its place is free, and never both.
 pub(super) async fn a_publication_dropped_at_any_moment_is_nothing_or_whole<C: Catalog>(
     catalog: &C,
     id: BinaryId,
@@ -261,7 +261,7 @@ async fn publish<C: Catalog>(catalog: &C, id: BinaryId, bytes: &[u8]) -> (Binary
     (located.key, stored)
 }
 
-/// What a store would return, with a place of its own.
+/// The answer of a store to a put, with a place of its own.
 fn stored(located: &Located, bytes: &[u8]) -> Stored {
     let day = Day::of(std::time::SystemTime::now());
     let place = place(format!("{day}/{}", BinaryId::random()));

@@ -1,4 +1,4 @@
-//! The promises of a [`Resumable`](crate::store::Resumable) about what becomes of a whole upload.
+//! The promises of a [`Resumable`](crate::store::Resumable) about uploads that are whole.
 
 use super::repository::{assert_content, assert_not_found, locate, write};
 use super::resumable::{
@@ -49,7 +49,7 @@ pub(super) async fn what_was_refused_at_the_end_may_be_written_again<R: BinaryRe
     }
 }
 
-/// Of a version that has content the repeat may learn that, or that its own is there.
+/// The repeat may report that the version has content, or that its own content is there.
 pub(super) async fn a_write_dropped_at_any_moment_may_be_repeated<R: BinaryRepository>(
     repository: &R,
     id: BinaryId,

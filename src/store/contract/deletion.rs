@@ -1,4 +1,4 @@
-//! The promises of repositories about what the host deletes.
+//! The promises of repositories about deletions by the host.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -26,7 +26,7 @@ pub(super) async fn what_was_deleted_is_gone_for_every_key<R: BinaryRepository>(
     let Located {
         key, content_type, ..
     } = locate(repository, id, Access::Write).await;
-    // What has been read may be kept at hand.
+    // Content that has been read may be kept at hand.
     for key in [&first, &second] {
         drop(repository.read(key, None).await);
     }

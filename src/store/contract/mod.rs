@@ -1,4 +1,4 @@
-//! Test suites for what a host implements: a [`BinaryRepository`], a [`Catalog`], a
+//! Test suites for the traits that a host implements: a [`BinaryRepository`], a [`Catalog`], a
 //! [`ContentStore`], a [`Resumable`].
 //!
 //! Each checks what its trait promises, one test a promise, and makes the tests with a macro. The
@@ -31,8 +31,8 @@
 //! ```
 //!
 //! `make` is an expression of type `impl AsyncFn()`, which each test evaluates for itself. It may
-//! return the same repository each time, with another Binary. What must live as long as the
-//! repository, such as a temporary folder, can be captured by a closure:
+//! return the same repository each time, with another Binary. A closure can capture all that must
+//! live as long as the repository, such as a temporary folder:
 //!
 //! ```
 //! # #[cfg(feature = "fs")] {
@@ -123,12 +123,12 @@ macro_rules! __contract_tests {
     };
 }
 
-/// Runs all tests of a repository but those of deletion, one after the other: for where a test
-/// cannot be made of each, such as in the documentation of one.
+/// Runs all tests of a repository but those of deletion, one after the other. It is for places
+/// where each cannot be a test of its own, such as the documentation of a repository.
 ///
 /// # Panics
 ///
-/// When the repository breaks a promise. What is printed then names it.
+/// If the repository breaks a promise. The text that is printed then names it.
 pub async fn check<R: BinaryRepository>(make: impl AsyncFn() -> (R, BinaryId)) {
     repository::check(&make).await;
 }

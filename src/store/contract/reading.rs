@@ -1,4 +1,4 @@
-//! The promises of repositories about what is read.
+//! The promises of repositories about reading.
 
 use super::repository::{assert_content, assert_not_found, locate, write, write_to};
 use super::support::{assert_metadata, chunks, collect, large_content, ok};
@@ -135,8 +135,8 @@ pub(super) async fn empty_content_is_content<R: BinaryRepository>(repository: &R
     );
 }
 
-/// The host wants it back when the URL is used. A repository that makes something of contexts
-/// may refuse this one.
+/// The host wants it back when the URL is used. A repository that gives contexts a meaning may
+/// refuse this one.
 pub(super) async fn the_context_of_a_target_is_in_its_key<R: BinaryRepository>(
     repository: &R,
     id: BinaryId,
@@ -181,7 +181,7 @@ pub(super) async fn a_place_is_a_short_cut_alone<R: BinaryRepository>(
         let key = key.clone().with_place(place);
         assert_content(repository, &key, b"content").await;
         ok(repository.head(&key).await, "head");
-        // Of a version that has no content it finds none.
+        // A version that has no content is still not found.
         let next = locate(repository, id, Access::Write).await.key;
         assert_not_found(repository, &next).await;
     }

@@ -112,7 +112,7 @@ pub(super) async fn begin_until<R: BinaryRepository>(
     upload
 }
 
-/// Files have a clock that goes by some milliseconds.
+/// The clock of files may have steps of some milliseconds.
 fn elapse() {
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(12) {
@@ -240,7 +240,7 @@ pub(super) fn part(there: &[u8], bytes: &[u8]) -> Arriving {
 
 pub(super) struct Arriving {
     offset: usize,
-    /// Of all that there is so far.
+    /// The length of all that there is so far.
     length: usize,
     digest: Sha256,
     chunks: vec::IntoIter<Bytes>,

@@ -196,7 +196,8 @@ pub(super) async fn an_append_dropped_at_any_moment_leaves_what_its_offset_says<
         let appending = part(&here, &whole[here.len()..]).part();
         let appending = resumable(repository).append(&upload, appending);
         let is_done = moment.drops(appending).await.is_some();
-        // It may still be on its way: what is told now counts, and what is appended then.
+        // The part may still be on its way. Bytes that are reported now count, and so do any that
+        // follow.
         let kept = settle(repository, &upload, &whole).await;
         assert!(kept >= here.len(), "the offset goes back");
         here = whole[..kept].to_vec();
@@ -325,7 +326,7 @@ pub(super) async fn offset_and_note_and_bytes_survive_the_end_of_the_process<
     assert_content(&repository, &key, &bytes).await;
 }
 
-/// How much of `whole` is there, once nothing more happens to it.
+/// The length of the part of `whole` that is there, once nothing more happens to it.
 async fn settle<R: BinaryRepository>(repository: &R, upload: &UploadId, whole: &[u8]) -> usize {
     let start = Instant::now();
     loop {
@@ -338,7 +339,7 @@ async fn settle<R: BinaryRepository>(repository: &R, upload: &UploadId, whole: &
             progress_of(&whole[..length]),
             "the note is of other bytes"
         );
-        // A part of nothing is one as any other: whatever was on its way has ended by then.
+        // An empty part is one as any other: anything that was on its way has ended by then.
         let nothing = part(&whole[..length], b"").part();
         match resumable(repository).append(upload, nothing).await {
             Ok(_) => return length,

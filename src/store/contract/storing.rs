@@ -196,7 +196,7 @@ pub(super) async fn what_was_deleted_is_gone<S: ContentStore>(store: &S) {
     for bytes in [b"content".as_slice(), &large] {
         let place = put(store, bytes).await.place;
         let other = put(store, bytes).await.place;
-        // What has been read may be kept at hand.
+        // Content that has been read may be kept at hand.
         assert_content(store, &place, bytes).await;
         for _ in 0..2 {
             ok(store.delete(&place).await, "delete");
@@ -270,7 +270,7 @@ async fn list<S: ContentStore>(store: &S, day: Day) -> Vec<Place> {
     places
 }
 
-/// What was put on this day or the one before, which may just have ended.
+/// The content that was put on this day, or on the one before, which may just have ended.
 async fn list_now<S: ContentStore>(store: &S) -> BTreeSet<Place> {
     let now = SystemTime::now();
     let yesterday = Day::of(now - Duration::from_secs(24 * 60 * 60));

@@ -1,4 +1,4 @@
-//! What the promises are checked with.
+//! Helpers to check the promises.
 
 use std::future::Future;
 use std::pin::pin;
@@ -20,7 +20,7 @@ use crate::store::{Content, Metadata, RepositoryError, Upload, UploadError};
 /// More than any repository gathers before it stores some of it, in bytes.
 pub(super) const MUCH: usize = 3 * 1024 * 1024;
 
-/// Has its name printed if it is broken: the message of the panic may come from a helper.
+/// Its name is printed if it is broken: the message of the panic may come from a helper.
 pub(super) struct Promise(pub(super) &'static str);
 
 impl Drop for Promise {
@@ -86,7 +86,7 @@ pub(super) fn chunks<I: IntoIterator<Item: Into<Bytes>>>(
     })
 }
 
-/// Content that is longer than any buffer, of no round length, and nowhere like itself.
+/// Content that is longer than any buffer, of no round length, and without repetition.
 pub(super) fn large_content() -> Vec<u8> {
     (0..5_000_011_u32)
         .map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()[3])
@@ -101,7 +101,7 @@ pub(super) async fn collect(mut content: Content) -> Vec<u8> {
     bytes
 }
 
-/// Holds content that has just been read as a whole against what was stored.
+/// Compares content that has just been read as a whole with the content that was stored.
 pub(super) async fn assert_whole(
     content: Content,
     content_type: &ContentType,
@@ -161,7 +161,7 @@ impl Signal {
         self.waker.wake();
     }
 
-    /// Whether it has happened; if not, it wakes the task once it does.
+    /// True if it has happened. If not, it wakes the task once it does.
     pub(super) fn is_set(&self, cx: &Context<'_>) -> bool {
         self.waker.register(cx.waker());
         self.is_set.load(Ordering::Acquire)
@@ -194,12 +194,12 @@ pub(super) async fn until<T>(work: impl Future<Output = T>, signal: &Signal) -> 
     .await
 }
 
-/// When something is dropped.
+/// The moment at which something is dropped.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Moment {
     /// As soon as it has been polled this many times.
     Polled(usize),
-    /// When it could be polled once more after that.
+    /// As soon as it could be polled once more after that.
     Woken(usize),
 }
 

@@ -1,4 +1,4 @@
-//! The promises of repositories about what is written.
+//! The promises of repositories about writing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,9 +114,9 @@ pub(super) async fn a_write_dropped_before_its_content_has_ended_leaves_nothing<
     assert_content(repository, &key, b"whole").await;
 }
 
-/// Once its content has ended, an upload that is dropped may be stored or not, and if the storage
-/// is elsewhere, a little later. But a version that cannot be written any more can be read, and is
-/// the current one.
+/// An upload that is dropped after the end of its content may be stored or not. If the storage is
+/// elsewhere, it may be stored a little later. But a version that cannot be written any more can be
+/// read, and is the current one.
 pub(super) async fn a_write_dropped_at_any_moment_is_nothing_or_whole_and_findable<
     R: BinaryRepository,
 >(
