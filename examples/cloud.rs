@@ -17,7 +17,7 @@
 //! | `PRESIGN_WRITE_ONCE` | `1` | `0`: accept a store that may replace objects |
 //! | `PRESIGN_PATIENCE` | `10` | the seconds that the store has for an answer |
 //!
-//! Where the store is and who we are is told by the usual variables of each cloud:
+//! The usual variables of each cloud give the place of the store and the credentials:
 //! `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, `AWS_ALLOW_HTTP`;
 //! `GOOGLE_APPLICATION_CREDENTIALS`; `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`; and
 //! more.
@@ -86,7 +86,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .offload_reads(redirects || offloads_reads)
         .offload_writes(offloads_writes);
     server::run(&settings, repository, &place, |layer| {
-        // Whoever writes to the store itself must know which headers it wants.
+        // A client that writes to the store itself must know the headers that it wants.
         layer
             .redirect_to_storage(redirects)
             .describe_urls(offloads_writes)

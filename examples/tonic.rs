@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The service, as a `.proto` file would have it. It is written by hand here, so that the example
-//! builds without `protoc`; what tonic generates does the same.
+//! builds without `protoc`; the code that tonic generates does the same.
 //!
 //! ```text
 //! syntax = "proto3";

@@ -1,4 +1,4 @@
-//! Who the caller is, and who may have a presigned URL.
+//! The callers, and their right to a presigned URL.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
@@ -18,7 +18,7 @@ pub(crate) enum Caller {
     Reader,
 }
 
-/// The tokens, as hashes: how long it takes to compare those tells nothing about the tokens.
+/// The tokens, as hashes: the time that a comparison takes then says nothing about the tokens.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     writer: [u8; 32],
@@ -66,7 +66,7 @@ pub(crate) async fn identify(
     next.run(request).await
 }
 
-/// The policy of the presign layer. Who asks with `once=true` gets a URL for one download.
+/// The policy of the presign layer. A caller who asks with `once=true` gets a URL for one download.
 pub(crate) async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
     match (request.extensions().get(), request.access()) {
         (None, _) => Err(Denial::login_required()),

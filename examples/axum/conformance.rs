@@ -1,4 +1,4 @@
-//! What the server can do, for clients to find out.
+//! The capabilities of the server, for clients to find out.
 
 use std::future::ready;
 
@@ -55,7 +55,7 @@ fn capability_statement(definition: &str) -> Value {
     })
 }
 
-/// A type of which resources are kept in memory.
+/// A type whose resources are kept in memory.
 fn of_memory(name: &str) -> Value {
     json!({
         "type": name,

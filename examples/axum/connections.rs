@@ -1,4 +1,4 @@
-//! Connections, and what the server does for slow, broken and hostile ones.
+//! Connections, and the measures against slow, broken and hostile ones.
 
 use std::convert::Infallible;
 use std::io;
@@ -32,7 +32,7 @@ const MAX_STREAMS: u32 = 128;
 /// chunk that it was given last. Its default is six times as much.
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Serves until `stop` is done. What runs then may go on for `grace`, after which it is cut.
+/// Serves until `stop` is done. Requests that run then may go on for `grace`, and are cut after it.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -82,7 +82,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// Has the client of an upload learn by an interim response how to go on with it.
+/// Lets the client of an upload learn from an interim response how to go on with it.
 fn with_interim(
     app: Router,
     interim: InterimResponses,

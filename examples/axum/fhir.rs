@@ -1,4 +1,4 @@
-//! What all FHIR answers have in common, refusals above all.
+//! The common parts of all FHIR answers, refusals above all.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -19,8 +19,8 @@ pub(crate) fn resource(status: StatusCode, json: impl IntoResponse) -> Response 
     (status, headers, json).into_response()
 }
 
-/// A refusal, which the client gets as an `OperationOutcome`. Those that the presign layer has too
-/// are the layer's own.
+/// A refusal, which the client gets as an `OperationOutcome`. If the presign layer has the same
+/// refusal, it is the layer's own.
 #[derive(Debug)]
 pub(crate) struct Outcome(Box<Response>);
 

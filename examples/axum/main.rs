@@ -1,8 +1,8 @@
 //! A small FHIR server with presigned URLs for Binary content: copy from it where a host has no
 //! Binaries yet.
 //!
-//! `cargo run --example axum` starts it and prints what to try; [`settings`] tells which
-//! environment variables it reads.
+//! `cargo run --example axum` starts it and prints commands to try; [`settings`] lists the
+//! environment variables that it reads.
 //!
 //! | request | answered by |
 //! |---|---|

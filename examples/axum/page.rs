@@ -19,7 +19,7 @@ macro_rules! files {
     };
 }
 
-/// Paths, and what is there.
+/// The paths, and the files there.
 const FILES: &[(&str, &str)] = &files! {
     "/": "index.html",
     "/page/page.css": "page.css",

@@ -1,4 +1,4 @@
-//! The server, whatever keeps its content.
+//! The server, independent of the place of its content.
 
 use std::error::Error;
 use std::io;
@@ -21,10 +21,10 @@ use crate::binary::{self, Binaries, Repository};
 use crate::settings::Settings;
 use crate::{conformance, connections, fhir, page, resources};
 
-/// For how long an upload may send nothing.
+/// The time for which an upload may send nothing.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Tells the operator what went wrong, if something did.
+/// Reports an error to the operator, if there is one.
 pub(crate) fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,8 +35,8 @@ pub(crate) fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
     }
 }
 
-/// Serves until the process is told to stop. `configure` may change the layer; `place` is where the
-/// content is, for people.
+/// Serves until the process is asked to stop. `configure` may change the layer; `place` names the
+/// place of the content, for people.
 pub(crate) async fn run(
     settings: &Settings,
     repository: impl Repository,
@@ -119,8 +119,8 @@ fn presign(
         .timeout_error::<TimeoutError>())
 }
 
-/// Lets pages of any origin use the server, also those that send credentials with all that they
-/// fetch, as the SDK of Medplum does: a browser then wants to see its own origin, and no `*`.
+/// Lets pages of any origin use the server. Some send credentials with all that they fetch, as the
+/// SDK of Medplum does: a browser then wants to see its page's own origin, and no `*`.
 ///
 /// Mirroring origins gives nothing away here. Callers are known by their tokens and signatures,
 /// which a foreign page does not have; there are no cookies that a browser would send along for it.
@@ -163,7 +163,7 @@ const EXPOSED: [HeaderName; 15] = [
     HeaderName::from_static("tus-max-size"),
 ];
 
-/// Where a client on this machine reaches the server.
+/// The origin at which a client on this machine reaches the server.
 fn origin(mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
@@ -178,7 +178,8 @@ fn origin(mut address: SocketAddr) -> String {
         .map_or(origin.clone(), str::to_owned)
 }
 
-/// What the server prints when it is ready. The commands can be pasted into bash as they are.
+/// The text that the server prints when it is ready. The commands can be pasted into bash as they
+/// are.
 fn introduction(settings: &Settings, origin: &str, place: &str) -> String {
     let token = &settings.token;
     format!(
@@ -208,14 +209,14 @@ cmp "$file" "$file.copy" && echo 'The content came back as it was sent.'
     )
 }
 
-/// Beyond the length that a process may give its files (`RLIMIT_FSIZE`) writing is an error from now
-/// on, and no longer the end of the process.
+/// From now on, writing beyond the length that a process may give its files (`RLIMIT_FSIZE`) is an
+/// error, and no longer the end of the process.
 #[cfg(unix)]
 fn survive_long_files() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     // The same on Linux, macOS and the BSDs, but for Linux on MIPS.
     const SIGXFSZ: i32 = 25;
-    // It is caught from now on, whether anybody waits for it or not.
+    // It is caught from now on, even if nobody waits for it.
     signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
 }
 
@@ -224,7 +225,7 @@ fn survive_long_files() -> io::Result<()> {
     Ok(())
 }
 
-/// Completes when the server is told to stop. It then accepts nothing new, and ends when the
+/// Completes when the server is asked to stop. It then accepts nothing new, and ends when the
 /// requests that it has are done.
 async fn stop_signal() {
     let interrupt = async {

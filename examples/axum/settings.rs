@@ -4,12 +4,12 @@
 //! |---|---|---|
 //! | `PRESIGN_LISTEN` | `127.0.0.1:3000` | address and port; port 0 takes a free one |
 //! | `PRESIGN_DATA` | `./presign-data` | the folder of content and secret |
-//! | `PRESIGN_STORAGE_URL` | `http://{address}/storage` | what presigned URLs start with |
+//! | `PRESIGN_STORAGE_URL` | `http://{address}/storage` | the start of presigned URLs |
 //! | `PRESIGN_TOKEN` | `demo` | the bearer token that may do everything |
 //! | `PRESIGN_READ_TOKEN` | `reader` | the bearer token that may only read |
 //! | `PRESIGN_SECRET` | made once, and kept in the folder | at least 32 bytes, in hex |
 //! | `PRESIGN_KEYS` | | `id:secret,id:secret`: sign with the first, accept all; in place of the secret |
-//! | `PRESIGN_TTL` | `3600` | for how long a URL is valid, in seconds |
+//! | `PRESIGN_TTL` | `3600` | the lifetime of a URL, in seconds |
 //! | `PRESIGN_MAX_UPLOAD` | 5 GiB | the longest content, in bytes |
 //! | `PRESIGN_SHUTDOWN` | `30` | after SIGTERM, the seconds that running requests still have |
 
@@ -95,7 +95,7 @@ impl Settings {
         Ok(keyring.ok_or("PRESIGN_KEYS is empty")?)
     }
 
-    /// Whether the secret is one that several servers can have in common.
+    /// True if several servers can have the secret in common.
     #[allow(
         dead_code,
         reason = "of the two servers that share this file, one asks"

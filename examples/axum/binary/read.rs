@@ -79,7 +79,7 @@ fn with_data(mut json: String, content: Content) -> Body {
     Body::from_stream(start.chain(base64_of(content)).chain(end))
 }
 
-/// Three bytes make four characters; what remains waits for the next chunk.
+/// Three bytes make four characters; the rest waits for the next chunk.
 fn base64_of(content: Content) -> impl Stream<Item = Result<String, RepositoryError>> {
     stream::try_unfold(Some((content, Vec::new())), async |state| {
         let Some((mut content, mut bytes)) = state else {
@@ -94,7 +94,7 @@ fn base64_of(content: Content) -> impl Stream<Item = Result<String, RepositoryEr
     })
 }
 
-/// Whether the client wants the resource. If not, it gets the content.
+/// True if the client wants the resource. If not, it gets the content.
 fn accepts_resource(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(ACCEPT).iter();
     accept

@@ -1,4 +1,4 @@
-//! What FHIR has of a Binary beside its presigned URLs: create, read, history, delete, batch.
+//! FHIR's view of a Binary beside its presigned URLs: create, read, history, delete, batch.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -14,7 +14,7 @@ use tower_presign::{
 
 use crate::{Host, policy, rows};
 
-/// One tenant's host, and what the layer makes of it.
+/// One tenant's host, its repository and its layer.
 #[derive(Clone)]
 pub struct App {
     pub host: Host,
@@ -123,7 +123,7 @@ async fn history(State(app): State<App>, Path(id): Path<String>, caller: HeaderM
     Ok(bundle_of("history", &entries.collect::<Vec<_>>()))
 }
 
-/// The records first, then the bytes: a crash in between leaves those to the housekeeping.
+/// The records first, then the bytes: a crash in between leaves the bytes to the housekeeping.
 async fn remove(State(app): State<App>, Path(id): Path<String>, caller: HeaderMap) -> Answer {
     let id = binary_id(&id)?;
     app.host.may(&caller, id, Access::Write).await?;
@@ -148,7 +148,7 @@ async fn batch(State(app): State<App>, parts: Parts, Json(bundle): Json<Value>) 
     let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
     let answers = entries.iter().map(async |entry| {
         let answer = app.layer.answer_batch_entry(&parts, entry).await;
-        // The place of all that a host answers beside the operation.
+        // Here a host answers its other entries.
         answer.unwrap_or_else(|| json!({ "response": { "status": "404 Not Found" } }))
     });
     Ok(bundle_of("batch-response", &join_all(answers).await))

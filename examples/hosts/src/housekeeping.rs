@@ -21,20 +21,20 @@ pub async fn keep_house(repository: Arc<Composed<Host, impl ContentStore>>) {
     let mut swept = SystemTime::UNIX_EPOCH;
     loop {
         let round = async {
-            // What crashes have left.
+            // The remains of crashes.
             let now = SystemTime::now();
             if swept + DAY < now {
                 repository.sweep(now - SWEPT).await?;
                 swept = now;
             }
-            // What the host has deleted. A crash at any point leaves the rest for the next round.
+            // Content deleted by the host. A crash at any point leaves the rest for the next round.
             let free: Vec<(String,)> = rows!(host, "SELECT place FROM discard WHERE tenant = $1")?;
             for (free,) in free {
                 repository.discard(&place(&free)?).await?;
                 let sql = "DELETE FROM discard WHERE tenant = $1 AND place = $2";
                 let _: Vec<()> = rows!(host, sql, free)?;
             }
-            // What is in the quarantine.
+            // Content in the quarantine.
             let Some(scanner) = &host.scanner else { return Ok(()) };
             let sql = r#"SELECT place FROM version JOIN "binary" USING (tenant, id)
                 WHERE tenant = $1 AND is_clean IS NULL AND deleted IS NULL ORDER BY random()"#;

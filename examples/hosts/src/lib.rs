@@ -57,7 +57,7 @@ pub fn routes(
     Ok(binaries::routes()
         .with_state(app)
         .layer(layer)
-        // For so long may an upload send nothing.
+        // The time for which an upload may send nothing.
         .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(30)))
         // In front, so that pages see refusals too.
         .layer(CorsLayer::permissive()))

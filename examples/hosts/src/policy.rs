@@ -17,8 +17,8 @@ use crate::{Host, rows};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Host {
-    /// Whether the caller may do that to a Binary: within the Patient's compartment, if the caller
-    /// has one.
+    /// An error unless the caller may do that to a Binary: within the Patient's compartment, if the
+    /// caller has one.
     pub async fn may(&self, by: &HeaderMap, id: BinaryId, access: Access) -> Result<(), Denial> {
         let sql = r#"SELECT may_write, caller.patient IS NULL OR "binary".id IS NOT NULL
             FROM caller LEFT JOIN "binary" ON "binary".tenant = $1 AND "binary".id = $3
@@ -27,7 +27,7 @@ impl Host {
         let rights: Vec<(bool, bool)> = rows!(self, sql, token(by), id.as_str())?;
         match rights[..] {
             [] => Err(Denial::login_required()),
-            // Not even that there is something.
+            // The answer hides even that there is something.
             [(_, false), ..] => Err(Denial::not_found()),
             [(false, true), ..] if access == Access::Write => Err(Denial::forbidden()),
             _ => Ok(()),
@@ -104,7 +104,7 @@ impl UseLedger for Host {
     }
 }
 
-/// Whether the statement did it.
+/// An error unless the statement did it.
 pub fn done(rows: &[(String,)], otherwise: impl FnOnce() -> Denial) -> Result<(), Denial> {
     rows.first().map(|_| ()).ok_or_else(otherwise)
 }

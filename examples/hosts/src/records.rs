@@ -1,4 +1,4 @@
-//! The records: which Binaries there are, and which versions. Four methods over two tables.
+//! The records of Binaries and of their versions. Four methods over two tables.
 
 use sqlx::types::time::OffsetDateTime;
 use tower_presign::store::{Entry, Located, Metadata, RepositoryError, Stored};
@@ -6,7 +6,7 @@ use tower_presign::{Access, BinaryId, BinaryKey, Catalog, ContentType, Place, Ta
 
 use crate::{Host, rows};
 
-/// Whether it is gone, whether it is scanned, content type, place, length, SHA-256, moment.
+/// True if it is gone, true if it is scanned, content type, place, length, SHA-256, moment.
 type Version = (bool, bool, String, String, i64, [u8; 32], OffsetDateTime);
 
 impl Catalog for Host {
@@ -103,7 +103,7 @@ impl Host {
     }
 }
 
-/// None of a version that is not counted: there is none like it.
+/// `None` for a version that is not a number: there is none like it.
 fn number(key: &BinaryKey) -> Option<i64> {
     key.version().number().and_then(|number| number.try_into().ok())
 }

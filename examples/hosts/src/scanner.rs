@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter};
 use tokio::net::TcpStream;
 use tower_presign::store::{Content, RepositoryError};
 
-/// The address of a clamd (`clamd(8)`, "INSTREAM"). Its `StreamMaxLength` must be what an upload may have.
+/// A clamd's address (`clamd(8)`, "INSTREAM"). Its `StreamMaxLength` must fit the longest upload.
 #[derive(Debug, Clone)]
 pub struct Scanner(pub Arc<str>);
 

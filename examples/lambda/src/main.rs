@@ -3,7 +3,7 @@
 //!
 //! `PRESIGN_BUCKET` names the bucket, `PRESIGN_STORAGE_URL` the URL under which clients reach
 //! `/storage`, and `PRESIGN_SECRET` is a secret of 32 bytes or more. Behind a load balancer a
-//! function gets and gives 1 MB at most, and 6 MB behind a gateway, so what is longer goes to the
+//! function gets and gives 1 MB at most, and 6 MB behind a gateway. So longer content goes to the
 //! bucket: `redirect_to_storage`.
 
 #[cfg(test)]

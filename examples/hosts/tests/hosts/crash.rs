@@ -1,4 +1,4 @@
-//! What a client, a server or a database leaves that goes away in the middle.
+//! The remains of a client, a server or a database that goes away in the middle.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ use tower_presign::{BinaryId, Composed, ContentStore};
 use crate::support::postgres::Postgres;
 use crate::support::{ANNA, DOCTOR, Host, ORIGIN, World, soon, until};
 
-/// Where a round ends the host.
+/// The point at which a round ends the host.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Moment {
     /// The bytes are stored, and their record waits for a lock.
@@ -89,8 +89,8 @@ async fn kill_again_and_again(world: &World, rounds: usize) {
     assert_eq!(swept.deleted, orphans as u64);
     assert_eq!(world.files("acme").len(), records, "no bytes without a record");
 
-    // The record of each is whole, what was acknowledged is there, and whoever does not know sends
-    // it again, with the same URL.
+    // The record of each is whole, and acknowledged content is there. A client without an answer
+    // sends it again, with the same URL.
     let host = world.start().await;
     for attempt in &attempts {
         if is_recorded(world, attempt).await {
@@ -139,7 +139,7 @@ async fn kill_at(
             }
             assert_eq!(world.files("acme").len(), before + 1, "its bytes are there");
             host.kill().await;
-            // Or else what waits is done all the same: the server has died, and its database not.
+            // Or else the waiting statement is done all the same: only the server has died.
             sqlx::raw_sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock'",
@@ -154,7 +154,7 @@ async fn kill_at(
             begun.truncate(1);
             let mut listener = PgListener::connect_with(&world.database.pool).await.unwrap();
             listener.listen("published").await.unwrap();
-            // Whether there is an answer already or not: nobody reads it.
+            // There may be an answer already: nobody reads it.
             let mut client = TcpStream::connect(&host.address).await.unwrap();
             let Attempt { url, content, .. } = &begun[0];
             client.write_all(head_of_put(url, content.len()).as_bytes()).await.unwrap();

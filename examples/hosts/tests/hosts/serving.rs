@@ -1,4 +1,4 @@
-//! What callers get, and what they do not.
+//! The answers that callers get, and the refusals.
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
 use axum::http::{Method, StatusCode};
@@ -78,7 +78,7 @@ async fn rights_follow_the_patients_compartment() {
             }
         }
     }
-    // A caller with a compartment cannot tell what is not there from what is another's.
+    // To a caller with a compartment, a missing Binary looks like another's.
     let missing = host.mint(ANNA, "/acme/fhir/Binary/missing", "").await;
     let others = host.mint(ANNA, &ben, "").await;
     assert_eq!(missing.body, others.body);

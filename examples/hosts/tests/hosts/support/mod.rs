@@ -1,4 +1,4 @@
-//! A host as a process, its database, its clients, and what came back.
+//! A host as a process, its database, its clients, and its answers.
 
 pub mod postgres;
 pub mod s3;
@@ -29,12 +29,12 @@ use tower_presign_hosts::Host as Records;
 use self::postgres::{Database, Postgres};
 use self::s3::{BUCKET, S3};
 
-/// Where URLs point. Hosts have another address after each start.
+/// The origin that URLs point to. Hosts have another address after each start.
 pub const ORIGIN: &str = "http://storage.example.com";
 
 /// Sees all of the tenant `acme`, and writes.
 pub const DOCTOR: &str = "doctor";
-/// Sees what is in the compartment of the patient of that name.
+/// Sees the compartment of the patient of that name.
 pub const ANNA: &str = "anna";
 /// As Anna, and does not write.
 pub const BEN: &str = "ben";
@@ -51,7 +51,7 @@ pub fn skip(why: impl Display) {
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
-/// So that what never comes fails a test, rather than hanging it.
+/// Fails a test that waits in vain, rather than letting it hang.
 pub async fn soon<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(60), future).await.expect("it takes too long")
 }
@@ -66,7 +66,7 @@ pub async fn until(mut condition: impl AsyncFnMut() -> bool) {
     .await;
 }
 
-/// What outlives a host: its database, its bytes, its settings.
+/// The things that outlive a host: its database, its bytes, its settings.
 pub struct World {
     pub database: Database,
     pub s3: Option<S3>,
@@ -158,7 +158,7 @@ impl World {
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        // What the S3 server keeps beside its objects is hidden.
+        // Files that the S3 server keeps beside its objects are hidden.
         if entry.file_name().to_string_lossy().starts_with('.') {
         } else if entry.file_type().unwrap().is_dir() {
             walk(&entry.path(), files);

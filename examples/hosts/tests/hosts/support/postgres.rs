@@ -41,7 +41,7 @@ impl Postgres {
         Some(postgres)
     }
 
-    /// The one that tests share which leave it alone.
+    /// The server that tests share if they leave it alone.
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Postgres>> = OnceLock::new();
         SHARED.get_or_init(Self::start).as_ref()
