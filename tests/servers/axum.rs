@@ -341,7 +341,7 @@ async fn a_page_of_another_origin_is_told_in_advance_what_it_may_send() {
         let headers = answer.header(ACCESS_CONTROL_ALLOW_HEADERS);
         assert_eq!(headers, Some("authorization,x-anything"));
         let methods = answer.header(ACCESS_CONTROL_ALLOW_METHODS);
-        assert_eq!(methods, Some("GET,HEAD,PUT,POST,OPTIONS"));
+        assert_eq!(methods, Some("GET,HEAD,PUT,POST,PATCH,DELETE,OPTIONS"));
     }
 }
 
@@ -366,7 +366,9 @@ async fn a_page_of_another_origin_can_read_answers_and_refusals() {
         let credentials = answer.header(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         assert_eq!(credentials, Some("true"));
         let exposed = answer.header(ACCESS_CONTROL_EXPOSE_HEADERS);
-        let expected = "etag,accept-ranges,content-range,content-disposition,repr-digest";
+        let expected = "etag,accept-ranges,content-range,content-disposition,location,repr-digest,\
+            upload-offset,upload-length,upload-expires,upload-complete,upload-limit,tus-resumable,\
+            tus-version,tus-extension,tus-max-size";
         assert_eq!(exposed, Some(expected));
     }
 }
