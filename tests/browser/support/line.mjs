@@ -3,6 +3,9 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
+// After resets, node at times waits at its end, and for ever, for a socket that it never closes.
+process.on("exit", () => process.reallyExit(process.exitCode ?? 0));
+
 /**
  * Forwards connections to what `forwardTo` names. Its origin stays the same, also while it is
  * down.
