@@ -14,7 +14,10 @@ use super::{FHIR_BASE, Input, LAYER};
 use crate::common::BASE;
 use crate::support::block_on;
 
-/// The document as it is to be; `None` if it is no JSON.
+/// The deepest document in which anything is replaced, in containers.
+const MAX_DEPTH: usize = 512;
+
+/// The document as it is to be; `None` if it is no JSON, or too deep.
 pub(super) fn expected(document: &[u8], input: &Input) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(document).ok()?;
     let mut found = Vec::new();
@@ -27,6 +30,9 @@ pub(super) fn expected(document: &[u8], input: &Input) -> Option<Vec<u8>> {
             continue;
         }
         let root: &RawValue = serde_json::from_str(document).ok()?;
+        if depth(document) > MAX_DEPTH {
+            return None;
+        }
         if !matches!(root.get().as_bytes()[0], b'{' | b'[') {
             return None;
         }
@@ -57,6 +63,23 @@ pub(super) fn expected(document: &[u8], input: &Input) -> Option<Vec<u8>> {
     }
     expected.extend_from_slice(&document[end..]);
     Some(expected)
+}
+
+/// The depth of a document that is JSON, in containers.
+fn depth(document: &str) -> usize {
+    let (mut depth, mut deepest, mut is_in_text, mut is_escaped) = (0, 0, false, false);
+    for byte in document.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_in_text = !is_in_text,
+            b'[' | b'{' if !is_in_text => depth += 1,
+            b']' | b'}' if !is_in_text => depth -= 1,
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 /// Finds the strings that may be replaced, in order: where they are, and what they say.
