@@ -6,6 +6,7 @@ mod downloads;
 mod mints;
 mod recorder;
 mod refusals;
+mod resumable;
 mod uploads;
 
 use axum::body::Body;
