@@ -173,6 +173,7 @@ fn check_layer(signer: &UrlSigner, target: &str, method: Method) {
         return;
     }
     let expected = match verdict {
+        _ if naive::is_resume(&target) => "method-not-allowed",
         Ok((grant, _)) => match grant.permission {
             // This layer has no ledger to remember it in.
             Permission::Read(terms) if terms.once => "internal",

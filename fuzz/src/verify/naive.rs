@@ -28,13 +28,18 @@ pub(super) fn verify_for(target: &str, method: &Method) -> Verdict {
     let methods: &[_] = match grant.permission {
         Permission::Read(_) => &[Method::GET, Method::HEAD],
         Permission::Write(_) => &[Method::PUT],
-        _ => &[],
+        _ => &[Method::HEAD, Method::GET, Method::PATCH, Method::DELETE],
     };
     if !methods.contains(method) {
         return Err("method-not-allowed");
     }
     check_time(&grant)?;
     Ok(with_place(grant))
+}
+
+/// Whether it goes on with an upload in parts, which a layer need not take.
+pub(super) fn is_resume(target: &str) -> bool {
+    authentic(target).is_ok_and(|grant| matches!(grant.permission, Permission::Resume(_)))
 }
 
 fn authentic(target: &str) -> Result<Grant, &'static str> {
