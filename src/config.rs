@@ -10,7 +10,7 @@ use crate::policy::{ErasedLedger, ErasedPolicy};
 use crate::store::BoxRepository;
 use crate::turns::Turns;
 use crate::uploads::Uploads;
-use crate::url::{UrlSigner, UrlVerifier, unix_seconds};
+use crate::url::{UrlSigner, UrlVerifier, WriteTerms, unix_seconds};
 
 const DEFAULT_MAX_UPLOADS_AT_ONCE: usize = 256;
 
@@ -119,6 +119,11 @@ impl Resumption {
 }
 
 impl Serving {
+    /// The longest upload on these terms, in bytes.
+    pub(crate) fn max_length(&self, terms: &WriteTerms) -> u64 {
+        terms.max_length.unwrap_or(u64::MAX).min(self.max_upload)
+    }
+
     /// The lifetime of a resumable upload.
     pub(crate) fn resume_lifetime(&self) -> Duration {
         self.resume_lifetime.min(self.verifier.max_lifetime())

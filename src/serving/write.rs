@@ -38,7 +38,7 @@ pub(super) async fn write(
     } = request;
     let (key, headers) = (&grant.key, &usage.parts.headers);
     let length = body.remaining();
-    let limit = terms.max_length.unwrap_or(u64::MAX).min(serving.max_upload);
+    let limit = serving.max_length(terms);
     let request = WriteRequest::new(headers, length);
     request.check(&terms.content_type, limit, serving.allows_empty_uploads)?;
     let digests = Digests::announced(headers)?;

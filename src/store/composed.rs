@@ -18,14 +18,20 @@ use crate::url::{Access, Grant, PresignedUrl};
 
 /// The age up to which the sweep leaves content alone: its upload may be between the bytes and the
 /// record.
-pub(super) const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The longest time between the bytes of an upload and its record.
-#[cfg_attr(
-    not(any(feature = "fs", feature = "object-store")),
-    expect(dead_code, reason = "asked by stores")
-)]
-pub(super) const PUBLISHED_WITHIN: Duration = Duration::from_secs(60 * 60);
+#[cfg(any(feature = "fs", feature = "object-store"))]
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(60 * 60);
+
+/// True if content at a place, which begins with its day, may still get a record: the sweep does
+/// not take it before that.
+#[cfg(any(feature = "fs", feature = "object-store"))]
+pub(super) fn may_be_published(place: &str) -> bool {
+    let oldest = SystemTime::now().checked_sub(GRACE.saturating_sub(PUBLISHED_WITHIN));
+    let oldest = Day::of(oldest.unwrap_or(SystemTime::UNIX_EPOCH)).to_string();
+    place >= oldest.as_str()
+}
 
 /// The number of places about which the catalog is asked at once.
 const BATCH: usize = 1000;

@@ -9,7 +9,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_core::Stream;
 
+#[cfg(any(feature = "fs", feature = "object-store"))]
+use super::Upload;
 use super::{RepositoryError, UploadError};
+#[cfg(any(feature = "fs", feature = "object-store"))]
+use crate::content_type::ContentType;
 use crate::id::UploadId;
 
 /// Uploads that come in parts, over days if need be: a capability that a
@@ -142,6 +146,35 @@ impl Progress {
             offset,
             note: note.into(),
         }
+    }
+}
+
+/// An upload whose bytes are all here, and that may become visible.
+#[cfg(any(feature = "fs", feature = "object-store"))]
+pub(super) struct Whole {
+    pub(super) id: UploadId,
+    pub(super) content_type: ContentType,
+    /// In bytes.
+    pub(super) length: u64,
+    pub(super) sha256: [u8; 32],
+}
+
+#[cfg(any(feature = "fs", feature = "object-store"))]
+impl Whole {
+    /// Waits until it may become visible.
+    pub(super) async fn of(id: UploadId, mut upload: Upload) -> Result<Self, RepositoryError> {
+        let incomplete = || UploadError::Incomplete(None);
+        match upload.next().await {
+            None => {}
+            Some(Err(error)) => return Err(error.into()),
+            Some(Ok(_)) => return Err(incomplete().into()),
+        }
+        Ok(Self {
+            id,
+            content_type: upload.content_type().clone(),
+            length: upload.length().ok_or_else(incomplete)?,
+            sha256: upload.sha256().ok_or_else(incomplete)?,
+        })
     }
 }
 

@@ -20,3 +20,13 @@ use tokio::sync::Mutex;
 /// is being started, such as `mount` or `strace`, has for a moment everything open that this one
 /// has, so that what was removed still takes room.
 static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Lazily: a thread may still have a file open, above all when a test has failed.
+fn unmount(path: &std::path::Path) {
+    let umount = std::process::Command::new("umount")
+        .arg("--lazy")
+        .arg(path)
+        .status();
+    let is_done = umount.is_ok_and(|status| status.success());
+    assert!(is_done || std::thread::panicking(), "it stays mounted");
+}

@@ -165,13 +165,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        // Lazily: a thread may still have a file open, above all when a test has failed.
-        let umount = Command::new("umount")
-            .arg("--lazy")
-            .arg(self.path())
-            .status();
-        let is_done = umount.is_ok_and(|status| status.success());
-        assert!(is_done || std::thread::panicking(), "it stays mounted");
+        crate::unmount(self.path());
         drop(self.daemon.kill());
         drop(self.daemon.wait());
     }

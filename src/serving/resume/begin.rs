@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::Response;
 
 use super::note::Note;
-use super::{Announcement, Resuming, answer, for_dialect};
+use super::{Announcement, Resuming, answer};
 use crate::config::{Resumption, Serving};
 use crate::detached::detach;
 use crate::events::{self, RequestEvent, Step};
@@ -16,7 +16,7 @@ use crate::serving::digest::Digests;
 use crate::serving::plan::{Creation, Dialect, WriteRequest, tus_content_type};
 use crate::serving::write::current;
 use crate::serving::{Genuine, repeat};
-use crate::store::{Begun, Resumable as _};
+use crate::store::{Begun, Progress, Resumable as _};
 use crate::url::{Expires, Grant, Permission, ResumeTerms, WriteTerms};
 
 /// Begins an upload, and takes the body of the request as its first part.
@@ -60,8 +60,8 @@ pub(in crate::serving) async fn begin(
         expires: Expires::at(expires),
         ..grant.clone()
     };
-    let note = Note::write(creation.length, &digests);
-    let begun = Begun::new(expires, note);
+    let mut progress = Progress::new(0, Note::write(creation.length, &digests));
+    let begun = Begun::new(expires, progress.note.clone());
     serving.repository.begin(&upload, begun).await?;
     remove_expired(serving, resumption, now);
     let location = resumption.signer.sign(&own);
@@ -75,8 +75,10 @@ pub(in crate::serving) async fn begin(
         terms: &terms,
     };
     let turn = resuming.turn().await?;
-    let mut progress = serving.repository.progress(&upload).await?;
-    let mut note = Note::read(&progress.note)?;
+    let mut note = Note {
+        length: creation.length,
+        digests,
+    };
     let is_last = creation.is_complete || creation.dialect == Dialect::Tus;
     if body.remaining() != Some(0) {
         body.begin_part();
@@ -113,7 +115,7 @@ fn check(
         ..
     } = request;
     let headers = &usage.parts.headers;
-    let limit = terms.max_length.unwrap_or(u64::MAX).min(serving.max_upload);
+    let limit = serving.max_length(terms);
     let length = creation.length.or(body.remaining());
     let content_type = match creation.dialect {
         Dialect::Draft => {
@@ -134,10 +136,7 @@ fn check(
         }
     };
     if length.is_some_and(|length| length > limit) {
-        return Err(for_dialect(
-            Refusal::too_large(Some(limit)),
-            creation.dialect,
-        ));
+        return Err(Refusal::too_large(Some(limit)));
     }
     if creation.length == Some(0) && !serving.allows_empty_uploads {
         return Err(RefusalCode::EmptyBody.into());

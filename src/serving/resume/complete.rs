@@ -9,7 +9,7 @@ use crate::refusal::RefusalCode;
 use crate::response_body::OwnBody;
 use crate::serving::plan::UPLOAD_COMPLETE;
 use crate::serving::usage::rejection;
-use crate::serving::write::stored;
+use crate::serving::write::{current, stored};
 use crate::serving::{Genuine, repeat};
 use crate::store::{BinaryRepository as _, RepositoryError, Resumable as _, Upload, UploadError};
 
@@ -64,10 +64,8 @@ pub(super) async fn is_stored(
     length: u64,
 ) -> Result<bool, Refusal> {
     let Genuine { serving, grant, .. } = resuming.request;
-    let current = match serving.repository.head(&grant.key).await {
-        Ok(current) => current,
-        Err(RepositoryError::NotFound) => return Ok(false),
-        Err(error) => return Err(error.into()),
+    let Some(current) = current(serving, &grant.key).await? else {
+        return Ok(false);
     };
     let sha256 = note.digests.sha256();
     let is_same = repeat::is_same(serving, &grant.key, &current, length, sha256).await?;

@@ -105,8 +105,7 @@ impl Resuming<'_> {
 
     /// In bytes.
     fn max_length(&self) -> u64 {
-        let granted = self.terms.write.max_length.unwrap_or(u64::MAX);
-        granted.min(self.request.serving.max_upload)
+        self.request.serving.max_length(&self.terms.write)
     }
 
     fn facts(&self, dialect: Dialect, progress: &Progress, length: Option<u64>) -> Facts {

@@ -6,9 +6,17 @@ use super::resumable::{
     take_over,
 };
 use super::support::{Moment, ok};
-use crate::id::BinaryId;
+use crate::id::{BinaryId, UploadId};
 use crate::store::{BinaryRepository, RepositoryError, Resumable as _, UploadError};
 use crate::url::Access;
+
+/// An upload with all of its bytes, of this length.
+async fn whole<R: BinaryRepository>(repository: &R, length: usize) -> (UploadId, Vec<u8>) {
+    let bytes = content(length);
+    let upload = begin(repository, 1).await;
+    append(repository, &upload, b"", &bytes).await;
+    (upload, bytes)
+}
 
 pub(super) async fn it_is_invisible_until_it_is_written<R: BinaryRepository>(
     repository: &R,
@@ -30,9 +38,7 @@ pub(super) async fn what_was_refused_at_the_end_may_be_written_again<R: BinaryRe
     id: BinaryId,
 ) {
     for length in [10, LONG] {
-        let bytes = content(length);
-        let upload = begin(repository, 1).await;
-        append(repository, &upload, b"", &bytes).await;
+        let (upload, bytes) = whole(repository, length).await;
         let located = locate(repository, id, Access::Write).await;
         for _ in 0..2 {
             let refused = resumed(&located.content_type, &upload, &bytes)
@@ -55,9 +61,7 @@ pub(super) async fn a_write_dropped_at_any_moment_may_be_repeated<R: BinaryRepos
     id: BinaryId,
 ) {
     for moment in Moment::all() {
-        let bytes = content(1000);
-        let upload = begin(repository, 1).await;
-        append(repository, &upload, b"", &bytes).await;
+        let (upload, bytes) = whole(repository, 1000).await;
         let located = locate(repository, id, Access::Write).await;
         let writing = take_over(repository, &located, &upload, &bytes);
         let is_done = moment.drops(writing).await.is_some();
@@ -78,9 +82,7 @@ pub(super) async fn it_does_not_replace_a_version_and_can_be_one_elsewhere<R: Bi
     id: BinaryId,
 ) {
     for length in [10, LONG] {
-        let bytes = content(length);
-        let upload = begin(repository, 1).await;
-        append(repository, &upload, b"", &bytes).await;
+        let (upload, bytes) = whole(repository, length).await;
         let located = locate(repository, id, Access::Write).await;
         let faster = write(repository, id, b"faster").await;
         assert_eq!(faster, located.key, "both are uploads of one version");
@@ -102,9 +104,7 @@ pub(super) async fn after_it_was_written_its_progress_stays_known_and_nothing_is
     id: BinaryId,
 ) {
     for length in [10, LONG] {
-        let bytes = content(length);
-        let upload = begin(repository, 1).await;
-        append(repository, &upload, b"", &bytes).await;
+        let (upload, bytes) = whole(repository, length).await;
         let key = assert_becomes(repository, id, &upload, &bytes).await;
         assert_progress(repository, &upload, &bytes).await;
         let more = part(&bytes, b"more").part();

@@ -30,9 +30,13 @@ impl Budget {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Takes back bytes that are not on the disk any more.
+    /// Takes back bytes that are not on the disk any more. An upload that is removed while a part
+    /// of it arrives may give them back twice: the count must not wrap around.
     pub(super) fn give_back(&self, bytes: u64) {
-        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+        let less = |taken: u64| Some(taken.saturating_sub(bytes));
+        let order = Ordering::Relaxed;
+        // It always has a new value.
+        let _ = self.taken.fetch_update(order, order, less);
     }
 
     pub(super) fn share(&self) -> Share {
@@ -72,6 +76,6 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.give_back(self.bytes);
     }
 }

@@ -24,12 +24,12 @@ use super::error::{At as _, FileError};
 use super::folder::{Folder, Layout, Received};
 use super::open_files::Name;
 use super::paths::FileName;
-use super::resumable::Whole;
 use super::staged_file::StagedFile;
 use super::unfinished::Unfinished;
 use crate::content_type::ContentType;
 use crate::id::{BinaryId, VersionId};
 use crate::key::BinaryKey;
+use crate::store::resumable::Whole;
 use crate::store::{
     BinaryRepository, ByteRange, Content, Located, Metadata, RepositoryError, Resumable, Target,
     Upload, numbered,
@@ -335,8 +335,7 @@ impl BinaryRepository for FsRepository {
         let folder = self.folder.clone();
         blocking(move || {
             check()?;
-            let unfinished = Unfinished::new(&folder, &whole.id);
-            let unfinished = unfinished.ok_or(RepositoryError::NotFound)?;
+            let unfinished = Unfinished::new(&folder, &whole.id)?;
             let _lock = unfinished.lock()?;
             let (staged, received) = whole.stage(&folder, &unfinished)?;
             let size = staged.length()?;

@@ -12,9 +12,8 @@ use super::staged_file::StagedFile;
 use super::unfinished::{HEADER, PartFile, Unfinished};
 use crate::id::UploadId;
 use crate::place::Place;
-use crate::store::{
-    Begun, Part, Progress, RepositoryError, Resumable, Stored, Upload, UploadError,
-};
+use crate::store::resumable::Whole;
+use crate::store::{Begun, Part, Progress, RepositoryError, Resumable, Stored, UploadError};
 
 /// The bytes of a part that are written before they are recorded: a crash can cost as many.
 const RECORDED_AT_ONCE: u64 = 16 * 1024 * 1024;
@@ -30,7 +29,7 @@ impl Resumable for Folder {
     }
 
     async fn progress(&self, upload: &UploadId) -> Result<Progress, RepositoryError> {
-        let unfinished = Unfinished::new(self, upload).ok_or(RepositoryError::NotFound)?;
+        let unfinished = Unfinished::new(self, upload)?;
         blocking(move || Ok::<_, RepositoryError>(unfinished.read_durable()?.progress())).await
     }
 
@@ -85,7 +84,7 @@ impl Resumable for Folder {
     }
 
     async fn abandon(&self, upload: &UploadId) -> Result<(), RepositoryError> {
-        let Some(unfinished) = Unfinished::new(self, upload) else {
+        let Ok(unfinished) = Unfinished::new(self, upload) else {
             return Ok(());
         };
         let folder = self.clone();
@@ -126,36 +125,19 @@ impl Flushing {
     }
 }
 
-/// An upload whose bytes have all come in parts.
-pub(super) struct Whole {
-    upload: Upload,
-    pub(super) id: UploadId,
-}
-
 impl Whole {
-    /// Waits until it may become visible.
-    pub(super) async fn of(id: UploadId, mut upload: Upload) -> Result<Self, RepositoryError> {
-        match upload.next().await {
-            None => Ok(Self { upload, id }),
-            Some(Err(error)) => Err(error.into()),
-            Some(Ok(_)) => Err(UploadError::Incomplete(None).into()),
-        }
-    }
-
     /// Makes a content file of it, which stays in its place unless it is published.
     pub(super) fn stage(
         &self,
         folder: &Folder,
         unfinished: &Unfinished,
     ) -> Result<(StagedFile, Received), RepositoryError> {
-        let incomplete = || UploadError::Incomplete(None);
-        let sha256 = self.upload.sha256().ok_or_else(incomplete)?;
-        let length = self.upload.length().ok_or_else(incomplete)?;
-        let content_type = self.upload.content_type().clone();
+        let (length, sha256) = (self.length, self.sha256);
+        let content_type = self.content_type.clone();
         let header = content_file::header(content_type.as_str(), length, &sha256, HEADER)?;
         let mut staged = StagedFile::adopt(&unfinished.content, folder.budget.share())?;
         if staged.length()? != HEADER as u64 + length || header.len() != HEADER {
-            return Err(incomplete().into());
+            return Err(UploadError::Incomplete(None).into());
         }
         staged.overwrite_beginning(&header)?;
         let last_modified = staged.finish(folder.fsync)?;
@@ -169,11 +151,7 @@ impl Whole {
     }
 
     /// The facts about it in its place.
-    pub(super) fn stored(&self, place: Place) -> Result<Stored, RepositoryError> {
-        let incomplete = || UploadError::Incomplete(None);
-        let sha256 = self.upload.sha256().ok_or_else(incomplete)?;
-        let length = self.upload.length().ok_or_else(incomplete)?;
-        let content_type = self.upload.content_type().clone();
-        Ok(Stored::new(place, content_type, length, sha256))
+    pub(super) fn stored(&self, place: Place) -> Stored {
+        Stored::new(place, self.content_type.clone(), self.length, self.sha256)
     }
 }

@@ -22,12 +22,12 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::error::{At as _, FileError};
 use super::folder::{Folder, Layout, Received, create_folder};
 use super::open_files::Name;
-use super::resumable::Whole;
 use super::staged_file::StagedFile;
 use super::unfinished::Unfinished;
 use super::{blocking, paths};
 use crate::place::Place;
-use crate::store::composed::{GRACE, PUBLISHED_WITHIN};
+use crate::store::composed::may_be_published;
+use crate::store::resumable::Whole;
 use crate::store::{
     ByteRange, Content, ContentStore, Day, RepositoryError, Resumable, Stored, Upload,
 };
@@ -132,24 +132,21 @@ impl FsStore {
     /// Moves an upload that has come in parts to its place. Content that has been moved there
     /// stays: its record may have been made since.
     fn put_resumed(&self, whole: &Whole) -> Result<Stored, RepositoryError> {
-        let unfinished = Unfinished::new(&self.folder, &whole.id);
-        let unfinished = unfinished.ok_or(RepositoryError::NotFound)?;
+        let unfinished = Unfinished::new(&self.folder, &whole.id)?;
         let _lock = unfinished.lock()?;
         let mut record = unfinished.read()?;
         let recorded = record
             .place
             .as_deref()
             .and_then(|place| Place::new(place).ok());
-        // The sweep may be about to remove content that is older and has no record.
-        let oldest = Day::of(SystemTime::now() + PUBLISHED_WITHIN - GRACE).to_string();
-        let recorded = recorded.filter(|place| place.as_str() >= oldest.as_str());
+        let recorded = recorded.filter(|place| may_be_published(place.as_str()));
         if !unfinished.has_content()? {
             let place = recorded.ok_or(RepositoryError::NotFound)?;
             let path = self.path(&place).ok_or(RepositoryError::NotFound)?;
             return if path.try_exists().at("look for", &path)? {
                 // The call that moved it there may not have come as far as this.
                 self.folder.sync_parent(&path)?;
-                whole.stored(place)
+                Ok(whole.stored(place))
             } else {
                 Err(RepositoryError::NotFound)
             };
@@ -175,7 +172,7 @@ impl FsStore {
         }
         self.folder.budget.give_back(size);
         self.folder.sync_parent(&path)?;
-        whole.stored(place)
+        Ok(whole.stored(place))
     }
 
     /// A place that no other content ever had, in a folder that is there.

@@ -66,18 +66,18 @@ impl Record {
 }
 
 impl Unfinished {
-    /// `None` if the id is not of our making, and may be no name of a file.
-    pub(super) fn new(folder: &Folder, upload: &UploadId) -> Option<Self> {
+    /// An id that is not of our making may be no name of a file: there is no such upload.
+    pub(super) fn new(folder: &Folder, upload: &UploadId) -> Result<Self, RepositoryError> {
         let id = upload.as_str();
-        let is_ours = id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        is_ours.then(|| {
-            let state = folder.path(RESUMABLE).join(id);
-            let content = state.with_extension(&CONTENT_SUFFIX[1..]);
-            Self {
-                state,
-                content,
-                fsync: folder.fsync,
-            }
+        if !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(RepositoryError::NotFound);
+        }
+        let state = folder.path(RESUMABLE).join(id);
+        let content = state.with_extension(&CONTENT_SUFFIX[1..]);
+        Ok(Self {
+            state,
+            content,
+            fsync: folder.fsync,
         })
     }
 
@@ -214,7 +214,10 @@ pub(super) struct PartFile {
     record: Record,
     content: File,
     _lock: File,
+    /// Of the bytes that this part adds.
     share: Share,
+    /// The length of the file before this part.
+    start: u64,
     /// The end of the file, in bytes of content.
     end: u64,
 }
@@ -226,7 +229,7 @@ impl PartFile {
         upload: &UploadId,
         offset: u64,
     ) -> Result<Self, RepositoryError> {
-        let unfinished = Unfinished::new(folder, upload).ok_or(RepositoryError::NotFound)?;
+        let unfinished = Unfinished::new(folder, upload)?;
         let lock = unfinished.lock()?;
         let record = unfinished.read_durable()?;
         if record.offset != offset {
@@ -238,21 +241,22 @@ impl PartFile {
         }
         let path = &unfinished.content;
         let mut content = OpenOptions::new().write(true).open(path).at("open", path)?;
-        folder.budget.give_back(unfinished.size());
-        content.set_len(HEADER as u64 + offset).at("write", path)?;
+        let (size, start) = (unfinished.size(), HEADER as u64 + offset);
+        content.set_len(start).at("write", path)?;
+        folder.budget.give_back(size);
+        folder.budget.count(start);
         content.seek(SeekFrom::End(0)).at("write", path)?;
         // Also if it is not new: the call that created it may not have come as far as this.
         if offset == 0 {
             folder.sync_parent(path)?;
         }
-        let mut share = folder.budget.share();
-        share.take(HEADER as u64 + offset)?;
         Ok(Self {
             unfinished,
             record,
             content,
             _lock: lock,
-            share,
+            share: folder.budget.share(),
+            start,
             end: offset,
         })
     }
@@ -302,7 +306,8 @@ impl PartFile {
 impl Drop for PartFile {
     /// Bytes on the disk count until they are removed.
     fn drop(&mut self) {
-        self.share.keep(self.unfinished.size());
+        let added = self.unfinished.size().saturating_sub(self.start);
+        self.share.keep(added);
     }
 }
 
@@ -327,7 +332,7 @@ impl Folder {
         for (_, oldest) in of_group.iter().take(surplus) {
             oldest.remove(self)?;
         }
-        let unfinished = Unfinished::new(self, upload).ok_or(RepositoryError::NotFound)?;
+        let unfinished = Unfinished::new(self, upload)?;
         Ok(unfinished.begin(self, begun)?)
     }
 
@@ -382,7 +387,7 @@ impl Folder {
             let name = entry.at("list", &folder)?.file_name();
             let id = name.to_str().and_then(|name| UploadId::new(name).ok());
             if let Some(id) = id
-                && let Some(unfinished) = Unfinished::new(self, &id)
+                && let Ok(unfinished) = Unfinished::new(self, &id)
             {
                 uploads.push((id, unfinished));
             }

@@ -8,11 +8,11 @@ use object_store::PutMode;
 
 use super::bucket::Bucket;
 use super::content_name::ContentName;
-use super::joining::Whole;
 use super::mark::{self, Facts, Kind, Mark};
 use super::parts::{Inflow, Parts};
 use super::{download, presign, trial};
 use crate::content_type::ContentType;
+use crate::store::resumable::Whole;
 use crate::store::{
     ByteRange, Content, ContentStore, Day, Place, RepositoryError, Resumable, Stored, Upload,
 };

@@ -13,36 +13,12 @@ use super::mark::{Facts, Kind, Mark};
 use super::parts::ASSEMBLY;
 use super::resumable::{abort, part_ids, path, put_part};
 use super::unfinished::{Unfinished, name};
-use crate::content_type::ContentType;
 use crate::id::UploadId;
-use crate::store::composed::{GRACE, PUBLISHED_WITHIN};
-use crate::store::{Day, RepositoryError, Upload, UploadError};
-
-/// An upload all of whose bytes are here, and that may become visible.
-pub(super) struct Whole {
-    pub(super) id: UploadId,
-    pub(super) content_type: ContentType,
-    pub(super) length: u64,
-    pub(super) sha256: [u8; 32],
-}
+use crate::store::composed::may_be_published;
+use crate::store::resumable::Whole;
+use crate::store::{Day, RepositoryError, UploadError};
 
 impl Whole {
-    /// Waits until it may become visible.
-    pub(super) async fn of(id: UploadId, mut upload: Upload) -> Result<Self, RepositoryError> {
-        let incomplete = || UploadError::Incomplete(None);
-        match upload.next().await {
-            None => {}
-            Some(Err(error)) => return Err(error.into()),
-            Some(Ok(_)) => return Err(incomplete().into()),
-        }
-        Ok(Self {
-            id,
-            content_type: upload.content_type().clone(),
-            length: upload.length().ok_or_else(incomplete)?,
-            sha256: upload.sha256().ok_or_else(incomplete)?,
-        })
-    }
-
     pub(super) fn facts(&self) -> Facts {
         Facts {
             length: Some(self.length),
@@ -65,10 +41,11 @@ impl BucketStore {
             return Err(UploadError::Incomplete(None).into());
         }
         let recorded = match unfinished.outline.content() {
-            // The sweep may be about to remove content that is older and has no record.
-            Some(recorded) if !is_fresh(&recorded) || unfinished.outline.is_finished => {
+            Some(recorded)
+                if !may_be_published(recorded.as_str()) || unfinished.outline.is_finished =>
+            {
                 let is_there = bucket.look(recorded.as_str()).await?.is_some();
-                match (is_there, is_fresh(&recorded)) {
+                match (is_there, may_be_published(recorded.as_str())) {
                     (true, true) => return Ok(recorded),
                     (false, false) if !unfinished.outline.is_finished => None,
                     _ => return Err(RepositoryError::NotFound),
@@ -202,11 +179,4 @@ async fn assemble(
         Err(fault) if !matches!(fault, Fault::Late { .. }) && is_there().await => Ok(()),
         Err(fault) => Err(fault.into()),
     }
-}
-
-fn is_fresh(name: &ContentName) -> bool {
-    let spared = GRACE.saturating_sub(PUBLISHED_WITHIN);
-    let oldest = SystemTime::now().checked_sub(spared);
-    let oldest = Day::of(oldest.unwrap_or(SystemTime::UNIX_EPOCH)).to_string();
-    name.as_str() >= oldest.as_str()
 }

@@ -9,7 +9,6 @@ use object_store::GetResult;
 use super::bucket::Bucket;
 use super::bucket_store::{BucketStore, facts};
 use super::content_name::{ContentName, random};
-use super::joining::Whole;
 use super::layout::{self, Apart, Whereabouts};
 use super::mark::{self, Facts, Kind, Mark};
 use super::parts::Inflow;
@@ -18,6 +17,7 @@ use super::{download, presign, trial};
 use crate::content_type::ContentType;
 use crate::id::{BinaryId, UploadId};
 use crate::key::BinaryKey;
+use crate::store::resumable::Whole;
 use crate::store::{
     BinaryRepository, ByteRange, Content, Day, Located, Metadata, Place, RepositoryError,
     Resumable, Target, Upload, numbered,

@@ -3,7 +3,7 @@
 // is built in, so that it needs no further program.
 
 import { spawn } from "node:child_process";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { decode } from "./png.mjs";
+import { freePort } from "./port.mjs";
 
 const engines = { chromium, firefox, webkit };
 export const names = Object.keys(engines);
@@ -234,13 +235,4 @@ async function scratch(t) {
   const folder = await mkdtemp(join(tmpdir(), "presign-engine-"));
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -3,9 +3,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import { freePort } from "./port.mjs";
 
 /** Starts one that has these settings for bodies. `restart` kills it, and starts it again. */
 export async function startNginx(t, target, settings) {
@@ -57,15 +59,6 @@ export async function startNginx(t, target, settings) {
       await start();
     },
   };
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function untilListening(port) {

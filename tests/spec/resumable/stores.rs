@@ -32,6 +32,24 @@ async fn in_a_folder_it_goes_on_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_part_without_room_costs_no_room_for_later_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open_folder(folder.path()).await.staging_budget(5000);
+    let (layer, write) = resumable(repository).await;
+    let one = begin_tus(&layer, &write, 4000).await;
+    assert_eq!(append_tus(&layer, &one, 0, vec![0; 2000]).await.status, 204);
+    let other = begin_tus(&layer, &write, 4000).await;
+    for _ in 0..2 {
+        let part = append_tus(&layer, &one, 2000, vec![0; 900]).await;
+        part.assert_refused(503, "unavailable");
+    }
+    let removed = send(&layer, http::Method::DELETE, &other, &[TUS], "").await;
+    assert_eq!(removed.status, 204);
+    let part = append_tus(&layer, &one, 2000, vec![0; 900]).await;
+    assert_eq!(part.status, 204, "{part:?}");
+}
+
+#[tokio::test]
 async fn in_a_composed_repository_its_bytes_become_content() {
     let folder = tempfile::tempdir().unwrap();
     let store = FsStore::open(folder.path()).await.unwrap();
