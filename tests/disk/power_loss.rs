@@ -1,7 +1,7 @@
 //! `FsRepository` and `FsStore` on a disk that loses its power, after each single change, and with
 //! it more or less of what was not flushed; and on a disk on which each single change fails.
 //!
-//! What was acknowledged is there and whole. All else is there and whole, or not at all.
+//! Acknowledged content is there and whole. All else is there and whole, or not at all.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ const SMALL: usize = 5_000;
 /// Is written in several pieces.
 const LARGE: usize = 270_000;
 
-/// Where the folder is on the disk: nothing of its path is there at first.
+/// The path of the folder on the disk, of which nothing is there at first.
 const FOLDER: &str = "some/where/content";
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn whichever_change_fails_a_repeat_succeeds_and_what_was_acknowledged_surv
             );
             left.assert_repository(&history, end).await;
         }
-        // What fails without consequence is, for instance, the removal of a leftover.
+        // A failure without consequence is, for instance, that of removing a leftover.
         if failures == 0 && failing >= end {
             assert!(failing > 50, "{failing}");
             break;
@@ -199,7 +199,7 @@ async fn an_offset_that_was_reported_survives_a_power_loss_and_is_never_beyond_w
         let repository = FsRepository::open(disk.path().join(&folder)).await.unwrap();
         let resumable = repository.resumable().unwrap();
         let opened = disk.position();
-        // How far the upload was reported to be, and since when.
+        // The offsets that were reported, each with its moment.
         let mut reported = Vec::new();
         disk.fail_at(failing);
         let begun = Begun::new(SystemTime::now() + Duration::from_secs(3600), "note");
@@ -269,7 +269,7 @@ fn part(whole: &Bytes, start: usize, end: usize) -> Part {
     Part::new(start as u64, Chunks(vec![whole.slice(start..end)]))
 }
 
-/// What is left of a part, the last chunk first.
+/// The rest of a part, its last chunk first.
 struct Chunks(Vec<Bytes>);
 
 impl Stream for Chunks {
@@ -297,7 +297,7 @@ fn losses(seed: usize) -> [Loss; 5] {
     ]
 }
 
-/// What a host or its client asks of a repository.
+/// A request of a host or its client to a repository.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Create(&'static str),

@@ -89,7 +89,7 @@ pub fn run(data: &[u8]) {
             String::from_utf8_lossy(&expected)
         );
     } else if !input.is_request {
-        // What had been replaced before it turned out to be no JSON can be undone.
+        // It turned out to be no JSON. Members that were replaced before can be undone.
         let restored = restored(&actual);
         assert_eq!(
             restored,
@@ -140,7 +140,7 @@ fn content_type(format: Format) -> &'static str {
     }
 }
 
-/// What becomes of an answer.
+/// An answer as its client gets it.
 fn answer(format: Format, chunks: Chunks) -> Vec<u8> {
     let mut chunks = Some(chunks);
     let inner = service_fn(move |_: Request<_>| {
@@ -159,7 +159,7 @@ fn answer(format: Format, chunks: Chunks) -> Vec<u8> {
     })
 }
 
-/// What a host gets of a request.
+/// A request as its host gets it.
 fn request(format: Format, chunks: Chunks) -> Vec<u8> {
     let inner = service_fn(async move |request: Request<_>| {
         let body = Request::into_body(request);

@@ -1,4 +1,4 @@
-//! What becomes of a document, found by parsing it.
+//! The document as it is to be, found by parsing it.
 
 use std::borrow::Cow;
 use std::fmt;

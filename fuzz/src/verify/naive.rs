@@ -37,7 +37,7 @@ pub(super) fn verify_for(target: &str, method: &Method) -> Verdict {
     Ok(with_place(grant))
 }
 
-/// Whether it goes on with an upload in parts, which a layer need not take.
+/// True if it goes on with an upload in parts, which a layer need not take.
 pub(super) fn is_resume(target: &str) -> bool {
     authentic(target).is_ok_and(|grant| matches!(grant.permission, Permission::Resume(_)))
 }
