@@ -127,6 +127,8 @@ async function httpDriver(t, program, env) {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
       body: body && JSON.stringify(body),
+      // WebKit's driver at times never answers a script that a new page has overtaken.
+      signal: AbortSignal.timeout(PATIENCE / 4),
     });
     const { value } = await response.json();
     if (!response.ok) {
