@@ -5,7 +5,7 @@ use super::proxy::front::Trouble;
 use super::*;
 use http_body_util::BodyExt as _;
 use tower_presign::BinaryRepository as _;
-use tower_presign::store::{ObjectStoreRepository, Target, Upload};
+use tower_presign::store::{BucketStore, ContentStore as _, ObjectStoreRepository, Target, Upload};
 use tower_presign::{Access, BinaryKey};
 
 /// A server that has a content of this length, and the key that a URL hands back.
@@ -60,6 +60,29 @@ async fn another_byte_is_an_error_before_the_last() {
             "{last:?}"
         );
         assert!(received < length);
+    }
+}
+
+#[tokio::test]
+async fn for_a_hosts_records_too_another_byte_is_an_error_before_the_last() {
+    let server = S3Server::start().await;
+    let store = BucketStore::new(server.bucket());
+    let png = ContentType::new("image/png").unwrap();
+    for length in [1000, LARGE] {
+        let upload = Upload::new(png.clone(), stream::iter([Ok(bytes(length, 1))]));
+        let stored = store.put(upload).await.unwrap();
+        let whole = store.get(&stored.place, None).await.unwrap();
+        assert_eq!(whole.metadata().sha256, Some(stored.sha256));
+        server.trouble(Trouble::Flip);
+        let read = match store.get(&stored.place, None).await {
+            Ok(content) => content.try_for_each(|_| async { Ok(()) }).await,
+            Err(error) => Err(error),
+        };
+        assert!(
+            matches!(read, Err(RepositoryError::Internal(_))),
+            "{length}: {read:?}"
+        );
+        server.trouble(Trouble::None);
     }
 }
 

@@ -262,6 +262,23 @@ async fn the_bytes_of_a_hosts_records_are_one_request_each() {
     store.delete(&stored.place).await.unwrap();
 }
 
+#[tokio::test]
+async fn of_large_content_one_more_for_its_length_and_digest() {
+    let server = S3Server::start().await;
+    let store = BucketStore::new(server.bucket());
+    let stored = store.put(upload(bytes(LARGE, 1))).await.unwrap();
+    let requests = ["CREATE", "PART", "PART", "PART", "COMPLETE", "PUT"];
+    assert_eq!(server.requests(), requests);
+    let whole = store.get(&stored.place, None).await.unwrap();
+    assert!(read(whole).await == bytes(LARGE, 1));
+    let mut requests = server.requests();
+    requests.sort();
+    assert_eq!(requests, ["GET", "HEAD"]);
+    store.delete(&stored.place).await.unwrap();
+    assert_eq!(server.requests(), ["DELETE", "DELETE"]);
+    assert_eq!(objects_of(&server).await, 0, "nothing is left behind");
+}
+
 async fn objects_of(server: &S3Server) -> usize {
     use object_store::ObjectStore as _;
     let objects: Vec<_> = server.store().list(None).try_collect().await.unwrap();

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use futures_util::future::try_join;
 use futures_util::stream::{Stream, StreamExt as _};
 use object_store::PutMode;
 
@@ -11,7 +12,7 @@ use super::content_name::ContentName;
 use super::mark::{self, Facts, Kind, Mark};
 use super::parts::{Inflow, Parts};
 use super::{download, presign, trial};
-use crate::content_type::ContentType;
+use crate::content_type::{ContentType, OCTET_STREAM};
 use crate::store::resumable::Whole;
 use crate::store::{
     ByteRange, Content, ContentStore, Day, Place, RepositoryError, Resumable, Stored, Upload,
@@ -25,11 +26,12 @@ use crate::url::{Access, Grant, PresignedUrl};
 /// content goes in parts, several at a time. All uploads together have at most 80 MiB on their way
 /// at once. Beside these, an upload has at most 5 MiB in memory. An upload may have 48 GiB.
 ///
-/// Length and SHA-256 are kept with the object. Of content in parts, the length alone is kept, if
-/// the client announced it: the host's records have both. The content that the store sends is
-/// compared with them. Another length is an error before the first byte. Another digest of the
-/// whole is an error before the last byte. When the store breaks off, the rest is asked for, as
-/// long as bytes flow.
+/// Length and SHA-256 are kept with the object. Of longer content they are known only after its
+/// last part. An empty object `facts/{random}` keeps them, and the content is
+/// `2026-11-29/{random}p.{type}`. Storing, reading and removing it takes a request more. The
+/// content that the store sends is compared with them. Another length is an error before the first
+/// byte. Another digest of the whole is an error before the last byte. When the store breaks off,
+/// the rest is asked for, as long as bytes flow.
 ///
 /// If the server ends in the middle of an upload, the store keeps the parts. So add a lifecycle
 /// rule to the bucket that aborts incomplete multipart uploads after a day. If uploads may come in
@@ -106,8 +108,8 @@ impl BucketStore {
     /// # Errors
     ///
     /// [`Internal`](RepositoryError::Internal) when a right is missing, when there is no such
-    /// bucket or when the store does not keep attributes, and any other error that the store
-    /// reports.
+    /// bucket or when the store does not keep attributes, or replaces an object that
+    /// [must be another](Bucket::with_multipart), and any other error that the store reports.
     pub async fn open(bucket: impl Into<Bucket>) -> Result<Self, RepositoryError> {
         let store = Self::new(bucket);
         trial::try_out(&store.bucket, false).await?;
@@ -134,7 +136,13 @@ impl BucketStore {
         owner: Option<String>,
     ) -> Result<(ContentName, Facts), RepositoryError> {
         let content_type = inflow.upload().content_type().clone();
-        let name = ContentName::new(Day::of(SystemTime::now()), &content_type)?;
+        let day = Day::of(SystemTime::now());
+        // An owner keeps the facts itself.
+        let name = if has_more && owner.is_none() {
+            ContentName::parted(day, &content_type)?
+        } else {
+            ContentName::new(day, &content_type)?
+        };
         let mut mark = Mark::new(
             Kind::Content(name.as_str().to_owned()),
             Facts {
@@ -153,6 +161,7 @@ impl BucketStore {
                 }
                 return Err(error);
             }
+            self.put_facts(&name, facts(inflow)).await?;
         } else {
             mark.facts = facts(inflow);
             // No other object has the name: the request can be repeated.
@@ -165,6 +174,27 @@ impl BucketStore {
         Ok((name, facts(inflow)))
     }
 
+    /// Puts the facts of content that is there, if it has not got them.
+    async fn put_facts(&self, name: &ContentName, facts: Facts) -> Result<(), RepositoryError> {
+        let Some(object) = name.facts() else {
+            return Ok(());
+        };
+        let mark = Mark::new(Kind::Content(object.clone()), facts);
+        let mode = PutMode::Overwrite;
+        let putting = self
+            .bucket
+            .put(&object, Bytes::new(), OCTET_STREAM, &mark, mode);
+        let put = putting.await.map_err(RepositoryError::from);
+        // As above: a store that does not answer would not answer this either.
+        if put
+            .as_ref()
+            .is_err_and(|error| !matches!(error, RepositoryError::Unavailable(_)))
+        {
+            drop(self.delete_apart(name).await);
+        }
+        put.map(drop)
+    }
+
     /// The content of this name; `None` if there is none.
     pub(super) async fn get_apart(
         &self,
@@ -175,7 +205,22 @@ impl BucketStore {
         if let Some(bytes) = name.bytes() {
             return self.get_joined(name, &bytes, known, range).await;
         }
-        let Some(object) = download::open(&self.bucket, name.as_str(), range).await? else {
+        let opening = download::open(&self.bucket, name.as_str(), range);
+        let (object, known) = match name.facts() {
+            None => (opening.await?, known),
+            Some(facts) => {
+                let facts = async { Ok(self.bucket.look(&facts).await?) };
+                match try_join(opening, facts).await? {
+                    (object, Some(facts)) => {
+                        let facts = Mark::of(&facts).ok_or_else(|| unmarked(name.as_str()))?;
+                        (object, facts.facts)
+                    }
+                    // They are removed before the content is.
+                    (_, None) => return Ok(None),
+                }
+            }
+        };
+        let Some(object) = object else {
             return Ok(None);
         };
         if !Mark::of(&object).is_some_and(|mark| matches!(mark.kind, Kind::Content(_))) {

@@ -16,6 +16,12 @@ const JOINED: char = 'j';
 /// The folder of such bytes.
 const BYTES: &str = "joined";
 
+/// The text after the random part, for content whose facts are elsewhere.
+const PARTED: char = 'p';
+
+/// The folder of such facts.
+const FACTS: &str = "facts";
+
 /// The longest content type that a name has in it, in base64: file systems allow 255 bytes a name.
 const LONGEST_TYPE: usize = 120;
 
@@ -36,6 +42,12 @@ impl ContentName {
         Self::build(&format!("{day}/{random}{JOINED}"), content_type)
     }
 
+    /// A name that no other object ever had, for content whose facts are [elsewhere](Self::facts).
+    pub(super) fn parted(day: Day, content_type: &ContentType) -> Result<Self, RepositoryError> {
+        let stem = format!("{day}/{}{PARTED}", random()?);
+        Ok(Self::build(&stem, content_type))
+    }
+
     /// A name of this random part.
     pub(super) fn of(day: Day, random: &str, content_type: &ContentType) -> Self {
         Self::build(&format!("{day}/{random}"), content_type)
@@ -48,9 +60,20 @@ impl ContentName {
 
     /// The name of the bytes, if the object of this name has not got them.
     pub(super) fn bytes(&self) -> Option<String> {
+        Some(Self::unplaced(self.random(JOINED)?))
+    }
+
+    /// The name of the object that has the facts, if the object of this name has not got them. It
+    /// was put in parts, and its digest is known only after the last.
+    pub(super) fn facts(&self) -> Option<String> {
+        Some(format!("{FACTS}/{}", self.random(PARTED)?))
+    }
+
+    /// The random part, if it is followed by `text`.
+    fn random(&self, text: char) -> Option<&str> {
         let (_, name) = self.0.split_once('/')?;
-        let random = name.split('.').next()?.strip_suffix(JOINED)?;
-        (random.len() == RANDOM).then(|| Self::unplaced(random))
+        let random = name.split('.').next()?.strip_suffix(text)?;
+        (random.len() == RANDOM).then_some(random)
     }
 
     fn build(stem: &str, content_type: &ContentType) -> Self {
@@ -75,7 +98,7 @@ impl ContentName {
             None => (name, None),
         };
         let is_day = day.len() == DAY && day.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        let bare = match random.strip_suffix(JOINED) {
+        let bare = match random.strip_suffix([JOINED, PARTED]) {
             Some(bare) if random.len() > RANDOM => bare,
             _ => random,
         };

@@ -140,9 +140,9 @@ impl BucketStore {
 
     /// Removes content.
     pub(super) async fn delete_apart(&self, name: &ContentName) -> Result<(), Fault> {
-        // In this order: a deletion that is cut short finds the bytes again.
-        if let Some(bytes) = name.bytes() {
-            self.bucket().delete(&bytes).await?;
+        // In this order: a deletion that is cut short finds these again.
+        if let Some(elsewhere) = name.bytes().or_else(|| name.facts()) {
+            self.bucket().delete(&elsewhere).await?;
         }
         self.bucket().delete(name.as_str()).await
     }
