@@ -1,4 +1,4 @@
-//! What deleting leaves, once no URL from before can be alive.
+//! The remains of a deletion, once no URL from before can be alive.
 
 use super::engines::S3Server;
 use super::*;
@@ -73,7 +73,7 @@ async fn of_old_versions_no_stone_is_left_and_after_a_while_the_binary_alone() {
     );
 }
 
-/// What a server leaves that ends between the last two requests of a large upload.
+/// Puts the object that a server leaves which ends between the last two requests of a large upload.
 async fn leave(server: &S3Server, day: Day, owner: &BinaryKey) -> Path {
     let name = format!("{day}/AAAAAAAAAAAAAAAAAAAAAA");
     // As the slot of version 1 is named.

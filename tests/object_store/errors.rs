@@ -11,7 +11,7 @@ use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tower_presign::BinaryRepository as _;
-use tower_presign::store::{ObjectStoreRepository, Upload};
+use tower_presign::store::{Bucket, BucketStore, ObjectStoreRepository, Upload};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -127,6 +127,14 @@ async fn a_store_that_replaces_objects_is_not_opened_by_mistake() {
         matches!(opened, Err(RepositoryError::Internal(_))),
         "{opened:?}"
     );
+    // The condition counts for uploads in parts alone.
+    let opened = BucketStore::open(server.bucket()).await;
+    assert!(
+        matches!(opened, Err(RepositoryError::Internal(_))),
+        "{opened:?}"
+    );
+    let without_parts = Bucket::new(Arc::new(server.store()));
+    BucketStore::open(without_parts).await.unwrap();
     server.trouble(Trouble::None);
 
     let builder = server

@@ -239,7 +239,7 @@ async fn opening_asks_nothing_or_tries_once() {
     assert_eq!(server.requests(), [""; 0]);
     ObjectStoreRepository::open(server.bucket()).await.unwrap();
     let trial = [
-        "PUT", "PUT", "PUT", "GET", "CREATE", "ABORT", "LIST", "DELETE",
+        "PUT", "PUT", "PUT", "PUT", "GET", "CREATE", "ABORT", "LIST", "DELETE",
     ];
     assert_eq!(server.requests(), trial);
 }

@@ -17,7 +17,7 @@ use crate::id::BinaryId;
 use crate::store::{Day, RepositoryError};
 
 /// The number of objects that are worked on at once when there are many.
-const CONCURRENCY: usize = 16;
+const CONCURRENCY: usize = 64;
 
 /// The most by which our clock and the store's may differ.
 const SLACK: Duration = Duration::from_secs(24 * 60 * 60);

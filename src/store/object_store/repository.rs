@@ -154,7 +154,8 @@ impl ObjectStoreRepository {
     }
 
     /// As [`new`](Self::new), after a trial with two small objects below `trial/`. All rights must
-    /// be there. The store must keep attributes, list by name, and refuse to put an object twice.
+    /// be there. The store must keep attributes, list by name, and refuse to put an object twice. If
+    /// it [keeps parts](Bucket::with_multipart), it must not replace an object that has changed.
     /// (The trial cannot show that it also refuses at the very same moment: that is the store's
     /// promise.)
     ///

@@ -1,7 +1,7 @@
 //! A trial of all that serving needs of a store.
 
 use bytes::Bytes;
-use object_store::PutMode;
+use object_store::{PutMode, UpdateVersion};
 
 use super::bucket::Bucket;
 use super::content_name::random;
@@ -50,6 +50,25 @@ async fn try_objects(
         }
     } else {
         put(first, PutMode::Overwrite).await?;
+    }
+    if bucket.client().multipart.is_some() {
+        // No object has it.
+        let other = UpdateVersion {
+            e_tag: Some("\"0\"".to_owned()),
+            version: Some("1".to_owned()),
+        };
+        match put(first, PutMode::Update(other)).await {
+            // A store that refuses the condition itself loses nothing.
+            Err(RepositoryError::Unavailable(error)) => {
+                return Err(RepositoryError::Unavailable(error));
+            }
+            Err(_) => {}
+            Ok(()) => {
+                return Err(RepositoryError::internal(
+                    "the object store replaces an object that must be another (If-Match)",
+                ));
+            }
+        }
     }
     let kept = bucket.get(first, None, None).await.map_err(told)?;
     if !kept.is_some_and(|object| Mark::of(&object).as_ref() == Some(&mark)) {

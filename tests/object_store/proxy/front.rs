@@ -30,7 +30,7 @@ pub enum Trouble {
     LoseAnswer,
     /// Puts the parts of the next large object together, and then answers that this has failed.
     LoseCompletion,
-    /// Says that it has put an object, whatever has become of it.
+    /// Says that it has put an object on a condition, whatever has become of it.
     ClaimsSuccess,
     /// Answers with this status, and this code of S3.
     Code(u16, &'static str),
@@ -200,7 +200,7 @@ async fn answer(front: &Front, request: Request, next: Next) -> Response {
         }
         Trouble::ClaimsSuccess => {
             let mut response = next.run(request).await;
-            if is_conditional {
+            if is_conditional || is_replacing {
                 *response.status_mut() = StatusCode::OK;
                 response
                     .headers_mut()
