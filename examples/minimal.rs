@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example minimal` prints the two commands that upload content and ask for a URL.
 
-use axum::Router;
+use axum::{Router, routing::get};
 use tower_presign::{
     Access, BinaryId, ContentType, Denial, FsRepository, MintRequest, PresignLayer, SigningKey,
     Target, Terms, UrlSigner,
@@ -14,10 +14,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
     let signer = UrlSigner::new(key, "http://127.0.0.1:3000/storage")?;
     let repository = FsRepository::open("binaries").await?;
-    let scan = BinaryId::random();
-    repository
-        .create(scan, ContentType::new("image/png")?)
-        .await?;
+    let (scan, png) = (BinaryId::random(), ContentType::new("image/png")?);
+    repository.create(scan, png).await?;
 
     let layer = PresignLayer::new(signer, repository, authorize).fhir_base("/fhir/R4")?;
     let write = Target::new(scan, Access::Write);
@@ -26,8 +24,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let operation = format!("/fhir/R4/Binary/{scan}/$presigned-url");
     println!("curl -H 'Authorization: Bearer demo' 'http://127.0.0.1:3000{operation}'");
 
+    let app = Router::new().route("/fhir/R4/Patient/7", get("a patient"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    Ok(axum::serve(listener, Router::new().layer(layer)).await?)
+    Ok(axum::serve(listener, app.layer(layer)).await?)
 }
 
 /// Decides who may have a URL: your own rights check.

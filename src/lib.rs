@@ -37,31 +37,26 @@
 //!     let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
 //!     let signer = UrlSigner::new(key, "http://127.0.0.1:3000/storage")?;
 //!     let repository = FsRepository::open("binaries").await?;
-//!     let scan = BinaryId::random();
-//!     repository.create(scan, ContentType::new("image/png")?).await?;
+//!     let (scan, png) = (BinaryId::random(), ContentType::new("image/png")?);
+//!     repository.create(scan, png).await?;
 //!
 //!     let layer = PresignLayer::new(signer, repository, authorize).fhir_base("/fhir/R4")?;
-//!
 //!     let write = Target::new(scan, Access::Write);
-//!     let write = layer.presigner().presign(write, Terms::new()).await?;
-//!     println!("curl -T scan.png -H 'Content-Type: image/png' '{}'", write.as_str());
-//!     let operation = format!("http://127.0.0.1:3000/fhir/R4/Binary/{scan}/$presigned-url");
-//!     println!("curl -H 'Authorization: Bearer demo' '{operation}'");
+//!     let write: String = layer.presigner().presign(write, Terms::new()).await?.into();
+//!     println!("curl -T scan.png -H 'Content-Type: image/png' '{write}'");
+//!     let operation = format!("/fhir/R4/Binary/{scan}/$presigned-url");
+//!     println!("curl -H 'Authorization: Bearer demo' 'http://127.0.0.1:3000{operation}'");
 //!
-//!     let app = Router::new()
-//!         .route("/fhir/R4/Patient/{id}", get(async || "a patient"))
-//!         .layer(layer);
+//!     let app = Router::new().route("/fhir/R4/Patient/7", get("a patient"));
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     axum::serve(listener, app).await?;
-//!     Ok(())
+//!     Ok(axum::serve(listener, app.layer(layer)).await?)
 //! }
 //!
 //! /// Decides who may have a URL: your own rights check.
 //! async fn authorize(request: MintRequest) -> Result<Terms, Denial> {
 //!     match request.headers().get("authorization") {
 //!         Some(token) if token == "Bearer demo" => Ok(Terms::new()),
-//!         Some(_) => Err(Denial::forbidden()),
-//!         None => Err(Denial::login_required()),
+//!         _ => Err(Denial::login_required()),
 //!     }
 //! }
 //! # #[cfg(not(feature = "fs"))]
@@ -94,7 +89,8 @@
 //!
 //! The repository has whole servers, to be run and copied from: `examples/minimal.rs`; `axum` with
 //! authentication, CORS, time limits and a page to try it; `hosts` over PostgreSQL; `cloud.rs` with a
-//! bucket; `hyper.rs` without a framework; `lambda`; and `tonic.rs`, where an RPC hands out the URLs.
+//! bucket; `hyper.rs` without a framework; `frameworks` in poem and salvo; `lambda`; and `tonic.rs`,
+//! where an RPC hands out the URLs.
 //!
 //! # Features
 //!

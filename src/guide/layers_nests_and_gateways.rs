@@ -1,4 +1,5 @@
-//! Layers, nests and gateways: the order of things around the layer, and in front of the server.
+//! Layers, nests, frameworks and gateways: the order of things around the layer, and in front of
+//! the server.
 //!
 //! ```
 //! use std::time::Duration;
@@ -83,6 +84,20 @@
 //! | 500 `internal` at a genuine URL, and an event that names the path | `storage_path` is missing, or a proxy takes a prefix away |
 //! | a panic at start that names the base URL | the base URL is a bare host, and would leave the routes nothing |
 //! | 403 `invalid-signature` at every URL | the base URLs of the two servers differ, or their keys do |
+//!
+//! # Frameworks
+//!
+//! axum, hyper and tonic take the layer as it is. `examples/frameworks` runs these, a file each:
+//!
+//! | | |
+//! |---|---|
+//! | axum-server | As in axum. TLS and HTTP/2 are its own. |
+//! | poem | It takes services, not layers. Put the layer around one that answers 404, and nest that at `/` with `nest_no_strip`: it gets what no other route takes. |
+//! | salvo | Give the layer to `Service::hoop`. A `hoop` of a router runs only where a route matches, and the storage path has none. |
+//! | poem, salvo | Their bodies are `Sync` and name the type of their error. `map_response` makes ours a stream, which both take. |
+//!
+//! - **loco** is axum inside. In `Hooks::after_routes`: `Ok(router.layer(presign))`.
+//! - **lambda_http** takes the service as it is: `examples/lambda`, and the line on AWS Lambda below.
 //!
 //! # Proxies and gateways
 //!
