@@ -8,5 +8,6 @@ mod browser;
 #[cfg(unix)]
 mod crash_safety;
 mod hyper_and_tonic;
+mod minimal;
 #[cfg(target_os = "linux")]
 mod strangers;

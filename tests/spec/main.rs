@@ -12,6 +12,7 @@ mod attachments;
 mod attacks;
 mod clients;
 mod concurrency;
+mod documents;
 mod download;
 mod events;
 mod faults;
