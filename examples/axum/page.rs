@@ -37,6 +37,7 @@ const FILES: &[(&str, &str)] = &files! {
     "/page/storage.js": "storage.js",
     "/page/transfer.js": "transfer.js",
     "/page/unfinished.js": "unfinished.js",
+    "/page/writing.js": "writing.js",
 };
 
 pub(crate) fn routes() -> Router {

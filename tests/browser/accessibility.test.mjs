@@ -43,7 +43,11 @@ browserTest("everything can be done by keyboard alone", async (context) => {
   assert.equal(await focused(), "Copy URL");
   await press("Tab", "Copy curl command");
   await press("Tab", "Download");
-  await press("Shift+Tab", "Copy curl command");
+  await press("Tab", "Write URL");
+  await page.keyboard.press("Enter");
+  await card(page, "large.bin").getByLabel("Write URL,").waitFor();
+  await press("Tab", "Write URL, for one upload of the next version");
+  await press("Tab", "Copy write URL");
 });
 
 browserTest("a screen reader is told of each step, and of quarters on the way", async (context) => {
@@ -75,6 +79,8 @@ for (const colorScheme of ["light", "dark"]) {
       await choose(page, picture, pdf, file("empty.txt", ""));
       await readUrl(page, "picture.png");
       await readUrl(page, "summary.pdf");
+      await card(page, "summary.pdf").getByRole("button", { name: "Write URL", exact: true }).click();
+      await card(page, "summary.pdf").getByLabel("Write URL,").waitFor();
       await card(page, "empty.txt").getByText("The file is empty.").waitFor();
       await choose(page, largeFile);
       await page.waitForFunction(() => document.querySelector("progress").value > 0);

@@ -88,6 +88,34 @@ browserTest("the page lists documents, whose pictures need no token", async (con
   assert.ok(reads.every((headers) => !("authorization" in headers)));
 });
 
+browserTest("the list is there again after a reload, and the page keeps no token", async (context) => {
+  const { page } = await openDemo(context);
+  const documents = page.getByRole("region", { name: "Documents on the server" });
+  await choose(page, picture);
+  await documents.getByRole("link", { name: "picture.png" }).waitFor();
+  await page.reload();
+  await documents.getByRole("link", { name: "picture.png" }).waitFor();
+  const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+  assert.ok(!kept.includes("demo"), kept);
+});
+
+const refused = { expectedErrors: /401/ };
+browserTest("a list that is refused says so, until the token is right", refused, async (context) => {
+  const { page } = await openDemo(context);
+  await choose(page, picture);
+  const documents = page.getByRole("region", { name: "Documents on the server" });
+  await documents.getByRole("link", { name: "picture.png" }).waitFor();
+  const token = page.getByLabel("Bearer token");
+  await token.fill("unknown");
+  await token.press("Tab");
+  await documents.getByText("The request has no valid credentials").waitFor();
+  assert.equal(await documents.getByRole("link").count(), 0);
+  await token.fill("demo");
+  await token.press("Tab");
+  await documents.getByRole("link", { name: "picture.png" }).waitFor();
+  assert.equal(await documents.getByText("no valid credentials").isVisible(), false);
+});
+
 for (const [name, file, read] of [
   [
     "@medplum/core",

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use crate::support::{example, skip};
 
-/// What Python's clients are installed in.
+/// The folder that Python's clients are installed in.
 const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/python");
 
 #[test]
@@ -36,6 +36,11 @@ fn content_is_shown() {
 #[test]
 fn resources_have_urls() {
     run("documents.test.mjs");
+}
+
+#[test]
+fn write_urls_can_be_tried_by_hand() {
+    run("writing.test.mjs");
 }
 
 #[test]
@@ -110,7 +115,7 @@ fn run(name: &str) {
     );
 }
 
-/// Where Chromium is, if all that is needed is there.
+/// The path of Chromium, if all that is needed is there.
 fn chromium(folder: &Path) -> Result<PathBuf, &'static str> {
     on_path(&["node"]).ok_or("there is no node")?;
     if !folder.join("node_modules").exists() {

@@ -1,4 +1,4 @@
-// What a screen reader says.
+// Sentences for a screen reader.
 
 const KEPT = 10;
 

@@ -1,10 +1,11 @@
-// What the page shows of one file.
+// One file, as the page shows it.
 
 import { announce } from "./announcements.js";
 import { copyOnPress } from "./clipboard.js";
 import { contentElement, opensInTab } from "./content.js";
 import { countDown } from "./expiry.js";
 import { bytes, percent, shellWord } from "./format.js";
+import { offerWriteUrl } from "./writing.js";
 
 export class Card {
   element = document.getElementById("card").content.firstElementChild.cloneNode(true);
@@ -15,7 +16,7 @@ export class Card {
 
   /**
    * `handlers.onRun` is called to go on, to try again, and to get a new URL; `onChoose` when the
-   * file is to be chosen again.
+   * file is to be chosen again; `onWrite` returns a write URL for the next version.
    */
   constructor({ name, size }, contentType, handlers) {
     this.#name = name;
@@ -35,6 +36,12 @@ export class Card {
       "curl command",
       () => `curl -f -o ${shellWord(name)} ${shellWord(url.value)}`,
     );
+    offerWriteUrl({
+      button: this.#part(".write"),
+      section: this.#part(".writing"),
+      name,
+      ask: handlers.onWrite,
+    });
     const open = this.#part(".open");
     if (opensInTab(contentType)) {
       open.textContent = "Open";
@@ -42,6 +49,12 @@ export class Card {
       open.textContent = "Download";
       open.download = name;
     }
+  }
+
+  /** The id that the file's Binary has. */
+  showBinary(id) {
+    this.#part(".binary").textContent = `Binary/${id}`;
+    this.#part(".binary").hidden = false;
   }
 
   /** `part` is from 0 to 1. */
@@ -93,7 +106,7 @@ export class Card {
     this.#part(".stored").hidden = false;
     this.#setExpired(false);
 
-    // What has the focus may be about to vanish.
+    // The element that has the focus may be about to vanish.
     const action = this.#part(".action");
     const pause = this.#part(".pause");
     if ([action, pause, this.#part(".renew")].includes(document.activeElement)) {
@@ -113,7 +126,7 @@ export class Card {
 
   #setExpired(isExpired) {
     this.#part(".renew").hidden = !isExpired;
-    for (const use of this.element.querySelectorAll(".use")) {
+    for (const use of this.element.querySelectorAll(".stored > footer .use")) {
       use.hidden = isExpired;
     }
   }
@@ -126,7 +139,7 @@ export class Card {
     this.#part(".problem").hidden = true;
   }
 
-  /** What is another button stays the same element, so that the focus stays on it. */
+  /** Another button is the same element with another name, so that the focus stays on it. */
   #setButton(selector, label, onPress) {
     const button = this.#part(selector);
     if (!label) {

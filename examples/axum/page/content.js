@@ -1,4 +1,4 @@
-// How content is shown.
+// Content, as the page shows it.
 
 /** The element that shows the content of a URL, if the browser can show its type. */
 export function contentElement(url, contentType, name) {
@@ -29,7 +29,7 @@ function withFallback(element) {
   return element;
 }
 
-/** Whether the storage lets a browser show the type in a tab. The others are downloaded. */
+/** True of a type that the storage lets a browser show in a tab. The others are downloaded. */
 export function opensInTab(contentType) {
   return (
     /^(audio|video)\//.test(contentType) ||

@@ -1,5 +1,6 @@
-// What the page has at the top: which server to use, and which files.
+// The top of the page: the server to use, and the files.
 
+import { showDocuments } from "./documents.js";
 import { FhirServer } from "./fhir.js";
 import { Transfer } from "./transfer.js";
 import { unfinished } from "./unfinished.js";
@@ -14,6 +15,12 @@ const { searchParams } = new URL(location);
 server.value = searchParams.get("server") ?? new URL("fhir/R4", document.baseURI).href;
 
 document.getElementById("connection").addEventListener("submit", (event) => event.preventDefault());
+
+// The list of the server outlives the page, and no token has to be kept for it.
+const list = () => showDocuments(serverAt(server.value));
+server.addEventListener("change", list);
+token.addEventListener("change", list);
+list();
 
 files.addEventListener("change", () => {
   send([...files.files]);
@@ -33,7 +40,7 @@ document.addEventListener("drop", (event) => {
   send([...event.dataTransfer.files]);
 });
 
-/** Whose file is to be chosen again. */
+/** The transfers whose file is to be chosen again. */
 const interrupted = new Set();
 
 const options = {

@@ -1,4 +1,4 @@
-// What went wrong, in words.
+// Failures, in words.
 
 /** The message is for people, the details are for developers. */
 export class Problem extends Error {
@@ -10,13 +10,24 @@ export class Problem extends Error {
     this.details = details;
   }
 
-  /** What an OperationOutcome says. Other servers may fill in one of its texts only. */
+  /** Both, for a place with one paragraph. */
+  get text() {
+    return `${this.message} ${this.details}`.trim();
+  }
+
+  /** The texts of an OperationOutcome. Other servers may fill in one of its texts only. */
   static fromOutcome(body, status) {
     return Object.assign(fromOutcome(body, status), { status });
   }
 
   static from(error) {
-    return error instanceof Problem ? error : new Problem("This did not work.", error.message);
+    if (error instanceof Problem) {
+      return error;
+    }
+    // Of `AbortSignal.timeout`.
+    return error.name === "TimeoutError"
+      ? new Problem("The server takes too long to answer.")
+      : new Problem("This did not work.", error.message);
   }
 }
 

@@ -11,7 +11,7 @@ const TUS = { "Tus-Resumable": "1.0.0" };
 /** In milliseconds. */
 const PAUSE = { first: 1000, longest: 30_000 };
 
-/** Whether it is worthwhile to try again by itself after an answer with this status. */
+/** True of a status after which the page tries again by itself. */
 export const isPassing = (status) => [408, 409, 429, 500, 502, 503, 504].includes(status);
 
 /** Begins an upload at a write URL, and returns its own URL: `null` if the server knows no such. */
@@ -30,7 +30,7 @@ export async function begin(url, file, { signal, onWaiting }) {
   }
 }
 
-/** How much of an upload has arrived, in bytes. */
+/** The bytes of an upload that have arrived. */
 export async function arrived(upload, signal) {
   // Unlike HEAD it comes with the reason of a refusal.
   const header = await send("GET", upload, { headers: TUS, signal });

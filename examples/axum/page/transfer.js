@@ -23,7 +23,7 @@ export class Transfer {
   #id = null;
   /** The URL of its upload, if that is in parts. */
   #upload = null;
-  /** How much is sent, from 0 to 1. */
+  /** The part that is sent, from 0 to 1. */
   #sent = 0;
   #isStored = false;
   #isListed = false;
@@ -42,6 +42,7 @@ export class Transfer {
       onPause: () => this.#pause(),
       onCancel: () => this.#cancel(),
       onChoose: chooseFile,
+      onWrite: () => this.#writeUrl(AbortSignal.timeout(30_000)),
     });
   }
 
@@ -50,7 +51,7 @@ export class Transfer {
     const transfer = new Transfer(file, options);
     transfer.#file = null;
     transfer.#server = server;
-    transfer.#id = id;
+    transfer.#setId(id);
     transfer.#upload = upload;
     return transfer;
   }
@@ -102,7 +103,7 @@ export class Transfer {
     return true;
   }
 
-  /** Whether it is an interrupted upload of this file. */
+  /** True of an interrupted upload of this file. */
   isOf({ name, size, lastModified }) {
     const isSame =
       name === this.#name && size === this.#size && lastModified === this.#lastModified;
@@ -124,7 +125,7 @@ export class Transfer {
   #cancel() {
     this.#abort.abort();
     if (this.#upload) {
-      // What cannot be removed now expires.
+      // An upload that cannot be removed now expires.
       abandon(this.#upload).catch(() => {});
       this.#forget();
     }
@@ -158,16 +159,15 @@ export class Transfer {
       this.#announce("sending");
       if (!this.#id) {
         this.#server = this.#currentServer();
-        this.#id = await this.#server.createBinary(this.#contentType, signal);
+        this.#setId(await this.#server.createBinary(this.#contentType, signal));
       }
       // Each try needs one of its own: the last may have expired, or may have written.
-      const { url, headers } = await this.#server.writeUrl(this.#id, signal);
+      const { url, headers } = await this.#writeUrl(signal);
       if (this.#size > PART) {
         this.#upload = await begin(url, this.#file, this.#options(signal));
       }
       if (!this.#upload) {
-        const allHeaders = { "content-type": this.#contentType, ...headers };
-        return upload(url, this.#file, allHeaders, this.#options(signal));
+        return upload(url, this.#file, headers, this.#options(signal));
       }
       this.#remember();
     } else {
@@ -186,7 +186,18 @@ export class Transfer {
     this.#forget();
   }
 
-  /** What is to be done while the file is on its way. */
+  #setId(id) {
+    this.#id = id;
+    this.#card.showBinary(id);
+  }
+
+  /** A write URL for the next version, and the headers of its upload. */
+  async #writeUrl(signal) {
+    const { url, headers } = await this.#server.writeUrl(this.#id, signal);
+    return { url, headers: { "content-type": this.#contentType, ...headers } };
+  }
+
+  /** For the time in which the file is on its way. */
   #options(signal) {
     let isWaiting = false;
     const onProgress = (sent) => {
