@@ -85,7 +85,7 @@
 //! | serve on another server, or on routes of your own | [`ServeLayer`], [`Download`] |
 //! | know what a URL gives away | [`guide::security`], [`url`] for the format to the byte |
 //! | put it in production | [`guide::deployment`], [`guide::layers_nests_and_gateways`], [`guide::audit`] |
-//! | compare | [`comparison`]: S3, CloudFront, Medplum, Rails and nginx |
+//! | compare | [`comparison`]: S3, CloudFront, Medplum, Rails, nginx and tusd |
 //!
 //! The repository has whole servers, to be run and copied from: `examples/minimal.rs`; `axum` with
 //! authentication, CORS, time limits and a page to try it; `hosts` over PostgreSQL; `cloud.rs` with a
@@ -96,7 +96,7 @@
 //!
 //! | feature | default | |
 //! |---|---|---|
-//! | `fs` | yes | [`FsRepository`] and [`FsStore`](store/struct.FsStore.html); brings tokio |
+//! | `fs` | yes | [`FsRepository`](store/struct.FsRepository.html) and [`FsStore`](store/struct.FsStore.html); brings tokio |
 //! | `object-store` | no | [`ObjectStoreRepository`](store/struct.ObjectStoreRepository.html), for every store of the crate `object_store`; brings that and tokio |
 //! | `object-store-aws`, `-azure`, `-gcp` | no | the same, with the client of Amazon S3, Azure Blob Storage, Google Cloud Storage |
 //! | `object-store-http` | with these three | [`Connector`](store/struct.Connector.html): the way in which those clients make their requests |

@@ -11,7 +11,7 @@
 //! | `upload` | `tower_presign::upload` | content has been stored, or its upload has broken off |
 //! | `refusal` | `tower_presign::refusal` | there was no URL, or no content moved |
 //! | `attachments` | `tower_presign::attachments` | references of an answer have stayed, since there were more than [`max_urls`](crate::AttachmentsLayer::max_urls); their number is `left` (WARN) |
-//! | `unflushed` | `tower_presign::store` | the file system of an [`FsRepository`](crate::FsRepository) or [`FsStore`](crate::store::FsStore) cannot flush folders, so a power failure may undo what was acknowledged; once for each that is opened (WARN, with `error`) |
+//! | `unflushed` | `tower_presign::store` | the file system of an [`FsRepository`](../store/struct.FsRepository.html) or [`FsStore`](../store/struct.FsStore.html) cannot flush folders, so a power failure may undo what was acknowledged; once for each that is opened (WARN, with `error`) |
 //!
 //! Each URL [in a resource](crate::attachments) is a `mint`, and each that is denied or missing a
 //! `refusal`.

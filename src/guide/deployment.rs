@@ -32,7 +32,7 @@
 //!   `WouldBlock`. The lock ends with the process, however it ends, so a crash leaves nothing to
 //!   clean up. Stop the old server before the new one starts.
 //!
-//! [`FsRepository::open`]: crate::FsRepository::open
+//! [`FsRepository::open`]: ../../store/struct.FsRepository.html#method.open
 //! [`Keyring`]: crate::Keyring
 //! [`PresignLayer::cache_downloads`]: crate::PresignLayer::cache_downloads
 //! [`PresignLayer::max_upload`]: crate::PresignLayer::max_upload

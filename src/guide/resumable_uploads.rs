@@ -49,8 +49,8 @@
 //!
 //! iOS speaks interop version 8 of
 //! [draft-ietf-httpbis-resumable-upload](https://datatracker.ietf.org/doc/draft-ietf-httpbis-resumable-upload/).
-//! Over HTTP/1.1, a server whose connections are [`InterimIo`](crate::InterimIo)s sends 104, so
-//! that an upload in one request can be resumed as well. Interim responses with an `Upload-Offset`
+//! Over HTTP/1.1, a server whose connections are [`InterimIo`](../../struct.InterimIo.html)s sends 104,
+//! so that an upload in one request can be resumed as well. Interim responses with an `Upload-Offset`
 //! are left out: `HEAD` says the same. A request with the headers of both protocols gets the answer
 //! of tus alone.
 //!
@@ -70,6 +70,6 @@
 //!
 //! It implements [`Resumable`](crate::store::Resumable), and returns that from
 //! [`BinaryRepository::resumable`](crate::BinaryRepository::resumable).
-//! [`FsRepository`](crate::FsRepository), [`MemoryRepository`](crate::MemoryRepository), a bucket
+//! [`FsRepository`](../../store/struct.FsRepository.html), [`MemoryRepository`](crate::MemoryRepository), a bucket
 //! of one of the clouds and a [`Composed`](crate::Composed) whose store has it do so. The module
 //! `store::contract` (feature `test-util`) has a test for each of its promises.

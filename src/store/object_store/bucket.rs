@@ -37,7 +37,7 @@ const RENEWAL: Duration = Duration::from_secs(30);
 ///
 /// By itself, the client gives a request 30 seconds in all, which cuts large content on a slow
 /// link. It tries ten times in three minutes, which is too long for somebody who waits. So give it
-/// a [`Connector`](super::Connector) and [`Bucket::retry_config`]. If the credentials of the store
+/// a [`Connector`](struct.Connector.html) and [`Bucket::retry_config`]. If the credentials of the store
 /// change, make the bucket [`renewable`](Self::renewable):
 ///
 #[cfg_attr(feature = "object-store-aws", doc = "```no_run")]

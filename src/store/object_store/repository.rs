@@ -31,7 +31,7 @@ const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Storage, or any other store that has attributes and conditional puts, and lists objects by name.
 ///
 /// Any number of servers can share a bucket; they need nothing else in common. Versions are
-/// numbered as by [`FsRepository`](crate::FsRepository): `1`, `2`, `3`. A write URL names the
+/// numbered as by [`FsRepository`](struct.FsRepository.html): `1`, `2`, `3`. A write URL names the
 /// version after the current one. Of two such URLs, the second to be used is refused. Old versions
 /// stay readable. A host with records of its own needs only a [`BucketStore`].
 ///
