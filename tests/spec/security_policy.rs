@@ -38,7 +38,7 @@ fn every_test_that_the_security_policy_names_exists() {
     assert!(promises > 20, "the table of promises is not found");
 }
 
-/// Whether Cargo leaves the test binary out unless it is given some features.
+/// True if Cargo leaves the test binary out unless it is given some features.
 fn needs_features(manifest: &str, binary: &str) -> bool {
     let name = format!("name = \"{binary}\"");
     manifest
