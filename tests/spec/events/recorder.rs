@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// What has been told on this thread since it was made.
 pub struct Recorder {
@@ -36,8 +36,13 @@ pub struct Message {
     pub fields: BTreeMap<&'static str, String>,
 }
 
+/// While there is one subscriber alone, `tracing` asks only that of the thread which first comes to
+/// an event, and keeps the answer for all threads: with a second one it asks both.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+
 impl Recorder {
     pub fn start() -> Self {
+        LazyLock::force(&SECOND);
         let told = Arc::default();
         let subscriber = Keeper(Arc::clone(&told));
         Self {
