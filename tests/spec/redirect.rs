@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
+use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
-use http::{Method, StatusCode};
 use tower_presign::store::{
     ByteRange, Content, Located, Metadata, RepositoryError, Target, Upload,
 };
@@ -12,6 +13,7 @@ use tower_presign::{
     BinaryKey, BinaryRepository, Grant, MemoryUseLedger, MintRequest, PresignLayer, Terms,
 };
 
+use crate::support::body::chunks;
 use crate::support::repository::Shelf;
 use crate::support::*;
 
@@ -135,37 +137,37 @@ async fn a_url_for_one_download_is_not_sent_on() {
 }
 
 #[tokio::test]
-async fn an_upload_is_sent_on_if_its_client_waits_and_sends_what_the_storage_wants() {
+async fn an_upload_is_sent_on_if_its_client_waits_and_the_storage_can_take_it() {
     let mut storage = Elsewhere::new();
     storage.needs = Some((
-        HeaderName::from_static("if-none-match"),
-        HeaderValue::from_static("*"),
+        HeaderName::from_static("x-ms-blob-type"),
+        HeaderValue::from_static("BlockBlob"),
     ));
     let layer = storage.layer();
     let write = mint_upload(&layer, "scan").await;
-    let upload = async |headers: &[(&str, &str)]| {
-        let mut all = vec![("content-type", "image/png"), ("content-length", "7")];
-        all.extend_from_slice(headers);
-        call(&layer, request(Method::PUT, &write, &all, "content")).await
-    };
-    let (waits, wanted) = (("expect", "100-continue"), ("if-none-match", "*"));
+    let upload =
+        async |headers: &[(&str, &str)], body: Body| put_with(&layer, &write, headers, body).await;
+    let content = || Body::from("content");
+    let (waits, wanted) = (("expect", "100-continue"), ("x-ms-blob-type", "BlockBlob"));
+    let (no_digest, a_digest) = (("trailer", "server-timing"), ("trailer", "content-digest"));
     let digest = (
         "content-digest",
         "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
     );
-    for headers in [&[waits][..], &[wanted], &[], &[waits, wanted, digest]] {
-        let answer = upload(headers).await;
+    for headers in [&[waits, wanted][..], &[waits, wanted, no_digest]] {
+        let answer = upload(headers, content()).await;
+        assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT, "{headers:?}");
+        assert_eq!(answer.header("location"), LOCATION);
+    }
+    for (headers, body) in [
+        (&[waits][..], content()),
+        (&[wanted], content()),
+        (&[waits, wanted, digest], content()),
+        (&[waits, wanted, a_digest], content()),
+        // The storage must know the length beforehand.
+        (&[waits, wanted], chunks(&["content"])),
+    ] {
+        let answer = upload(headers, body).await;
         assert_ne!(answer.status, StatusCode::TEMPORARY_REDIRECT, "{headers:?}");
     }
-    storage.needs = None;
-    let layer = storage.layer();
-    let write = mint_upload(&layer, "scan").await;
-    let headers = [
-        waits,
-        ("content-type", "image/png"),
-        ("content-length", "7"),
-    ];
-    let answer = call(&layer, request(Method::PUT, &write, &headers, "content")).await;
-    assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
-    assert_eq!(answer.header("location"), LOCATION);
 }
