@@ -72,3 +72,20 @@ async fn each_step_of_an_upload_in_parts_is_told_and_none_with_a_signature() {
         .collect();
     assert!(steps.iter().any(|step| *step == "expired"), "{told:#?}");
 }
+
+/// Its client has learnt no URL with which it could go on.
+#[tokio::test]
+async fn content_that_is_said_to_be_whole_is_an_upload_in_one_request() {
+    let mut host = Host::new(scan("image/png"));
+    host.layer = host.layer.resumable_uploads(true);
+    let operation = format!("{}?upload=true", super::OPERATION);
+    let write = host.mint(&operation).await;
+    let message = host
+        .put(&write, &[("upload-complete", "?1")], "content")
+        .await;
+    assert_eq!(
+        (&*message.fields["message"], &*message.fields["code"]),
+        ("upload", "ok")
+    );
+    assert_eq!(message.fields.get("step"), None);
+}

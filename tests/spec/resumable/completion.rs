@@ -1,7 +1,12 @@
 //! The end of an upload in parts: the one moment at which it becomes visible.
 
+use bytes::Bytes;
+use futures_util::stream;
 use http::Method;
-use tower_presign::{Accepting, AccessPolicy, Denial, MintRequest, PresignLayer, Terms};
+use tower_presign::store::Upload;
+use tower_presign::{
+    Accepting, AccessPolicy, Denial, MemoryRepository, MintRequest, PresignLayer, Terms,
+};
 
 use super::*;
 
@@ -52,6 +57,42 @@ async fn two_uploads_of_the_same_bytes_are_no_failure() {
     assert_eq!(append_tus(&layer, &other, 0, CONTENT).await.status, 204);
 }
 
+/// While it is asked about an upload, another one of this content becomes the version.
+struct Overtaking(MemoryRepository, &'static str);
+
+impl AccessPolicy for Overtaking {
+    async fn mint(&self, _: MintRequest) -> Result<Terms, Denial> {
+        Ok(Terms::new())
+    }
+
+    async fn accept(&self, upload: Accepting<'_>) -> Result<(), Denial> {
+        let content = stream::iter([Ok(Bytes::from_static(self.1.as_bytes()))]);
+        let faster = Upload::new(ContentType::new("image/png").unwrap(), content);
+        self.0.write(&upload.grant().key, faster).await.unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_overtaken_at_its_end_is_no_failure_if_its_bytes_are_the_same() {
+    for (other, is_same) in [(CONTENT, true), ("the other content", false)] {
+        let repository = scan("image/png");
+        let policy = Overtaking(repository.clone(), other);
+        let layer = PresignLayer::new(signer(), repository, policy)
+            .clock(|| at(NOW))
+            .resumable_uploads(true);
+        let write = mint_upload(&layer, "scan").await;
+        let url = begin_tus(&layer, &write, CONTENT.len()).await;
+        let last = append_tus(&layer, &url, 0, CONTENT).await;
+        if is_same {
+            assert_eq!(last.status, 204, "{last:?}");
+        } else {
+            last.assert_refused(412, "already-written");
+        }
+        assert_eq!(stored(&layer).await.as_deref(), Some(other));
+    }
+}
+
 #[tokio::test]
 async fn a_digest_of_the_whole_is_held_to_over_all_parts() {
     let wrong = &*sha256_header("another content");
@@ -66,16 +107,6 @@ async fn a_digest_of_the_whole_is_held_to_over_all_parts() {
         assert_eq!(last.status, status, "{last:?}");
         assert_eq!(stored(&layer).await.is_some(), status == 200);
     }
-}
-
-fn sha256_header(content: &str) -> String {
-    use base64::Engine as _;
-    use sha2::Digest as _;
-    let digest = sha2::Sha256::digest(content);
-    format!(
-        "sha-256=:{}:",
-        base64::engine::general_purpose::STANDARD.encode(digest)
-    )
 }
 
 /// A policy that does not want what is stored, and knows its SHA-256 and its length.

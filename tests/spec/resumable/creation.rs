@@ -15,6 +15,20 @@ async fn the_type_must_be_the_granted_one() {
 }
 
 #[tokio::test]
+async fn the_charset_that_only_the_client_knows_is_stored_with_the_content() {
+    let (layer, write) = resumable(scan("text/plain")).await;
+    let text = [NOT_LAST, ("content-type", "text/plain;charset=UTF-8")];
+    let begun = send(&layer, Method::POST, &write, &text, "").await;
+    let url = begun.header("location").unwrap();
+    append_draft(&layer, url, 0, LAST, CONTENT).await;
+    let read = get(&layer, &mint(&layer, "scan").await).await;
+    assert_eq!(
+        read.header("content-type"),
+        Some("text/plain;charset=UTF-8")
+    );
+}
+
+#[tokio::test]
 async fn the_limit_holds_over_all_parts_together() {
     let policy = async |_| Ok(Terms::new().max_length(10));
     let layer = PresignLayer::new(signer(), scan("image/png"), policy)
@@ -25,6 +39,7 @@ async fn the_limit_holds_over_all_parts_together() {
     send(&layer, Method::POST, &write, &headers, "")
         .await
         .assert_refused(413, "too-large");
+    begin_tus(&layer, &write, 10).await;
     let url = begin_draft(&layer, &write).await;
     append_draft(&layer, &url, 0, NOT_LAST, "six by").await;
     // Known from its head, it costs nothing.
@@ -86,6 +101,24 @@ async fn a_version_that_has_content_begins_no_upload() {
     let begun = send(&layer, Method::POST, &write, &headers, "").await;
     begun.assert_refused(412, "already-written");
     assert_eq!(begun.header("etag"), Some("\"1\""));
+}
+
+#[tokio::test]
+async fn by_its_digest_content_that_is_there_is_known_before_a_byte_of_it_has_come() {
+    let (layer, write) = in_memory().await;
+    assert_eq!(put(&layer, &write, CONTENT).await.status, 200);
+    let begin = async |content| {
+        let digest = sha256_header(content);
+        let headers = [NOT_LAST, PNG, ("repr-digest", &*digest)];
+        send(&layer, Method::POST, &write, &headers, "").await
+    };
+    let repeated = begin(CONTENT).await;
+    assert_eq!(
+        (repeated.status.as_u16(), repeated.header("etag")),
+        (200, Some("\"1\""))
+    );
+    let other = begin("the other content").await;
+    other.assert_refused(412, "already-written");
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ async fn an_upload_in_parts_is_stored_with_the_last() {
         assert_eq!(progress.header("upload-offset"), Some("9"));
         assert_eq!(progress.header("upload-complete"), Some("?0"));
         assert_eq!(progress.header("upload-length"), None, "nobody has said it");
+        assert_eq!(progress.header("upload-defer-length"), None, "tus has it");
         assert_eq!(progress.header("cache-control"), Some("no-store"));
         assert!(progress.header("upload-limit").is_some());
     }
@@ -44,6 +45,12 @@ async fn an_upload_in_parts_is_stored_with_the_last() {
 #[tokio::test]
 async fn the_end_may_be_said_in_a_request_of_its_own() {
     let (layer, write) = in_memory().await;
+    let headers = [NOT_LAST, ("upload-length", "17")];
+    let begun = put_with(&layer, &write, &headers, CONTENT).await;
+    assert_eq!(
+        (begun.status.as_u16(), begun.header("upload-complete")),
+        (201, Some("?0"))
+    );
     let url = begin_draft(&layer, &write).await;
     append_draft(&layer, &url, 0, NOT_LAST, CONTENT).await;
     assert_eq!(stored(&layer).await, None, "more may come");

@@ -168,3 +168,14 @@ async fn an_upload_in_one_request_is_as_it_was() {
         .await
         .assert_refused(405, "method-not-allowed");
 }
+
+/// A digest of all of this content, as `Repr-Digest` has it.
+fn sha256_header(content: &str) -> String {
+    use base64::Engine as _;
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(content);
+    format!(
+        "sha-256=:{}:",
+        base64::engine::general_purpose::STANDARD.encode(digest)
+    )
+}

@@ -47,7 +47,18 @@ async fn an_upload_in_parts_is_stored_with_the_last() {
         (204, Some(&*length))
     );
     assert_eq!(last.header("etag"), Some("\"1\""), "as PUT has it");
+    assert_eq!(last.header("upload-expires"), None, "it is over");
     assert_eq!(stored(&layer).await.as_deref(), Some(CONTENT));
+}
+
+#[tokio::test]
+async fn a_put_brings_the_whole_content_whatever_protocol_its_client_speaks() {
+    let (layer, write) = in_memory().await;
+    let stored = put_with(&layer, &write, &[TUS], CONTENT).await;
+    assert_eq!(
+        (stored.status.as_u16(), stored.header("etag")),
+        (200, Some("\"1\""))
+    );
 }
 
 #[tokio::test]
@@ -106,6 +117,21 @@ async fn a_part_that_does_not_begin_at_the_offset_is_a_conflict() {
         assert_eq!(part.header("upload-offset"), Some("9"));
     }
     assert_eq!(offset(&layer, &url).await, "9");
+}
+
+#[tokio::test]
+async fn an_offset_is_one_to_fifteen_digits_and_nothing_else() {
+    let (layer, write) = in_memory().await;
+    let url = begin_tus(&layer, &write, CONTENT.len()).await;
+    for offset in ["", "+0", "-0", "0.0", "0x0", "0, 0", "0000000000000000"] {
+        let headers = [TUS, TUS_PART, ("upload-offset", offset)];
+        send(&layer, Method::PATCH, &url, &headers, CONTENT)
+            .await
+            .assert_refused(400, "invalid-parameter");
+    }
+    let headers = [TUS, TUS_PART, ("upload-offset", "000000000000000")];
+    let part = send(&layer, Method::PATCH, &url, &headers, CONTENT).await;
+    assert_eq!(part.status, 204, "{part:?}");
 }
 
 #[tokio::test]
@@ -191,6 +217,15 @@ async fn a_client_that_knows_no_patch_names_it() {
     )
     .await;
     assert_eq!(part.status, 204, "{part:?}");
+    // Only a POST stands for another method, and only in tus.
+    let [tus, .., delete] = named("DELETE", "0");
+    let progress = send(&layer, Method::GET, &url, &[tus, delete], "").await;
+    assert_eq!(progress.header("upload-offset"), Some("9"), "{progress:?}");
+    send(&layer, Method::POST, &url, &[delete], "")
+        .await
+        .assert_refused(405, "method-not-allowed");
+    assert_eq!(self::offset(&layer, &url).await, "9");
+
     let gone = send(&layer, Method::POST, &url, &named("DELETE", "0"), "").await;
     assert_eq!(gone.status, 204, "{gone:?}");
     send(&layer, Method::GET, &url, &[TUS], "")
