@@ -1,5 +1,6 @@
 //! Minting without HTTP, and serving without minting.
 
+use std::error::Error as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -203,6 +204,9 @@ fn each_denial_has_its_code() {
         assert_eq!(response.status(), code.status());
         assert_eq!(response.extensions().get(), Some(&code));
     }
+    let denial = Denial::unavailable("ldap-2 does not answer").because("Try later.");
+    let source = denial.source().map(ToString::to_string);
+    assert_eq!(source.as_deref(), Some("ldap-2 does not answer"));
     let denial = Denial::too_many_requests(Duration::from_millis(7_900));
     let response: http::Response<axum::body::Body> = denial.into_response();
     assert_eq!(response.headers()["retry-after"], "7");

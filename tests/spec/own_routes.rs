@@ -5,6 +5,8 @@ use std::io;
 use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use tower_presign::store::{Upload, UploadError};
 use tower_presign::{BinaryKey, BinaryRepository, ContentType, Denial, Download, VersionId};
 
@@ -57,6 +59,18 @@ async fn a_download_is_that_of_a_presigned_url() {
             assert_eq!(own, of_url, "{headers:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_body_of_a_download_knows_how_much_is_left() {
+    let (parts, shelf) = (parts(Method::GET, &[]), Shelf::new(b"content"));
+    let response = Download::new(key(), &parts).serve(&shelf).await;
+    let mut body = response.into_body();
+    let left = body.size_hint().exact();
+    assert_eq!((left, body.is_end_stream()), (Some(7), false));
+    body.frame().await.unwrap().unwrap();
+    let left = body.size_hint().exact();
+    assert_eq!((left, body.is_end_stream()), (Some(0), true));
 }
 
 #[tokio::test]
@@ -124,6 +138,16 @@ async fn a_body_becomes_an_upload() {
     assert_eq!(in_chunks.length(), None);
     assert!(in_chunks.expects_continue());
     assert_eq!(collect(in_chunks).await.unwrap(), b"content");
+}
+
+/// To many a consumer of a stream, an empty chunk is its end.
+#[tokio::test]
+async fn a_frame_without_bytes_is_no_chunk_of_an_upload() {
+    let mut upload = upload(&[], chunks(&["", "con", "", "tent", ""])).unwrap();
+    for expected in ["con", "tent"] {
+        assert_eq!(upload.next().await.unwrap().unwrap(), expected);
+    }
+    assert!(upload.next().await.is_none());
 }
 
 #[tokio::test]

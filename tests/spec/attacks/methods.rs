@@ -38,6 +38,10 @@ async fn a_write_url_only_writes() {
         let answer = server.send(method(name), &target).await;
         assert_eq!(answer.header("allow"), Some("PUT, OPTIONS"), "{name}");
     }
+    let upload = Request::put(&target).header("content-type", "image/png");
+    let upload = upload.body(Full::from("content")).unwrap();
+    assert_eq!(server.send_request(upload).await.status, 200);
+    assert_eq!(server.journal(), ["redeem", "write"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! `Terms::single_use`: a URL for one download.
 
 use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use http::Method;
@@ -210,22 +213,30 @@ async fn the_ledger_learns_until_when_the_use_must_be_remembered() {
 }
 
 #[tokio::test]
-async fn the_ledger_in_memory_forgets_what_has_expired_and_nothing_else() {
-    let now = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(NOW));
-    let clock = std::sync::Arc::clone(&now);
-    let time = move || at(clock.load(std::sync::atomic::Ordering::Relaxed));
-    let ledger = MemoryUseLedger::new().clock(time);
+async fn the_ledger_in_memory_forgets_what_expired_five_minutes_ago_and_nothing_else() {
+    let now = Arc::new(AtomicU64::new(NOW));
+    let clock = Arc::clone(&now);
+    let ledger = MemoryUseLedger::new().clock(move || at(clock.load(Relaxed)));
+    // Now and then, when there are many, it looks for those that it may forget.
+    let fill = async || {
+        for _ in 0..5000 {
+            let id = UrlId::random();
+            assert!(ledger.reserve(&id, at(NOW + 3600)).await.unwrap());
+        }
+    };
     let (early, late) = (UrlId::random(), UrlId::random());
     assert!(ledger.reserve(&early, at(NOW + 60)).await.unwrap());
     assert!(ledger.reserve(&late, at(NOW + 3600)).await.unwrap());
-    now.store(NOW + 1200, std::sync::atomic::Ordering::Relaxed);
-    for _ in 0..2000 {
-        let id = UrlId::random();
-        assert!(ledger.reserve(&id, at(NOW + 3600)).await.unwrap());
-    }
+    // By the clock of another server, it may not have expired.
+    now.store(NOW + 60 + 5 * 60 - 1, Relaxed);
+    fill().await;
+    assert!(!ledger.reserve(&early, at(NOW + 60)).await.unwrap());
     assert!(!ledger.reserve(&late, at(NOW + 3600)).await.unwrap());
+    now.store(NOW + 60 + 5 * 60, Relaxed);
+    fill().await;
     // Nobody can use it any more, so this does no harm.
     assert!(ledger.reserve(&early, at(NOW + 60)).await.unwrap());
+    assert!(!ledger.reserve(&late, at(NOW + 3600)).await.unwrap());
     ledger.release(&late).await;
     assert!(ledger.reserve(&late, at(NOW + 3600)).await.unwrap());
 }
