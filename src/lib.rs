@@ -21,7 +21,8 @@
 //! # A server
 //!
 //! With the crates `axum`, `tokio` (feature `full`) and `tower-presign`, this is a whole one. It makes
-//! a Binary, and prints the two commands that upload its content and ask for a URL to read it.
+//! a Binary, and prints the two commands that upload its content, a `scan.png` of yours, and ask for
+//! a URL to read it.
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -74,7 +75,7 @@
 //!
 //! Every refusal is a FHIR `OperationOutcome` with a stable code: [`RefusalCode`] has the table.
 //!
-//! # Where to read on
+//! # Further reading
 //!
 //! | you want to | read |
 //! |---|---|
@@ -84,7 +85,8 @@
 //! | put URLs into resources, or mint them without a request | [`guide::urls_in_resources`], [`Presigner`] |
 //! | serve on another server, or on routes of your own | [`ServeLayer`], [`Download`] |
 //! | know what a URL gives away | [`guide::security`], [`url`] for the format to the byte |
-//! | put it in production | [`guide::deployment`], [`guide::layers_nests_and_gateways`], [`guide::audit`] |
+//! | use it in poem, salvo, loco or a nest, or behind a gateway | [`guide::layers_nests_and_gateways`] |
+//! | put it in production | [`guide::deployment`], [`guide::audit`] |
 //! | compare | [`comparison`]: S3, CloudFront, Medplum, Rails, nginx and tusd |
 //!
 //! The repository has whole servers, to be run and copied from: `examples/minimal.rs`; `axum` with

@@ -1,4 +1,4 @@
-//! Who may have a URL: the policy, its place among your layers, and URLs that are taken back.
+//! The policy: its place among your layers, and URLs that are taken back.
 //!
 //! Your [`AccessPolicy`](crate::AccessPolicy) decides, and an `async fn` is one. It does not identify
 //! callers, and presigned URLs are used by strangers. So the layer goes **behind** the authentication

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, UNIX_EPOCH};
 
 use tower_presign::{SigningKey, UrlSigner};
@@ -311,20 +311,50 @@ fn the_program_is_the_same_in_the_readme_in_the_documentation_and_as_an_example(
 }
 
 #[test]
+fn the_commands_that_take_no_time_succeed() {
+    let commands = Document::all().flat_map(|document| document.commands);
+    let commands: Vec<_> = commands
+        .filter(|line| {
+            let starts = ["python3 docs/", "node docs/", "bash .ci/run --list"];
+            starts.iter().any(|start| line.starts_with(start))
+        })
+        .collect();
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    for command in commands {
+        let program = command.split(' ').next().unwrap();
+        if is_there(program) {
+            let output = bash(&command);
+            assert!(output.status.success(), "{command}: {output:?}");
+        }
+    }
+}
+
+/// False, and said, where the test has to do without the program.
+fn is_there(program: &str) -> bool {
+    let is_there = Command::new(program).arg("--version").output().is_ok();
+    if !is_there {
+        skip(format_args!("there is no {program}"));
+    }
+    is_there
+}
+
+fn bash(command: &str) -> Output {
+    let mut bash = Command::new("bash");
+    bash.args(["-c", command])
+        .current_dir(root())
+        .output()
+        .unwrap()
+}
+
+#[test]
 fn a_vector_is_made_as_contributing_says() {
-    if Command::new("python3").arg("-V").output().is_err() {
-        skip("there is no python3");
+    if !is_there("python3") {
         return;
     }
     let document = Document::read("CONTRIBUTING.md");
     let (_, script) = document.text.split_once("```bash\nPYTHONPATH").unwrap();
     let script = format!("PYTHONPATH{}", script.split("```").next().unwrap());
-    let mut bash = Command::new("bash");
-    let output = bash
-        .args(["-c", &script])
-        .current_dir(root())
-        .output()
-        .unwrap();
+    let output = bash(&script);
     let url = String::from_utf8(output.stdout).unwrap();
     let (base_url, _) = url.split_once("/scan-7/").unwrap();
     let secret: Vec<u8> = (0..32).collect();
