@@ -1,4 +1,4 @@
-// What the page shows of content that is stored.
+// Stored content, as the page shows it.
 
 import assert from "node:assert/strict";
 

@@ -1,4 +1,4 @@
-// What a person sees of stored content in Chromium, Firefox and WebKit: by its link, in a frame and
+// Stored content, as a person sees it in Chromium, Firefox and WebKit: by its link, in a frame and
 // in its element, in pages that are isolated from others (COOP and COEP, as viewers of medical
 // images are) and in pages that are not. And that no stored script runs in any of these ways.
 
@@ -125,7 +125,7 @@ for (const name of names) {
             assert.deepEqual(await window.run(heard), [], `${content} in <${tag}>`);
           }
         }
-        // What makes this test one that can fail.
+        // Without this, the test could not fail.
         await window.open(host.page("iframe", `${host.origin}/script`, "text/html", isIsolated));
         await until("a script of the page's own", async () => (await window.run(heard))?.[0] === "ran");
       });

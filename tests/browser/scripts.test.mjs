@@ -40,7 +40,7 @@ browserTest("even if it were opened, its script would not run", refusedToRun, as
   for (const { name } of dangerous) {
     const url = await readUrl(page, name);
     assert.equal(await titleWithout(page, url, ["content-disposition"]), "shown", name);
-    // What makes this test one that can fail.
+    // Without this, the test could not fail.
     const unprotected = ["content-disposition", "content-security-policy"];
     assert.equal(await titleWithout(page, url, unprotected), "ran", name);
   }

@@ -1,4 +1,4 @@
-// What tus-js-client can do besides sending one part after the other.
+// The abilities of tus-js-client besides sending one part after the other.
 
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";

@@ -29,7 +29,7 @@ use crate::support::example::example;
 use crate::support::skip::skip;
 use crate::support::{self, Answer, soon};
 
-// What is there
+// The routes
 
 #[tokio::test]
 async fn the_page_and_its_files_are_served_and_need_nothing_from_elsewhere() {
@@ -267,7 +267,7 @@ async fn the_readme_has_the_commands_that_it_prints() {
     );
 }
 
-// Who may do what
+// The rights of each token
 
 #[tokio::test]
 async fn the_reader_may_read_and_not_write() {
@@ -373,7 +373,7 @@ async fn a_page_of_another_origin_can_read_answers_and_refusals() {
     }
 }
 
-// What can be set
+// The settings
 
 #[tokio::test]
 async fn a_url_ends_after_the_seconds_that_are_set() {
@@ -475,7 +475,7 @@ async fn a_setting_that_cannot_be_is_named() {
     }
 }
 
-// What survives
+// Content that survives
 
 #[tokio::test]
 async fn content_and_urls_survive_a_restart() {

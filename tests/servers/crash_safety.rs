@@ -30,7 +30,8 @@ const MAX_LENGTH: usize = 6 * 1024 * 1024;
 /// Within this time of a round's begin the server is ended, in microseconds.
 const MAX_LIFE: u64 = 250_000;
 
-/// How many versions of earlier rounds are looked at after each end. After the last one, all are.
+/// The number of versions of earlier rounds that are looked at after each end. After the last one,
+/// all are.
 const SAMPLE: usize = 12;
 
 const CONTENT_TYPES: [&str; 4] = [
@@ -52,7 +53,7 @@ async fn whenever_the_server_is_told_to_stop_each_upload_is_acknowledged_or_abse
     assert_eq!(figures.ends_with_leftovers, 0, "what has begun is done");
 }
 
-/// How the server ends.
+/// The ways in which the server ends.
 #[derive(Clone, Copy)]
 enum End {
     Kill,
@@ -113,7 +114,7 @@ async fn end_while_uploading(end: End) -> Figures {
 #[derive(Debug, Default)]
 struct Figures {
     ends: usize,
-    /// How many ends left something in the staging folder.
+    /// The number of ends that left something in the staging folder.
     ends_with_leftovers: usize,
     acknowledged: usize,
     /// Uploads that had no answer when the server ended, as the restarted server has them.
@@ -126,7 +127,7 @@ struct Figures {
 /// Has Binaries of its own: two clients never race for a version here.
 struct Client {
     random: Random,
-    /// What it sends are parts of this.
+    /// It sends parts of this.
     source: Bytes,
     binaries: Vec<Binary>,
     /// Those since the server was started.
@@ -277,7 +278,7 @@ impl Api {
             &mut figures.cut_and_absent
         };
         *count += 1;
-        // Whether it was there or not, the client that repeats it learns that it is.
+        // The client that repeats it learns that it is there, also if it was not.
         let repeated = self.put(upload).await.unwrap();
         assert_eq!(repeated, StatusCode::OK, "{version}, once more");
         self.assert_whole(version).await;

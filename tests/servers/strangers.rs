@@ -24,7 +24,7 @@ use crate::support::usage::{Usage, raise_descriptor_limit};
 
 const MB: u64 = 1_000_000;
 
-/// What is far more than a kernel keeps of what a client does not read.
+/// Far more than a kernel keeps for a client that does not read.
 const LARGE: usize = 20_000_000;
 
 /// The example server, and a client that may do everything.
@@ -221,7 +221,7 @@ async fn a_server_that_is_told_to_stop_ends_whatever_strangers_do() {
     while TcpStream::connect(&victim.address).await.is_ok() {
         sleep(Duration::from_millis(10)).await;
     }
-    // What can be finished is.
+    // All that can be finished is.
     upload.write_all(b"content").await.unwrap();
     let mut answer = String::new();
     soon(upload.read_to_string(&mut answer)).await.unwrap();

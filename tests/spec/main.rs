@@ -1,8 +1,8 @@
-//! What the crate promises, a module a subject: each reads as the specification of what it is
-//! about, and holds the crate to it through its public interface, in this process.
+//! The promises of the crate, a module a subject: each reads as the specification of its subject,
+//! and holds the crate to it through its public interface, in this process.
 //!
-//! What takes a process of its own has a binary of its own, beside this one: the example servers
-//! (`servers`), disks that fail (`disk`), object stores (`object_store`), load (`soak`).
+//! Tests that take a process of their own have a binary of their own, beside this one: the example
+//! servers (`servers`), disks that fail (`disk`), object stores (`object_store`), load (`soak`).
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -18,7 +18,7 @@ export class Transfer {
   #contentType;
   #currentServer;
   #card;
-  /** Where the Binary is, and its id, once it is created. */
+  /** The server that has the Binary, and its id, once it is created. */
   #server = null;
   #id = null;
   /** The URL of its upload, if that is in parts. */

@@ -26,6 +26,6 @@ function save(entries) {
   try {
     localStorage.setItem(KEY, JSON.stringify(entries));
   } catch {
-    // Where nothing can be stored, an upload ends with its page.
+    // If nothing can be stored, an upload ends with its page.
   }
 }

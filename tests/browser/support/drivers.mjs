@@ -27,7 +27,7 @@ export function openWindow(t, name) {
   return engines[name]({ after: (end) => ends.push(end) });
 }
 
-/** How long a browser may take for what it does, in milliseconds. */
+/** The time that a browser has for each thing, in milliseconds. */
 const PATIENCE = 60_000;
 
 /** Repeats until the result is true, and returns it; `what` says what has not come. */
@@ -71,7 +71,7 @@ class Window {
     }
   }
 
-  /** How many pixels have the colour that the test content is made of. */
+  /** The number of pixels that have the colour of the test content. */
   async magenta() {
     // While a page is being loaded, some drivers have nothing to show.
     const png = await this.command("screenshot").catch(() => null);

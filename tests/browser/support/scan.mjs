@@ -1,4 +1,4 @@
-// What the server has of a Binary.
+// A Binary, as the server has it.
 
 import assert from "node:assert/strict";
 
