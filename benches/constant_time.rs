@@ -1,4 +1,4 @@
-//! Whether the time that verification takes tells how much of a signature is right.
+//! The time of verification, which must not show how much of a signature is right.
 //!
 //! The method is that of dudect (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant
 //! time?", 2017). Each comparison measures single calls of two classes of signature, in random
@@ -6,7 +6,7 @@
 //! some calls much longer, so the test is repeated without the slowest of all calls, at several
 //! percentiles, and the greatest |t| counts.
 //!
-//! How to read it:
+//! To be read like this:
 //!
 //! - |t| < 4.5 is no evidence of a difference; a machine that does other work only adds noise.
 //! - |t| grows with the square root of the number of calls where there is a difference, and does
@@ -33,7 +33,7 @@ const EXPIRES: u64 = 1_893_456_000;
 /// The greatest |t| that is no evidence.
 const THRESHOLD: f64 = 4.5;
 
-/// How many percent of the calls are kept, the slowest left out.
+/// The percentage of the calls that are kept, the slowest left out.
 const KEPT: [usize; 8] = [100, 99, 95, 90, 80, 70, 60, 50];
 
 /// Which bytes of a signature are wrong (255), and which are right (0).
@@ -191,7 +191,7 @@ fn welch_t(times: &[(bool, f64)]) -> f64 {
     (one.0 - other.0) / (one.1 + other.1).sqrt()
 }
 
-/// What verification must not be.
+/// The opposite of all that verification must be.
 fn ends_at_the_first_wrong_byte(derived: &[u8], target: &str) -> bool {
     let (claims, signature) = target.split_at(target.len() - 43);
     let claims = claims.trim_end_matches("&Signature=");

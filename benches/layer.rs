@@ -1,4 +1,4 @@
-//! What the layer costs a request that is not its own.
+//! The cost of the layer for a request that is not its own.
 
 mod support;
 

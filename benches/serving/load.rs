@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// How often a pair is measured, in turn.
+/// The number of times that a pair is measured, in turn.
 const ROUNDS: usize = 5;
 
 pub(crate) fn installed(tool: &str) -> bool {
@@ -88,7 +88,7 @@ impl<'a> Row<'a> {
         if !is_wanted(self.name) {
             return;
         }
-        // What has been written before this row should not be what an upload waits for.
+        // No upload should wait for bytes that were written before this row.
         let synced = Command::new("sync").status();
         assert!(synced.is_ok_and(|status| status.success()), "sync runs");
         round();
@@ -126,7 +126,7 @@ pub(crate) fn memory(name: &str, target: &str, pid: u32, load: impl FnOnce()) {
     println!("{name:45} {} (target: {target})", peak.trim());
 }
 
-/// What has wrk request one URL after the other.
+/// A script that has wrk request one URL after the other.
 fn in_turn(urls: &[String]) -> tempfile::NamedTempFile {
     let path = |url: &String| url.splitn(4, '/').last().map(|path| format!("'/{path}'"));
     let paths: Vec<_> = urls.iter().filter_map(path).collect();

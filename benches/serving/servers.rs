@@ -269,7 +269,7 @@ pub(crate) fn start_nginx(site: &Site) -> String {
     format!("http://{address}")
 }
 
-/// What the program does when it is started as a server.
+/// The work of the program when it is started as a server.
 #[tokio::main]
 pub(crate) async fn run(kind: &str) {
     let folder = std::env::var("FOLDER").expect("a folder");

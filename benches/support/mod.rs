@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{Criterion, Throughput};
 
-/// How often each of the two has its turn in a sample.
+/// The number of turns that each of the two has in a sample.
 const TURNS: u64 = 10;
 
-/// What a benchmark's result says of the two times of a call.
+/// The two times of a call, as a benchmark's result has them.
 #[allow(dead_code, reason = "most files of benchmarks have one kind")]
 #[derive(Clone, Copy)]
 pub enum Comparison {
     /// The subject's time over the floor's.
     Ratio,
-    /// How many nanoseconds more than the floor the subject takes.
+    /// The nanoseconds that the subject takes beyond the floor.
     Difference,
 }
 

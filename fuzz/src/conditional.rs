@@ -165,7 +165,7 @@ fn expected(input: &Input, headers: &HeaderMap) -> Option<u16> {
     Some(otherwise)
 }
 
-/// Whether the content's tag is listed; `None` if this is no list of tags.
+/// True if the content's tag is listed; `None` if this is no list of tags.
 fn matches(headers: &HeaderMap, name: HeaderName, exists: bool, is_weak: bool) -> Option<bool> {
     let lines: Vec<_> = headers
         .get_all(name)

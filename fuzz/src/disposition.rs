@@ -28,7 +28,7 @@ enum Piece<'a> {
     Long(u8),
 }
 
-/// What has a meaning to header parsers, file systems, or whoever reads the name.
+/// Characters with a meaning to header parsers, file systems, or whoever reads the name.
 const SPECIAL: [char; 24] = [
     '"',
     '\\',
@@ -144,7 +144,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// What may not be in a name is not; a name that has nothing of the kind is as it was.
+/// No character that may not be in a name is in it; a name without any is as it was.
 fn check_name(name: &str, original: &str) {
     let is_bad = |c: char| {
         c.is_control()

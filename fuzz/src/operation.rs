@@ -164,7 +164,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// Whether a guard that compares paths may take this segment for another one.
+/// True if a guard that compares paths may take this segment for another one.
 fn has_other_spelling(segment: &str) -> bool {
     let escapes = segment
         .match_indices('%')

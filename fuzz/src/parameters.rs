@@ -67,7 +67,7 @@ fn is_upload(body: &[u8]) -> Option<bool> {
     if body.is_empty() {
         return Some(false);
     }
-    // What the members say is not looked at unless it is known, yet it must be JSON.
+    // Members that are not known are not looked at, yet they must be JSON.
     serde_json::from_slice::<Value>(body).ok()?;
     let resource = Object::parse(body)?;
     if resource.get::<String>("resourceType")?? != "Parameters" {

@@ -206,7 +206,7 @@ fn number(text: &str) -> Option<Option<u128>> {
         return Some(None);
     }
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= 30;
-    // What no content is as long as, is all the same.
+    // Numbers beyond the length of any content are all the same.
     is_number.then(|| {
         text.parse::<u128>()
             .ok()

@@ -1,4 +1,4 @@
-//! What the targets share: a layer whose clock stands still, requests, and what came back.
+//! Shared by the targets: a layer whose clock stands still, requests and answers.
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use tower_presign::{
 
 use crate::common::{Answer, at, signer};
 
-/// What the layer's clock shows, in Unix seconds. `MemoryRepository` stamps content with the real
+/// The time of the layer's clock, in Unix seconds. `MemoryRepository` stamps content with the real
 /// time, and no time after the clock's own is shown: this is every content's `Last-Modified`.
 pub(crate) const NOW: u64 = 1_700_000_000;
 

@@ -136,7 +136,7 @@ pub fn run(data: &[u8]) {
 /// The server's own limit unless it is set: 5 GiB, in bytes.
 const DEFAULT_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 
-/// Why an upload is refused. Which of several reasons the answer names, nobody promises.
+/// The reason of a refused upload. Of several reasons, the answer may name any.
 #[derive(Debug)]
 struct Reason {
     code: &'static str,

@@ -228,7 +228,7 @@ fn signer() -> UrlSigner {
     UrlSigner::new(keys, BASE).unwrap()
 }
 
-/// What follows the base in the URL for `grant`.
+/// The part after the base in the URL for `grant`.
 fn target(signer: &UrlSigner, grant: &Grant) -> String {
     let url = signer.sign(grant);
     url.as_str()[signer.base_url().len()..].to_owned()
@@ -276,7 +276,7 @@ impl AnyGrant<'_> {
         if let (Permission::Read(_), Some(Ok(place))) = (&permission, self.place.map(Place::new)) {
             key = key.with_place(place);
         }
-        // What may be used once must have an id.
+        // A URL for one use must have an id.
         let must_have_id = matches!(&permission, Permission::Read(terms) if terms.once);
         let url_id = self.url_id.or(must_have_id.then_some(b""));
         let grant = Grant::new(key, permission, Expires::at_unix_seconds(expires));

@@ -230,7 +230,7 @@ impl Disk {
         self.folder.path()
     }
 
-    /// How many things are in the staging folder.
+    /// The number of things in the staging folder.
     fn staged(&self) -> usize {
         std::fs::read_dir(self.path().join("staging"))
             .unwrap()

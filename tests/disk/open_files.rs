@@ -121,7 +121,7 @@ async fn a_version_that_is_read_often_is_opened_once() {
     }
     let open = storage.open_files();
     assert_eq!(open.len(), 1);
-    // Where it was opened anew it would have another descriptor.
+    // Opened anew, it would have another descriptor.
     for _ in 0..3 {
         storage.assert_content(&url, "the first").await;
         assert_eq!(storage.open_files(), open);

@@ -389,7 +389,7 @@ struct Kept {
     deleted: Option<(usize, usize)>,
 }
 
-/// What is left on a disk, in a copy of it.
+/// The rest on a disk, in a copy of it.
 struct Left {
     _copy: TempDir,
     folder: PathBuf,
@@ -520,7 +520,7 @@ impl Left {
                 Err(error) => panic!("{what}: {error}"),
             }
         }
-        // What the sweep sees are contents of ours alone.
+        // The sweep sees contents of ours alone.
         let listed = store.list(Day::of(SystemTime::now()));
         let listed: Vec<_> = listed.collect().await;
         for place in listed {

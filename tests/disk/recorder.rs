@@ -1,8 +1,8 @@
 //! A disk that writes down each change in its order (`recorder.py`, by FUSE), and what a power loss
 //! leaves of it.
 //!
-//! What was flushed is there: of a file its content, of a folder its entries, each by itself. All
-//! else is there or not, as the disk pleases; but a folder is never in two places, and moving
+//! All that was flushed is there: of a file its content, of a folder its entries, each by itself.
+//! All else is there or not, as the disk pleases; but a folder is never in two places, and moving
 //! something never loses it.
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,7 +27,7 @@ const PYTHON: &str = "/usr/bin/python3";
 
 const ROOT: Inode = 1;
 
-/// What a disk writes at once, in bytes.
+/// The bytes that a disk writes at once.
 const BLOCK: usize = 4096;
 
 type Inode = u64;
@@ -141,7 +141,7 @@ impl Recorder {
         self.mount.path()
     }
 
-    /// How many changes there have been.
+    /// The number of changes so far.
     pub fn position(&mut self) -> usize {
         let mut line = String::new();
         while self.journal.read_line(&mut line).unwrap() > 0 {
@@ -171,7 +171,7 @@ impl Drop for Recorder {
     }
 }
 
-/// What a power loss takes of what was not flushed.
+/// The share that a power loss takes of all that was not flushed.
 #[derive(Debug, Clone, Copy)]
 pub enum Loss {
     /// Nothing: the process has ended, and not the machine.
@@ -213,7 +213,7 @@ struct Remains {
     /// When each file or folder was flushed for the last time.
     flushed: HashMap<Inode, usize>,
     folders: HashMap<Inode, BTreeMap<String, Inode>>,
-    /// Where each folder is.
+    /// The path of each folder.
     places: HashMap<Inode, (Inode, String)>,
     files: HashMap<Inode, Vec<u8>>,
 }
@@ -237,7 +237,7 @@ impl Remains {
         last.is_some_and(|last| position < *last)
     }
 
-    /// Whether an entry stays which was not flushed.
+    /// True if an entry stays that was not flushed.
     fn keeps_entry(&mut self) -> bool {
         match self.loss {
             Loss::Nothing | Loss::Content | Loss::ContentAsZeros => true,

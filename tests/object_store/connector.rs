@@ -1,4 +1,4 @@
-//! How a store is reached: what it asks for is heeded, and where it points is not gone to.
+//! The way to a store: its demands are heeded, and its redirections are not followed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

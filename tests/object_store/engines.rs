@@ -49,7 +49,7 @@ pub struct Engine {
     pub store: Arc<dyn ObjectStore>,
     pub bucket: Bucket,
     pub repository: ObjectStoreRepository,
-    /// Whether it refuses to put an object twice.
+    /// True if it refuses to put an object twice.
     pub is_write_once: bool,
     _server: Option<S3Server>,
 }
@@ -134,7 +134,7 @@ impl Engine {
 /// An S3 server in this process, which checks signatures in full.
 pub struct S3Server {
     pub endpoint: String,
-    /// Where it keeps its objects, as files.
+    /// The folder in which it keeps its objects, as files.
     pub folder: TempDir,
     front: Arc<Front>,
 }
@@ -190,7 +190,7 @@ impl S3Server {
         ObjectStoreRepository::open(self.bucket()).await.unwrap()
     }
 
-    /// What has been asked since the last call, in order.
+    /// The requests since the last call, in order.
     pub fn requests(&self) -> Vec<String> {
         self.front.requests()
     }

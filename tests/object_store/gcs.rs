@@ -29,7 +29,7 @@ const MODULUS: &str = "ac3f3322ac8a2db5f436af28d098f5a871211e1a8edfed0e3fb4c4171
      98094f680d81ee8aa290deb0978ba0bcda5fb7149c39fe0809e72ee2c3c304ac2152b257184116c1573e9960\
      a5a411c261b3c046dffd7a6df6aa36eb0d943209f7d23b0e68a9527805fc712e95885fad";
 
-/// What an RSA signature of a SHA-256 digest holds before the digest (RFC 8017 §9.2).
+/// The bytes before the digest in an RSA signature of SHA-256 (RFC 8017 §9.2).
 const DIGEST_INFO: &str = "3031300d060960864801650304020105000420";
 
 fn hex(bytes: &[u8]) -> String {
@@ -43,7 +43,7 @@ fn number(hex: &str) -> BigUint {
     BigUint::parse_bytes(hex.as_bytes(), 16).unwrap()
 }
 
-/// Whether the account has signed the request for `url` with these headers.
+/// True if the account has signed the request for `url` with these headers.
 fn is_authentic(method: &str, url: &str, headers: &HeaderMap) -> bool {
     let url = Url::parse(url).unwrap();
     let parameter = |name| {

@@ -1,4 +1,4 @@
-//! What was stored is what comes back, or it is an error.
+//! Stored content comes back as it was, or as an error.
 
 use super::engines::S3Server;
 use super::proxy::front::Trouble;

@@ -17,7 +17,7 @@ const MEBIBYTE: usize = 1024 * 1024;
 /// A short time, in which a server in this process answers all the same.
 const MOMENT: Duration = Duration::from_millis(400);
 
-/// What the tests wait at most: nobody waits for as long if all is well.
+/// The longest wait of the tests: nobody waits for as long if all is well.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A server that has a content of this length, without the link, and the link to it.
@@ -122,7 +122,7 @@ async fn a_download_never_goes_on_with_other_content() {
         }
     };
     assert!(matches!(ended, RepositoryError::Internal(_)), "{ended:?}");
-    // What was on its way still came.
+    // Bytes that were on their way still came.
     let start = [&first[..], &rest.concat()].concat();
     assert!(start == bytes(LARGE, 1)[..start.len()]);
 }

@@ -113,7 +113,7 @@ async fn layer_with_png(engine: &Engine) -> (PresignLayer, String) {
     (layer(engine.repository.clone()), id.to_string())
 }
 
-/// How many objects there are below a folder, or in the whole bucket.
+/// The number of objects below a folder, or in the whole bucket.
 async fn objects(engine: &Engine, folder: Option<&str>) -> usize {
     let folder = folder.map(Path::from);
     let listing = engine.store.list(folder.as_ref());
@@ -121,7 +121,7 @@ async fn objects(engine: &Engine, folder: Option<&str>) -> usize {
     objects.len()
 }
 
-/// How many versions of a Binary are stored, and how many large contents, of all Binaries.
+/// The number of versions of a Binary, and that of large contents, of all Binaries.
 async fn stored(engine: &Engine, id: &str) -> (usize, usize) {
     let of_binary = objects(engine, Some(&format!("binary/{id}"))).await;
     let of_all = objects(engine, Some("binary")).await;
@@ -251,7 +251,7 @@ async fn of_racing_uploads_one_wins(engine: Engine) {
     }
     for length in [1000, LARGE] {
         let (first, id) = layer_with_png(&engine).await;
-        // What the servers have in common is the bucket, the key and the base URL. Each takes two
+        // The servers share the bucket, the key and the base URL. Each takes two
         // uploads to a version at once.
         let others = [(); 2].map(|()| layer(engine.repository.clone()));
         let servers = [&first, &others[0], &others[1]];

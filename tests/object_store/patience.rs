@@ -1,4 +1,4 @@
-//! How long a store is waited for. The clock is tokio's: where nothing else is to be done, it jumps.
+//! Patience with a store. The clock is tokio's: where nothing else is to be done, it jumps.
 
 use std::time::Duration;
 

@@ -80,7 +80,7 @@ async fn keys_are_rotated_without_a_refused_request() {
     assert_eq!(old.0, StatusCode::FORBIDDEN, "the old key has gone");
 }
 
-/// What eight uploads at once take, however long they are: `PRESIGN_UPLOAD_MIB` sets that.
+/// The memory of eight uploads at once, whatever their length: `PRESIGN_UPLOAD_MIB` sets that.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_does_not_grow_with_uploads() {

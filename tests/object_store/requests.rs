@@ -1,4 +1,4 @@
-//! What each operation asks of the store, counted at the server.
+//! The requests of each operation to the store, counted at the server.
 
 use std::time::{Duration, SystemTime};
 

@@ -37,7 +37,7 @@ const WORKERS: u64 = 300;
 /// Connections that hardly move.
 const SLOW: u64 = 1000;
 
-/// What a process needs beside those, for files and the like.
+/// The room that a process needs beside those, for files and the like.
 const OTHER_DESCRIPTORS: u64 = 700;
 
 /// The most memory that the server may have resident when its clients have gone, however long the

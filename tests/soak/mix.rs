@@ -44,7 +44,7 @@ pub enum Kind {
     HalfDownload,
 }
 
-/// What a worker chooses from: what is there more often is done more often.
+/// The choices of a worker: a kind that is there more often is done more often.
 const MIX: [Kind; 26] = [
     Kind::Mint,
     Kind::Get,
@@ -74,7 +74,7 @@ const MIX: [Kind; 26] = [
     Kind::HalfDownload,
 ];
 
-/// How long a worker may wait between requests, in milliseconds: what is stored in ten minutes must
+/// The longest wait of a worker between requests, in milliseconds: the content of ten minutes must
 /// find room.
 const PAUSE: u64 = 400;
 

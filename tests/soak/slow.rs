@@ -34,7 +34,7 @@ const SECOND: Duration = Duration::from_secs(1);
 pub struct Held {
     kind: Slow,
     stream: TcpStream,
-    /// What to send until the request is whole, or what to receive until the response is.
+    /// The bytes to send until the request is whole, or to receive until the response is.
     rest: Bytes,
 }
 

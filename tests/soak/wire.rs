@@ -1,4 +1,4 @@
-//! What the clients know of the server, and their requests as they go over the wire.
+//! The clients' knowledge of the server, and their requests as they go over the wire.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
@@ -16,7 +16,7 @@ use crate::support::client::Client;
 use crate::support::random::Random;
 use crate::support::server::{Server, URL_ORIGIN, secret};
 
-/// How many contents are kept in mind, to be read again.
+/// The number of contents that are kept in mind, to be read again.
 const REMEMBERED: usize = 2000;
 
 pub const MAX_LENGTH: usize = 2 * 1024 * 1024;
@@ -38,7 +38,7 @@ pub struct Api {
     pub address: String,
     /// The server's own: what it would not sign can be tried as well.
     signer: UrlSigner,
-    /// What is sent are parts of this.
+    /// Parts of this are sent.
     pub source: Bytes,
     scans: RwLock<Vec<Scan>>,
     pub long: Scan,

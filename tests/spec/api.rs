@@ -1,5 +1,5 @@
-//! What the public types promise to whoever builds upon them. All of it is checked when this file
-//! is compiled: a promise that is broken is a compile error.
+//! The promises of the public types to whoever builds upon them. All of it is checked when
+//! this file is compiled: a promise that is broken is a compile error.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
@@ -27,7 +27,7 @@ macro_rules! promise {
     };
 }
 
-// What is configured once, and shared by all connections.
+// Configured once, and shared by all connections.
 promise! {
     PresignLayer: Clone + Send + Sync + Unpin + Debug;
     Presign<Inner>: Clone + Send + Sync + Unpin + Debug;
@@ -45,7 +45,7 @@ promise! {
     store::SigningProtocol: Copy + Eq + Send + Sync + Unpin + Debug;
 }
 
-// What names something.
+// Names.
 promise! {
     BinaryId: Copy + Ord + Hash + Send + Sync + Unpin + Debug + Display + FromStr + (AsRef<str>);
     VersionId: Copy + Ord + Hash + Send + Sync + Unpin + Debug + Display + FromStr + (AsRef<str>);
@@ -55,7 +55,7 @@ promise! {
     BinaryKey: Clone + Eq + Hash + Send + Sync + Unpin + Debug;
 }
 
-// What is asked for, allowed and found.
+// Questions, permissions and findings.
 promise! {
     Access: Copy + Eq + Hash + Send + Sync + Unpin + Debug;
     Target: Clone + Eq + Send + Sync + Unpin + Debug;
@@ -71,7 +71,7 @@ promise! {
     RedactedUri<'static>: Copy + Send + Sync + Unpin + Debug + Display;
 }
 
-// What moves content.
+// Content on its way.
 promise! {
     Upload: Send + Unpin + Debug + (Stream<Item = Result<Bytes, UploadError>>);
     Content: Send + Unpin + Debug + (Stream<Item = Result<Bytes, RepositoryError>>);
@@ -82,7 +82,7 @@ promise! {
     attachments::Attachments<Inner>: Clone + Send + Sync + Unpin + Debug;
 }
 
-// What goes wrong.
+// Errors.
 promise! {
     Denial: Clone + Send + Sync + Unpin + Error + 'static;
     RepositoryError: Send + Sync + Unpin + Error + 'static;

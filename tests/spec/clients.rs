@@ -1,4 +1,4 @@
-//! What real clients send, and what they see: `MediaRecorder` and file inputs of browsers, DICOM
+//! Real clients, and their view of the layer: `MediaRecorder` and file inputs of browsers, DICOM
 //! clients, SDKs and phones that repeat a request, Amazon's SDKs, and tools that add digests.
 
 use std::future::ready;
@@ -315,7 +315,7 @@ async fn with_a_digest_a_repeat_is_answered_before_its_body_is_read() {
     assert!(!watch.is_polled());
 }
 
-/// What is longer than what is there need not be read to its end.
+/// Content that is longer than the stored one need not be read to its end.
 #[tokio::test]
 async fn a_repeat_of_another_length_is_refused_as_soon_as_that_is_known() {
     let (layer, write, _) = written(scan("image/png")).await;
@@ -465,7 +465,7 @@ async fn what_a_client_has_compressed_for_the_way_is_not_stored_compressed() {
     }
 }
 
-// What is said of content that is not sent
+// Facts about content that is not sent
 
 #[tokio::test]
 async fn a_head_request_is_never_told_that_unchanged_content_is_empty() {
@@ -494,7 +494,7 @@ async fn the_body_of_an_operation_is_not_called_a_file() {
     assert!(!text.contains("file"), "{text}");
 }
 
-// What is damaged
+// Damaged content
 
 #[tokio::test]
 async fn content_that_was_cut_short_on_the_disk_is_never_shorter_content() {

@@ -22,7 +22,7 @@ use crate::support;
 use crate::support::body::content;
 use crate::support::*;
 
-/// What hosts do with a repository, beside the layer.
+/// The use of a repository by a host, beside the layer.
 trait Repository: BinaryRepository + Clone {
     fn add(&self, id: BinaryId) -> impl Future<Output = Result<(), RepositoryError>> + Send;
     fn remove(&self, id: BinaryId) -> impl Future<Output = Result<(), RepositoryError>> + Send;
@@ -55,7 +55,7 @@ fn png() -> ContentType {
 async fn fs() -> (TempDir, FsRepository) {
     let folder = tempfile::tempdir().unwrap();
     let repository = FsRepository::open(folder.path()).await.unwrap();
-    // What the disk takes its time for would keep them from meeting.
+    // A disk that takes its time would keep them from meeting.
     (folder, repository.fsync(false))
 }
 
@@ -243,7 +243,7 @@ async fn an_upload_that_is_given_up_at_any_moment_is_there_as_a_whole_or_may_be_
     let (folder, fs) = fs().await;
     give_up(MemoryRepository::new()).await;
     give_up(fs).await;
-    // What was given up is removed on another thread.
+    // Content that was given up is removed on another thread.
     let staging = folder.path().join("staging");
     let is_emptied = async {
         while std::fs::read_dir(&staging).unwrap().count() > 0 {

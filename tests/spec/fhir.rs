@@ -1,5 +1,5 @@
-//! What the layer has to say, as FHIR resources. Whether these are as R4, R4B and R5 define them is
-//! for `tests/fhir/check.mjs` to find out: the last test here writes them down for it.
+//! The words of the layer, as FHIR resources. `tests/fhir/check.mjs` finds out if these are as R4,
+//! R4B and R5 define them: the last test here writes them down for it.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,5 @@
-//! What a log may hold: URIs without their secrets, and the `Debug` forms of all that has any.
+//! Texts that a log may hold: URIs without their secrets, and the `Debug` forms of all that
+//! has any.
 
 use std::sync::{Arc, Mutex};
 

@@ -189,7 +189,7 @@ fn each_denial_has_its_code() {
             RefusalCode::TooManyRequests,
         ),
         (Denial::unavailable("away"), RefusalCode::Unavailable),
-        // What a policy's own records report.
+        // The report of a policy's own records.
         (RepositoryError::NotFound.into(), RefusalCode::NotFound),
         (
             RepositoryError::unavailable("away").into(),

@@ -38,7 +38,7 @@ impl Elsewhere {
         layer(self.clone()).redirect_to_storage(true)
     }
 
-    /// What the storage has been asked to allow.
+    /// The grants that the storage has been asked for.
     fn grants(&self) -> Vec<Grant> {
         std::mem::take(&mut self.grants.lock().unwrap())
     }

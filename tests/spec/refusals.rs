@@ -53,7 +53,7 @@ const TABLE: [Row; 29] = [
     ("internal", 500, "exception", None),
 ];
 
-/// What nobody outside may see.
+/// Text that nobody outside may see.
 const INTERNALS: &str = "password=hunter2 at db.internal:5432, /var/lib/binaries/scan/v1";
 
 /// Denies everything.

@@ -107,7 +107,7 @@ mod fs {
         assert!(matches!(never_was, Err(RepositoryError::NotFound)));
     }
 
-    /// What is on its way is taken until it is first stored, and not all of it.
+    /// Content that is on its way is taken until it is first stored, and not all of it.
     #[tokio::test]
     async fn content_that_cannot_be_stored_is_refused_before_much_of_it_has_been_taken() {
         const MEGABYTE: usize = 1024 * 1024;

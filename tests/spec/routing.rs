@@ -162,7 +162,7 @@ async fn a_genuine_url_that_has_lost_the_beginning_of_its_path_is_an_error_of_th
         send(Method::PUT, path, target)
             .await
             .assert_refused(500, "internal");
-        // What nobody signed is the inner service's, and so is a preflight.
+        // A request that nobody signed is the inner service's, and so is a preflight.
         let forged = target.replace("Expires=1", "Expires=2");
         assert_eq!(send(Method::PUT, path, &forged).await.status, INNER);
         assert_eq!(send(Method::OPTIONS, path, target).await.status, INNER);

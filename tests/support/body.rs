@@ -70,7 +70,7 @@ pub fn watched(body: impl Into<Body>) -> (Body, Watch) {
     (Body::new(body), watch)
 }
 
-/// What has become of a body.
+/// The fate of a body.
 #[derive(Clone, Default)]
 pub struct Watch(Arc<Counts>);
 
@@ -97,7 +97,7 @@ impl Watch {
         self.0.is_dropped.load(Ordering::Relaxed)
     }
 
-    /// How much was read of it.
+    /// The bytes that were read of it.
     pub fn bytes(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)
     }

@@ -1,5 +1,4 @@
-//! What the tests share: a layer with a clock that stands still, repositories, requests, and what
-//! came back.
+//! Shared by the tests: a layer with a clock that stands still, repositories, requests and answers.
 
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
@@ -29,7 +28,7 @@ use tower_presign::{
 
 pub use self::common::*;
 
-/// What the tests' clock shows, in Unix seconds: 2027-01-15T08:00:00Z.
+/// The time of the tests' clock, in Unix seconds: 2027-01-15T08:00:00Z.
 pub const NOW: u64 = 1_800_000_000;
 
 /// For what takes no time at all on a machine that is not overloaded.
@@ -144,7 +143,7 @@ pub fn read_url() -> String {
     signer().sign(&grant).into()
 }
 
-/// What a URL says, if its signature is right.
+/// The grant of a URL, if its signature is right.
 pub fn grant(url: &str) -> Grant {
     let target = url.strip_prefix(BASE).unwrap();
     signer().verifier().verify(target, at(NOW)).unwrap()

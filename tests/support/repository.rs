@@ -17,7 +17,7 @@ pub struct Shelf {
     pub content: &'static [u8],
     pub content_type: &'static str,
     pub last_modified: SystemTime,
-    /// What reading yields, in place of the content.
+    /// Yielded by reading, in place of the content.
     pub stream: Option<fn() -> Vec<Chunk>>,
 }
 

@@ -92,12 +92,12 @@ impl Server {
         self.process.id().unwrap()
     }
 
-    /// How many things are in the staging folder.
+    /// The number of things in the staging folder.
     pub fn staged(&self) -> usize {
         self.names("data/staging").len()
     }
 
-    /// How many uploads in parts have content that is not a version's.
+    /// The number of uploads in parts that have content which is not a version's.
     pub fn unfinished(&self) -> usize {
         let names = self.names("data/resumable");
         names

@@ -1,4 +1,4 @@
-//! What the environment says of how long or how often a test does something.
+//! Settings from the environment: for how long, or how often, a test does something.
 
 use std::num::ParseIntError;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What a process has of memory and of files, as Linux knows it.
+//! The memory and the files of a process, as Linux knows them.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,10 +10,10 @@ use tokio::time::sleep;
 
 use super::PATIENCE;
 
-/// How many files of content `FsRepository` keeps open, as its documentation says.
+/// The number of files that `FsRepository` keeps open, as its documentation says.
 const MAX_KEPT_OPEN: usize = 128;
 
-/// What a process uses, as the system knows it.
+/// The use that a process makes of the system, as the system knows it.
 pub struct Usage(PathBuf);
 
 /// In bytes.
@@ -41,7 +41,7 @@ impl Usage {
         }
     }
 
-    /// What is resident once that has not changed for a while, in bytes.
+    /// The resident memory once it has not changed for a while, in bytes.
     pub async fn settled(&self) -> u64 {
         const STEP: Duration = Duration::from_millis(50);
         const STEPS: usize = 10;
@@ -57,7 +57,7 @@ impl Usage {
         last
     }
 
-    /// How many files and connections it has open, but for files of content that it keeps open.
+    /// The files and connections that it has open, but for files of content that it keeps open.
     pub fn descriptors(&self) -> usize {
         let open: Vec<_> = std::fs::read_dir(self.0.join("fd"))
             .unwrap()

@@ -19,7 +19,7 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Barrier, Mutex};
 
-/// What a server in trouble does to requests.
+/// The ways of a server in trouble with requests.
 #[derive(Clone, Copy, Default)]
 pub enum Trouble {
     #[default]
@@ -60,7 +60,7 @@ pub enum Trouble {
     Cut(usize),
 }
 
-/// What is between the server and its clients, and understands their requests.
+/// Stands between the server and its clients, and understands their requests.
 pub struct Front {
     trouble: std::sync::Mutex<Trouble>,
     requests: std::sync::Mutex<Vec<String>>,
@@ -103,7 +103,7 @@ impl Front {
         *self.trouble.lock().unwrap() = trouble;
     }
 
-    /// What has been asked since the last call, in order.
+    /// The requests since the last call, in order.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.requests.lock().unwrap())
     }

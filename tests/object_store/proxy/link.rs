@@ -13,11 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// What is on its way in one direction of a connection at once: 16 MiB, in chunks of this size.
+/// In one direction of a connection, 16 MiB are on their way at once, in chunks of this size.
 const CHUNK: usize = 64 * 1024;
 const CHUNKS: usize = 256;
 
-/// What a link is like. The default is that of no link at all.
+/// The qualities of a link. The default is that of no link at all.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Way {
     /// Each way.

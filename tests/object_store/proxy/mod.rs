@@ -1,4 +1,4 @@
-//! What is between a client and its store: a link, which knows bytes, and a front, which knows
+//! Between a client and its store: a link, which knows bytes, and a front, which knows
 //! requests.
 
 pub mod front;

@@ -1,4 +1,4 @@
-//! What an answer with URLs says to caches, and conditional reads.
+//! Answers with URLs: their words to caches, and conditional reads.
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// What parsers must accept, or may.
+/// Texts that parsers must accept, or may.
 const ACCEPTED: &[(&str, &[u8])] = &[
     ("array_arraysWithSpaces", b"[[]   ]"),
     ("array_empty-string", br#"[""]"#),
@@ -44,7 +44,7 @@ const ACCEPTED: &[(&str, &[u8])] = &[
     ("structure_whitespace_array", b" [] "),
 ];
 
-/// What parsers must refuse. The first half of the resource has then been sent on.
+/// Texts that parsers must refuse. The first half of the resource has then been sent on.
 const REFUSED: &[(&str, &[u8])] = &[
     ("array_colon_instead_of_comma", br#"["": 1]"#),
     ("array_double_comma", b"[1,,2]"),
@@ -69,8 +69,8 @@ const REFUSED: &[(&str, &[u8])] = &[
     ("structure_angle_bracket_null", b"[<null>]"),
 ];
 
-/// What parsers must refuse, and the scan takes for a value all the same: it looks at the structure
-/// alone, and changes no byte of these.
+/// Texts that parsers must refuse, and the scan takes for values all the same: it looks at the
+/// structure alone, and changes no byte of these.
 const OVERLOOKED: &[(&str, &[u8])] = &[
     ("incomplete_true", b"[tru]"),
     ("number_+1", b"[+1]"),

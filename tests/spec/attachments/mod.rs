@@ -44,7 +44,7 @@ struct Cabinet {
 }
 
 impl Cabinet {
-    /// How often it was asked for a Binary.
+    /// The number of times that it was asked for a Binary.
     fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
@@ -136,7 +136,7 @@ fn host(
     })
 }
 
-/// What a client gets for a request of a host that answers with `response`.
+/// The answer to a client's request, by a host that answers with `response`.
 async fn exchange(
     layer: &AttachmentsLayer,
     request: Request<Body>,
@@ -150,12 +150,12 @@ fn read(path: &str) -> Request<Body> {
     Request::get(path).body(Body::empty()).unwrap()
 }
 
-/// What a client gets who reads a resource.
+/// The answer to a client that reads a resource.
 async fn answer(layer: &PresignLayer, response: Response<Body>) -> Answer {
     exchange(&layer.attachments(), read("/fhir/Patient/1"), response).await
 }
 
-/// What becomes of FHIR JSON on its way out.
+/// FHIR JSON, after its way out.
 async fn sent(json: impl Into<Body>) -> String {
     let answer = answer(&cabinet(), fhir(json)).await;
     answer.text().to_owned()

@@ -9,7 +9,7 @@ fn redirecting() -> AttachmentsLayer {
     cabinet().attachments().redirect_reads(true)
 }
 
-/// What the host answers.
+/// The host's answer.
 const HOST: StatusCode = StatusCode::IM_A_TEAPOT;
 
 async fn sent_on(layer: &AttachmentsLayer, request: Request<Body>) -> Answer {

@@ -7,7 +7,7 @@ use tower_presign::attachments::ReferencesBody;
 
 use super::*;
 
-/// What the host gets of a request.
+/// A request, as the host gets it.
 async fn received(request: Request<Body>) -> (HeaderMap, String) {
     let received = Arc::new(Mutex::new(None));
     let host = {

@@ -33,7 +33,7 @@ async fn a_long_answer_streams_without_a_length() {
     assert_eq!(sent.text(), after.repeat(10_000));
 }
 
-/// What has been read and not yet sent stays small, whatever the length of the whole.
+/// The part that has been read and not yet sent stays small, whatever the length of the whole.
 #[tokio::test]
 async fn no_more_is_read_than_the_client_takes() {
     use http_body_util::BodyExt as _;

@@ -13,12 +13,12 @@ pub(crate) fn with_signature(signed: &str, signature: &[u8]) -> String {
     format!("/storage{}", append(signed, signature))
 }
 
-/// What is signed of a plain URL that reads `scan`.
+/// The signed part of a plain URL that reads `scan`.
 pub(crate) fn read_claims() -> String {
     format!("/scan/1?Expires={}&Key-Pair-Id={KEY_ID}", NOW + 600)
 }
 
-/// What is signed of a plain URL that writes the next version of `scan`.
+/// The signed part of a plain URL that writes the next version of `scan`.
 pub(crate) fn write_claims() -> String {
     let content_type = base64url("image/png");
     let expires = NOW + 600;

@@ -1,4 +1,4 @@
-//! What someone may try who has a presigned URL, or none, and wants more than it grants.
+//! Attempts of somebody who has a presigned URL, or none, and wants more than it grants.
 //!
 //! Each attack is a change of a request that would be answered, and each has the same end: the
 //! refusal of the contract, with nothing looked up, no policy asked and the inner service not
@@ -17,7 +17,7 @@ mod spy;
 use http::Method;
 use spy::Server;
 
-/// What an attack is met with.
+/// The answers to an attack.
 type Expected = (u16, &'static str);
 
 const INVALID: Expected = (403, "invalid-signature");

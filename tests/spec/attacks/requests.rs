@@ -8,7 +8,7 @@ use super::spy::{BASE, CONTENT, NOW, ORIGIN, Server, read_grant};
 use super::{MISSING, altered, assert_refused};
 use crate::support::Answer;
 
-/// What a request may say about its host and the way it came.
+/// Headers by which a request may speak of its host and the way it came.
 const FOREIGN_HOSTS: [(&str, &str); 13] = [
     ("host", "evil.example"),
     ("host", "health.example.com:8443"),
@@ -25,7 +25,7 @@ const FOREIGN_HOSTS: [(&str, &str); 13] = [
     ("referer", "https://evil.example/storage/other/1"),
 ];
 
-/// What might pass for a right to the content somewhere else.
+/// Headers that might pass for a right to the content somewhere else.
 const CREDENTIALS: [(&str, &str); 6] = [
     ("authorization", "Bearer demo"),
     ("authorization", "Basic YWRtaW46YWRtaW4="),

@@ -87,7 +87,7 @@ impl Server {
         Answer::of(response).await.unwrap()
     }
 
-    /// Who was called since the last look, in order.
+    /// The calls since the last look, in order.
     pub(crate) fn journal(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.journal.lock().unwrap())
     }

@@ -153,7 +153,7 @@ async fn the_order_of_preconditions_is_that_of_the_rfc() {
             ],
             412,
         ),
-        // What holds leads to the next step.
+        // A condition that holds leads to the next step.
         (&[("if-match", this), ("if-none-match", this)], 304),
         (&[("if-match", this), ("if-none-match", other)], 200),
         (&[("if-match", "*"), ("if-modified-since", THEN)], 304),
@@ -239,7 +239,7 @@ async fn if_range_decides_whether_a_range_is_heeded() {
             assert_eq!(status, status_of_part, "{headers:?}");
         }
     }
-    // What is not heeded cannot be unsatisfiable.
+    // A range that is not heeded cannot be unsatisfiable.
     let beyond = [("range", "bytes=10-"), ("if-range", "\"6\"")];
     assert_eq!(status(Method::GET, &beyond).await, 200);
     let beyond = [("range", "bytes=10-"), ("if-range", "\"7\"")];

@@ -99,7 +99,7 @@ async fn a_url_never_serves_another_version_than_its_own() {
     assert_eq!(get(&layer, &second).await.header("etag"), Some("\"2\""));
 }
 
-// Who may, and how
+// Rights and methods
 
 struct Revoking {
     asked: Arc<AtomicUsize>,

@@ -11,7 +11,7 @@ use super::{Host, Message, OPERATION};
 use crate::support::repository::Shelf;
 use crate::support::request;
 
-/// What the events of `scan`'s downloads have in common, and what the case adds.
+/// The fields that the events of `scan`'s downloads share, and those that the case adds.
 fn fields<'a>(of_case: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let common = [
         ("id", "scan"),
@@ -150,7 +150,7 @@ fn in_two_chunks() -> Shelf {
     }
 }
 
-/// What the download of 7 bytes is told as that arrive like this.
+/// The events of a download of 7 bytes that arrive like this.
 async fn download_of(chunks: fn() -> Vec<Chunk>) -> Message {
     let host = Host::new(Shelf {
         stream: Some(chunks),

@@ -27,8 +27,8 @@ use crate::support::*;
 
 const OPERATION: &str = "/fhir/R4/Binary/scan/$presigned-url";
 
-/// What no log may hold: the signing secret, and what [`Doctors`] and [`Host::send`] put around
-/// the content.
+/// Texts that no log may hold: the signing secret, and those that [`Doctors`] and [`Host::send`] put
+/// around the content.
 const SECRETS: [&str; 6] = [
     SECRET,
     "bearer-token",
@@ -91,7 +91,7 @@ impl Host {
         service.oneshot(request).await.unwrap()
     }
 
-    /// What one request is told as, and its answer.
+    /// The events of one request, and its answer.
     async fn tell(&self, request: Request<Body>) -> (Message, Answer) {
         let response = self.send(request).await;
         let (parts, body) = response.into_parts();

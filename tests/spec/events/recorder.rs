@@ -10,7 +10,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
-/// What has been told on this thread since it was made.
+/// The events on this thread since it was made.
 pub struct Recorder {
     told: Arc<Mutex<Told>>,
     _guard: DefaultGuard,

@@ -12,7 +12,7 @@ use super::{Host, OPERATION, upload};
 use crate::support::body::broken;
 use crate::support::scan;
 
-/// What the events of `scan`'s uploads have in common, and what the case adds.
+/// The fields that the events of `scan`'s uploads share, and those that the case adds.
 fn fields<'a>(of_case: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let common = [
         ("id", "scan"),

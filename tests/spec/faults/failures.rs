@@ -134,8 +134,8 @@ async fn a_repository_that_never_answers_is_dropped_when_the_client_goes_away() 
     }
 }
 
-/// Where hyper has not read an upload to its end. Over HTTP/1 it reads no further than it is asked
-/// to, and so does not find the end of the connection behind what it has not read.
+/// Points at which hyper has not read an upload to its end. Over HTTP/1 it reads no further than it
+/// is asked to, and so does not find the end of the connection behind the rest.
 const UNREAD: [Point; 4] = [
     Point::Write,
     Point::Chunk(0),

@@ -26,7 +26,7 @@ use crate::support::{self, soon};
 
 // Clients that go away during an upload
 
-/// How a client goes away.
+/// The ways in which a client goes away.
 #[derive(Clone, Copy, Debug)]
 enum Leaving {
     Closing,

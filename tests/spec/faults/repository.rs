@@ -14,7 +14,7 @@ use super::server::Census;
 /// In how many parts a download comes.
 pub const PARTS: usize = 8;
 
-/// Where something may go wrong.
+/// The places at which something may go wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Point {
     Locate,

@@ -88,7 +88,7 @@ pub struct Server {
     pub census: Census,
     repository: MemoryRepository,
     address: String,
-    /// How many connections were made.
+    /// The number of connections that were made.
     connected: AtomicUsize,
 }
 

@@ -1,4 +1,4 @@
-//! How the operation is called, and what it answers.
+//! Calls of the operation, and its answers.
 
 use std::future::ready;
 

@@ -1,4 +1,4 @@
-//! What a write URL grants holds for an upload in parts as well.
+//! The grants of a write URL hold for an upload in parts as well.
 
 use http::Method;
 use tower_presign::{AllowAll, PresignLayer, Terms};

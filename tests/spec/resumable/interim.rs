@@ -130,7 +130,7 @@ fn head(target: &str, headers: &str, length: usize) -> String {
     )
 }
 
-/// What comes up to the end of a head.
+/// All that comes up to the end of a head.
 async fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -20,7 +20,7 @@ use tower_presign::{BinaryRepository, ContentType, FsRepository, PresignLayer};
 
 use crate::support::*;
 
-/// What is uploaded, in parts.
+/// The content that is uploaded, in parts.
 const CONTENT: &str = "the whole content";
 
 const TUS: (&str, &str) = ("tus-resumable", "1.0.0");
@@ -43,7 +43,7 @@ async fn open_folder(folder: &Path) -> FsRepository {
     let repository = loop {
         match FsRepository::open(folder).await {
             Ok(repository) => break repository,
-            // What goes on behind the last answer has it a moment longer.
+            // Work that goes on behind the last answer has it a moment longer.
             Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),
         }
@@ -112,7 +112,7 @@ async fn append_draft(
     send(layer, Method::PATCH, url, &headers, part).await
 }
 
-/// How far an upload has come.
+/// The offset of an upload.
 async fn offset(layer: &PresignLayer, url: &str) -> String {
     let progress = send(layer, Method::HEAD, url, &[], "").await;
     assert_eq!(progress.status, 200, "{progress:?}");

@@ -14,7 +14,7 @@ use super::*;
 
 const LENGTH: usize = 40;
 
-/// What a client does next.
+/// A client's next step.
 #[derive(Debug, Clone)]
 enum Act {
     /// Sends bytes that begin `ahead` of where the upload is, of which some come before the

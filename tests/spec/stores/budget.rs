@@ -54,7 +54,7 @@ async fn uploads_that_do_not_end_take_no_more_of_the_disk_than_their_budget() {
         .await
         .unwrap();
 
-    // What has ended, one way or the other, gives its part back.
+    // An upload that has ended, one way or the other, gives its part back.
     drop(sender);
     running.await.unwrap().unwrap();
     let key = repository.create(BinaryId::random(), png()).await.unwrap();

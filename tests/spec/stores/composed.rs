@@ -55,7 +55,7 @@ impl Host {
         collect(self.repository.read(key, None).await?).await
     }
 
-    /// What the table and the store have been asked since this was last called.
+    /// The questions to the table and the store since this was last called.
     fn assert_asked<'a>(
         &self,
         table: impl Into<Option<&'a [&'a str]>>,
@@ -71,7 +71,7 @@ impl Host {
     }
 }
 
-// What is asked
+// Questions
 
 #[tokio::test]
 async fn a_mint_asks_the_catalog_once_and_the_store_only_where_the_place_is_known() {
@@ -140,7 +140,7 @@ async fn a_place_where_nothing_is_any_more_is_looked_up_again() {
     assert!(matches!(read, Err(RepositoryError::Deleted)), "{read:?}");
 }
 
-// What comes back
+// Answers
 
 #[tokio::test]
 async fn what_the_catalog_has_recorded_is_served() {
@@ -225,7 +225,7 @@ async fn content_deleted_between_its_record_and_its_bytes_is_deleted() {
     assert!(matches!(read, Err(RepositoryError::Deleted)), "{read:?}");
 }
 
-// What stays
+// Remains
 
 #[tokio::test]
 async fn bytes_are_removed_at_once_where_it_is_certain_that_no_record_refers_to_them() {

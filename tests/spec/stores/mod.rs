@@ -1,4 +1,4 @@
-//! What a repository is made of: uploads, errors, a host's catalog, and a store of content.
+//! The parts of a repository: uploads, errors, a host's catalog, and a store of content.
 
 mod budget;
 mod composed;

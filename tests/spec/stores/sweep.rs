@@ -1,4 +1,4 @@
-//! What uploads and deletions that were cut short have left, and how it is removed.
+//! The remains of uploads and deletions that were cut short, and their removal.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ struct Host {
     table: Table,
     store: Watched<FsStore>,
     repository: Composed<Table, Watched<FsStore>>,
-    /// How much later than the system's clock the repository's is, in seconds.
+    /// The seconds by which the repository's clock is ahead of the system's.
     later: Arc<AtomicU64>,
     id: BinaryId,
     _folder: TempDir,

@@ -30,7 +30,7 @@ struct Binary {
     versions: BTreeMap<u64, Entry>,
 }
 
-/// How the database fails while a version is published.
+/// The ways in which the database fails while a version is published.
 #[derive(Clone, Copy)]
 pub enum Failure {
     /// Before it has recorded anything.

@@ -15,7 +15,7 @@ type Event = Box<dyn FnOnce() + Send>;
 pub struct Watched<S> {
     store: S,
     asked: Arc<Mutex<Vec<&'static str>>>,
-    /// What happens meanwhile, when content is next asked for.
+    /// Runs meanwhile, when content is next asked for.
     pub before_get: Arc<Mutex<Option<Event>>>,
 }
 
@@ -28,7 +28,7 @@ impl<S> Watched<S> {
         }
     }
 
-    /// What was asked since this was last called.
+    /// The questions since this was last called.
     pub fn asked(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }

@@ -1,4 +1,4 @@
-//! How many uploads run at once: two to a version, and no more than the layer takes.
+//! Uploads that run at once: two to a version, and no more than the layer takes.
 
 use std::io;
 
@@ -101,7 +101,7 @@ async fn so_many_uploads_run_at_once_in_all_as_the_layer_takes() {
     }
     let refused = put(&layer, &urls[MOST], "content").await;
     assert_too_many(&refused, "The server takes no more uploads at once.");
-    // What is no upload goes on.
+    // Requests that are no uploads go on.
     assert_eq!(mint(&layer, "scan-0").await.get(..8), Some("https://"));
     let ended = stalled.pop().unwrap().end().await;
     assert_eq!(ended.status, StatusCode::OK);

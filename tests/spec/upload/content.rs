@@ -1,4 +1,4 @@
-//! What is stored, when it is not, and how often it can be.
+//! Content that is stored, or is not, and how often it can be.
 
 use std::future::ready;
 use std::io;

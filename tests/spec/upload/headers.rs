@@ -1,4 +1,4 @@
-//! What the headers of an upload say about its content.
+//! The headers of an upload, which say something about its content.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};

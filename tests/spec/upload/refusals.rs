@@ -23,7 +23,7 @@ use crate::support::repository::Failing;
 use crate::support::*;
 
 const MIB: u64 = 1024 * 1024;
-/// How much is thrown away of what the holder of a genuine URL sends.
+/// The most that is thrown away of a body from the holder of a genuine URL.
 const HOLDERS_REST: u64 = 256 * MIB;
 
 /// A request that can be refused by its head alone.

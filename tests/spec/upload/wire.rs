@@ -129,7 +129,7 @@ impl Server {
         rest(stream).await
     }
 
-    /// Whether the upload that was sent has ended and left nothing, and can be made good.
+    /// True if the upload that was sent has ended and left nothing, and can be made good.
     async fn assert_nothing_stored(mut self) {
         assert_eq!(self.event().await, Some(Event::Ended));
         let answer = support::get(&self.layer, &self.read).await;
@@ -390,7 +390,7 @@ async fn a_refusal_does_not_wait_for_a_body_that_never_comes() {
     assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
 }
 
-// What is kept
+// Connections that are kept
 
 #[tokio::test]
 async fn no_header_of_an_upload_comes_back_with_the_download() {

@@ -11,7 +11,7 @@ use tower_presign::{
 use crate::support::key_with_id as key;
 use crate::support::{BASE, NOW, SECRET, at, get, id, mint, mint_upload, put, ring, scan};
 
-/// What reads version 1 of `scan`, for a minute.
+/// A grant that reads version 1 of `scan`, for a minute.
 fn grant() -> Grant {
     let key = BinaryKey::new(id("scan"), VersionId::from(1));
     Grant::new(key, ReadTerms::new(), Expires::at_unix_seconds(NOW + 60))

@@ -48,7 +48,7 @@ impl Clock {
     }
 }
 
-/// What reads version 1 of `scan`.
+/// A grant that reads version 1 of `scan`.
 fn grant(expires: u64) -> Grant {
     let key = BinaryKey::new(id("scan"), VersionId::from(1));
     Grant::new(key, ReadTerms::new(), Expires::at_unix_seconds(expires))

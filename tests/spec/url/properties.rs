@@ -1,4 +1,4 @@
-//! What holds of every presigned URL, and of every text that is not one.
+//! Properties of every presigned URL, and of every text that is not one.
 
 use std::str::FromStr as _;
 use std::time::{Duration, SystemTime};
@@ -126,7 +126,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
         })
 }
 
-/// What follows the base in the URL for `grant`.
+/// The part after the base in the URL for `grant`.
 fn target(signer: &UrlSigner, grant: &Grant) -> String {
     let url = signer.sign(grant);
     url.as_str()
@@ -386,7 +386,7 @@ fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(is_allowed) && text != "." && text != ".."
 }
 
-/// What shows `gpj.exe` as `exe.jpg` (Unicode's `Bidi_Control`).
+/// Characters that show `gpj.exe` as `exe.jpg` (Unicode's `Bidi_Control`).
 const REORDERING: [char; 12] = [
     '\u{061C}', '\u{200E}', '\u{200F}', '\u{202A}', '\u{202B}', '\u{202C}', '\u{202D}', '\u{202E}',
     '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',

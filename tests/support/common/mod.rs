@@ -1,5 +1,5 @@
-//! What the tests and the fuzz targets have in common: a signer, requests to a layer, and what an
-//! answer must look like. Nothing here needs a runtime or a socket.
+//! Shared by the tests and the fuzz targets: a signer, requests to a layer, and the form of an
+//! answer. Nothing here needs a runtime or a socket.
 
 #![allow(dead_code, reason = "neither uses all of it")]
 
@@ -24,7 +24,7 @@ pub const BASE: &str = "https://storage.example.com/binary";
 /// What `test` signs them with.
 pub const SECRET: &str = "thirty-two bytes of test secret!";
 
-/// What the inner service answers with, and the layer never does.
+/// The answer of the inner service, and never of the layer.
 pub const INNER: StatusCode = StatusCode::IM_A_TEAPOT;
 
 pub fn at(unix_seconds: u64) -> SystemTime {

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 pub const FORMAT: &str = "tower-presign/v1";
 
-/// What stands between what is signed and the signature.
+/// The text between the signed part and the signature.
 pub const NAME: &str = "&Signature=";
 
 /// `signed`, which is what follows the base, and its signature.
