@@ -59,7 +59,7 @@ browserTest("a PDF opens inside of the page, in the browser's own viewer", async
   await viewer.waitForFunction(() => document.querySelector("pdf-viewer")?.loadProgress_ === 100);
 });
 
-browserTest("what a browser cannot show can be downloaded, under a name with its extension", async (context) => {
+browserTest("content that a browser cannot show can be downloaded, under a name with its extension", async (context) => {
   const { page } = await openDemo(context);
   await choose(page, file("list.csv", "a,b"));
   const shown = card(page, "list.csv");

@@ -122,7 +122,7 @@ browserTest("an upload whose time is over is begun anew", { expectedErrors: /404
   await assertStored(page);
 });
 
-browserTest("what is not long goes in one request", async (context) => {
+browserTest("a short file goes in one request", async (context) => {
   const { page } = await openDemo(context);
   const requests = storageRequests(page);
   await choose(page, file("short.bin", Buffer.alloc(8 * 1024 * 1024)));

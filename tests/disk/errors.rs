@@ -221,7 +221,7 @@ async fn when_no_file_can_be_opened_uploads_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn where_a_file_cannot_be_moved_without_replacing_another_a_link_publishes_it() {
+async fn a_link_publishes_a_file_that_cannot_be_moved_without_replacing_another() {
     let storage = Storage::open().await;
     let scan = storage.scan().await;
     let Some(_failing) = Injection::start(&["renameat2:error=EINVAL"]) else {
@@ -262,7 +262,8 @@ async fn a_version_whose_visibility_cannot_be_made_durable_is_there_and_reported
 }
 
 #[tokio::test]
-async fn what_cannot_be_removed_after_a_failure_is_removed_when_the_folder_is_opened_again() {
+async fn leftovers_of_a_failure_that_cannot_be_removed_are_removed_when_the_folder_is_opened_again()
+{
     let storage = Storage::open().await;
     let scan = storage.scan().await;
     {

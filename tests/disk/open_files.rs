@@ -144,7 +144,7 @@ async fn each_url_reads_its_own_version_whichever_is_open() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_is_closed_and_cannot_be_read_any_more() {
+async fn deleted_content_is_closed_and_cannot_be_read_any_more() {
     let storage = Storage::open().await;
     let (deleted, deleted_url) = storage.scan("to be deleted").await;
     let (_, kept_url) = storage.scan("to be kept").await;
@@ -164,7 +164,7 @@ async fn what_is_deleted_is_closed_and_cannot_be_read_any_more() {
 /// Two deletions at once, while others read: whichever of them says first that the Binary is
 /// gone, it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_deleted_while_it_is_opened_is_not_kept_open() {
+async fn content_deleted_while_it_is_opened_is_not_kept_open() {
     const READERS: usize = 4;
     let storage = Arc::new(Storage::open().await);
     for _ in 0..1000 {

@@ -165,7 +165,7 @@ async fn whenever_the_power_fails_a_store_has_what_it_has_acknowledged_and_nothi
 }
 
 #[tokio::test]
-async fn what_was_deleted_from_a_store_on_the_second_try_stays_deleted() {
+async fn content_deleted_from_a_store_on_the_second_try_stays_deleted() {
     let Some(mut disk) = Recorder::mount(&[]).await else {
         return;
     };

@@ -86,12 +86,12 @@ on_every_engine! {
     a_context_is_the_hosts_alone
     a_store_keeps_bytes_in_places_of_its_own
     no_place_leads_to_anything_but_content
-    what_is_uploaded_is_downloaded_whole_and_in_part
+    uploaded_content_is_downloaded_whole_and_in_part
     a_write_url_writes_once
     an_upload_of_another_type_or_too_late_or_cut_short_leaves_nothing
     old_versions_stay_readable
     of_racing_uploads_one_wins
-    what_is_deleted_stays_deleted
+    deleted_content_stays_deleted
     an_upload_in_parts_goes_on_at_any_server
 }
 
@@ -129,7 +129,7 @@ async fn stored(engine: &Engine, id: &str) -> (usize, usize) {
     (of_binary - 2, objects(engine, None).await - of_all)
 }
 
-async fn what_is_uploaded_is_downloaded_whole_and_in_part(engine: Engine) {
+async fn uploaded_content_is_downloaded_whole_and_in_part(engine: Engine) {
     for length in [1000, PARTS, LARGE] {
         let (layer, id) = layer_with_png(&engine).await;
         // Minted before there is content: it leads there all the same.
@@ -276,7 +276,7 @@ async fn of_racing_uploads_one_wins(engine: Engine) {
     }
 }
 
-async fn what_is_deleted_stays_deleted(engine: Engine) {
+async fn deleted_content_stays_deleted(engine: Engine) {
     let (layer, id) = layer_with_png(&engine).await;
     for length in [10, LARGE] {
         put(&layer, &mint_upload(&layer, &id).await, bytes(length, 1)).await;

@@ -129,7 +129,7 @@ async fn a_read_url_leads_to_a_large_content_too() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_is_not_there_for_those_who_have_a_url() {
+async fn deleted_content_is_not_there_for_those_who_have_a_url() {
     for length in [100, LARGE] {
         let server = S3Server::start().await;
         let repository = server.repository().await.offload_reads(true);
@@ -149,7 +149,7 @@ async fn what_is_deleted_is_not_there_for_those_who_have_a_url() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_yet_is_read_from_here() {
+async fn content_that_is_not_there_yet_is_read_from_here() {
     let (_server, layer, id) = server(true, false).await;
     let early = presign(&layer, id, Access::Read).await;
     assert!(early.as_str().starts_with(BASE), "{early:?}");

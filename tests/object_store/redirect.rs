@@ -144,7 +144,7 @@ async fn the_policy_is_asked_at_each_use() {
 }
 
 #[tokio::test]
-async fn what_depends_on_the_content_is_answered_here() {
+async fn a_request_that_depends_on_the_content_is_answered_here() {
     let server = Redirecting::start().await;
     let url = server.url(Access::Read).await;
     get(&server.layer, &url)
@@ -229,7 +229,7 @@ async fn any_other_upload_is_taken_here() {
 }
 
 #[tokio::test]
-async fn what_can_be_refused_is_refused_before_a_redirection() {
+async fn a_request_that_can_be_refused_is_refused_before_a_redirection() {
     let server = Redirecting::start().await;
     let url = server.url(Access::Write).await;
     let layer = server.layer.clone().max_upload(10);

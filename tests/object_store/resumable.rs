@@ -133,7 +133,7 @@ pub async fn an_upload_in_parts_goes_on_at_any_server(engine: Engine) {
 }
 
 #[tokio::test]
-async fn what_each_step_asks_of_the_store() {
+async fn each_step_makes_these_requests_to_the_store() {
     let server = S3Server::start().await;
     let store = BucketStore::new(server.bucket());
     begin(&store).await;
@@ -195,7 +195,7 @@ async fn an_end_whose_answer_is_lost_is_an_end() {
 
 /// The server ends without a word, in the middle of a part.
 #[test]
-fn what_a_server_has_recorded_outlives_it_and_others_wait_until_it_cannot_put_any_more() {
+fn records_of_a_server_outlive_it_and_others_wait_until_it_cannot_put_any_more() {
     let store = Arc::new(InMemory::new());
     let start = || {
         let runtime = tokio::runtime::Builder::new_multi_thread();

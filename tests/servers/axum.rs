@@ -68,7 +68,7 @@ async fn the_capability_statement_lists_the_operation() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_an_operation_outcome() {
+async fn a_path_that_does_not_exist_is_an_operation_outcome() {
     let server = Server::start(&[]).await;
     for path in ["/fhir/R4/Patient/1", "/fhir/R4/Binary/no_id", "/elsewhere"] {
         let answer = server.get(path).token("demo").send().await;
@@ -184,7 +184,7 @@ async fn json_is_a_resource_if_it_says_so_and_content_otherwise() {
 }
 
 #[tokio::test]
-async fn what_is_no_binary_is_refused() {
+async fn a_resource_that_is_no_binary_is_refused() {
     let server = Server::start(&[]).await;
     let fhir = "application/fhir+json";
     let patient = r#"{"resourceType":"Patient"}"#;

@@ -283,7 +283,7 @@ impl BinaryRepository for Undigested {
 }
 
 #[tokio::test]
-async fn where_a_repository_keeps_no_digest_its_content_is_read() {
+async fn content_is_read_if_its_repository_keeps_no_digest() {
     repeats_are_compared(Undigested(scan("image/png"))).await;
 }
 
@@ -450,7 +450,7 @@ async fn a_digest_after_the_content_counts_as_one_before_it() {
 }
 
 #[tokio::test]
-async fn what_a_client_has_compressed_for_the_way_is_not_stored_compressed() {
+async fn content_compressed_for_the_way_is_not_stored_compressed() {
     let layer = layer(scan("image/png"));
     let write = mint_upload(&layer, "scan").await;
     for coding in ["gzip, chunked", "gzip", "deflate,chunked", "chunked, gzip"] {

@@ -382,7 +382,7 @@ fn a_path_that_no_request_can_be_under_is_refused_at_the_start() {
 }
 
 #[test]
-fn what_is_no_id_says_why() {
+fn a_text_that_is_no_id_is_refused_with_the_reason() {
     let long = "x".repeat(65);
     for (text, expected) in [
         ("", "an id of this kind has 1 to 64 characters, not 0"),
@@ -408,7 +408,7 @@ fn what_is_no_id_says_why() {
 }
 
 #[test]
-fn what_is_no_content_type_says_why() {
+fn a_text_that_is_no_content_type_is_refused_with_the_reason() {
     let long = format!("text/{}", "x".repeat(508));
     for (text, expected) in [
         ("image", "\"image\" is no media type such as image/png"),

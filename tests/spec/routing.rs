@@ -96,7 +96,7 @@ async fn paths_that_merely_look_like_it_go_to_the_inner_service() {
 }
 
 #[tokio::test]
-async fn what_is_no_fhir_id_is_not_found_without_asking_anyone() {
+async fn a_text_that_is_no_fhir_id_is_not_found_without_asking_anyone() {
     let policy = async |_: MintRequest| panic!("the policy was asked");
     let layer = PresignLayer::new(signer(), Failing(|| panic!("it was looked up")), policy);
     let too_long = "a".repeat(65);

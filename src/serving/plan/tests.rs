@@ -147,7 +147,7 @@ fn dates_are_compared_in_whole_seconds() {
 }
 
 #[test]
-fn what_is_not_one_date_is_as_if_it_were_not_there() {
+fn a_header_that_is_not_one_date_is_as_if_it_were_not_there() {
     assert_eq!(get(&[("if-modified-since", "yesterday")]), WHOLE);
     assert_eq!(get(&[("if-unmodified-since", "")]), WHOLE);
     assert_eq!(
@@ -217,7 +217,7 @@ fn several_ranges_are_one_or_the_whole() {
 }
 
 #[test]
-fn what_is_no_range_of_bytes_asks_for_the_whole() {
+fn a_header_that_is_no_range_of_bytes_asks_for_the_whole() {
     for value in [
         "lines=0-9",
         "bytes",

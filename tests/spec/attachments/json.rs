@@ -113,7 +113,7 @@ async fn whatever_is_json_does_not_hide_what_follows() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_passes_as_it_is() {
+async fn a_body_that_is_no_json_passes_as_it_is() {
     let url = url_of("face", 7);
     for (name, case) in REFUSED {
         let sent = sent_bytes(resource(case, "Binary/face", "Binary/face")).await;
@@ -199,7 +199,7 @@ async fn numbers_keep_their_format() {
 
 /// No FHIR resource is so deep; the scan keeps no more frames than this.
 #[tokio::test]
-async fn what_is_deeper_than_512_containers_passes_as_it_is() {
+async fn a_resource_deeper_than_512_containers_passes_as_it_is() {
     let json = |depth: usize, url: &str| {
         let (open, close) = (r#"{"a":"#.repeat(depth), "}".repeat(depth));
         format!(r#"{open}{{"url":"{url}"}}{close}"#)
@@ -237,7 +237,7 @@ async fn a_url_of_megabytes_is_not_kept_in_memory() {
 
 /// A type that comes after more than a megabyte comes too late.
 #[tokio::test]
-async fn what_would_have_to_be_held_back_for_too_long_stays() {
+async fn a_url_that_would_have_to_be_held_back_for_too_long_stays() {
     let resource = |url: &str, length: usize| {
         let text = "x".repeat(length);
         format!(r#"{{"photo":[{{"url":"{url}"}}],"text":"{text}","resourceType":"Patient"}}"#)

@@ -36,7 +36,7 @@ async fn references_below_the_fhir_base_are_references() {
 }
 
 #[tokio::test]
-async fn what_is_no_reference_to_a_binary_here_stays() {
+async fn a_url_that_is_no_reference_to_a_binary_here_stays() {
     for url in [
         "https://elsewhere.example.com/fhir/Binary/face",
         "http://health.example.com/fhir/Binary/face",

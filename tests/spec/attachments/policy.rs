@@ -5,7 +5,7 @@ use tokio::sync::Semaphore;
 use super::*;
 
 #[tokio::test]
-async fn what_is_denied_or_missing_keeps_its_reference() {
+async fn an_attachment_denied_or_missing_keeps_its_reference() {
     let resource = |url: &str| {
         json!({ "resourceType": "Patient", "photo": [
             { "url": "Binary/secret-1" }, { "url": url }, { "url": "Binary/missing-1" },

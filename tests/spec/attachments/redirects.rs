@@ -65,7 +65,7 @@ async fn the_resource_is_the_hosts() {
 }
 
 #[tokio::test]
-async fn who_may_not_read_is_the_hosts_too() {
+async fn a_request_of_somebody_who_may_not_read_is_the_hosts_too() {
     let layer = redirecting();
     for path in ["/fhir/Binary/secret", "/fhir/Binary/missing"] {
         assert_eq!(read_with(&layer, path, None).await.status, HOST, "{path}");

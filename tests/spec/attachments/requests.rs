@@ -83,7 +83,7 @@ async fn a_url_that_has_expired_is_still_one_of_ours() {
 }
 
 #[tokio::test]
-async fn what_was_read_can_be_stored_as_it_is() {
+async fn a_resource_that_was_read_can_be_stored_as_it_is() {
     let read = sent(patient("Binary/face").to_string()).await;
     assert_eq!(
         stored(&read).await,

@@ -50,7 +50,7 @@ fn count_urls(value: &Value) -> usize {
 }
 
 #[tokio::test]
-async fn what_was_put_in_can_be_taken_out() {
+async fn urls_that_were_put_in_can_be_taken_out() {
     let mut value = patient("Binary/face");
     presigner()
         .presign_attachments(Terms::new(), &mut value)

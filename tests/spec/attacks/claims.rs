@@ -236,7 +236,7 @@ async fn numbers_cannot_be_changed() {
 
 /// Without this, the refusals of what the forger signs would prove nothing.
 #[tokio::test]
-async fn what_the_forger_signs_is_genuine() {
+async fn a_url_that_the_forger_signs_is_genuine() {
     let server = Server::start().await;
     let answer = server.send(Method::GET, &genuine(&read_claims())).await;
     assert_eq!(answer.status, 200);

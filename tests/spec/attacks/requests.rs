@@ -84,7 +84,7 @@ async fn nothing_is_served_without_a_signature() {
 }
 
 #[tokio::test]
-async fn what_only_looks_like_the_storage_path_goes_to_the_inner_service() {
+async fn a_path_that_only_looks_like_the_storage_path_goes_to_the_inner_service() {
     let server = Server::start().await;
     let genuine = server.read_target();
     for prefix in [

@@ -51,7 +51,7 @@ async fn a_download_has_these_headers_and_no_others() {
 }
 
 #[tokio::test]
-async fn what_cannot_do_harm_is_shown_inline() {
+async fn content_that_cannot_do_harm_is_shown_inline() {
     for content_type in [
         "image/png",
         "image/jpeg",
@@ -118,7 +118,7 @@ async fn everything_else_is_to_be_saved() {
 /// `sandbox` blanks the PDF viewer of `WebKit`, and without a source of media the player that a
 /// browser makes around a video finds nothing to play.
 #[tokio::test]
-async fn what_is_shown_may_show_itself_and_run_nothing() {
+async fn content_that_is_shown_may_show_itself_and_run_nothing() {
     const STILL: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
     const PDF: &str = "default-src 'none'; style-src 'unsafe-inline'";
     const MEDIA: &str = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'";

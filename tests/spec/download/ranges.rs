@@ -121,7 +121,7 @@ async fn ranges_with_gaps_get_the_whole() {
 }
 
 #[tokio::test]
-async fn what_is_no_range_of_bytes_is_ignored() {
+async fn a_header_that_is_no_range_of_bytes_is_ignored() {
     for range in [
         "",
         "bytes",

@@ -85,7 +85,7 @@ async fn an_upload_whose_client_goes_away_is_told_without_a_status() {
 }
 
 #[tokio::test]
-async fn what_is_refused_before_any_content_arrives_is_a_refusal() {
+async fn an_upload_refused_before_any_content_arrives_is_a_refusal() {
     let (host, url) = host().await;
     let message = host.put(&url, &[], "").await;
     message.assert(

@@ -39,7 +39,7 @@ impl AccessPolicy for Known {
 }
 
 #[tokio::test]
-async fn what_layers_in_front_have_found_out_is_known_when_a_url_is_handed_out_and_used() {
+async fn findings_of_layers_in_front_are_known_when_a_url_is_handed_out_and_used() {
     let shelf = repository::Shelf::new(b"content");
     let layer = PresignLayer::new(signer(), shelf, Known).clock(|| at(NOW));
     let by = |user: Option<User>, url: &str| {

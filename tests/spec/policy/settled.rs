@@ -179,7 +179,7 @@ async fn a_record_that_takes_its_time_is_written_though_the_client_has_gone() {
 }
 
 #[tokio::test]
-async fn what_was_no_use_of_a_genuine_url_does_not_end_one() {
+async fn a_request_that_was_no_use_of_a_genuine_url_does_not_end_one() {
     let audit = Arc::<Audit>::default();
     let layer = audited(Shelf::new(b"content"), &audit);
     let read = mint(&layer, "scan").await;

@@ -148,7 +148,7 @@ async fn an_upload_has_a_lifetime_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_nobody_goes_on_with_is_removed_when_its_time_is_over() {
+async fn an_upload_that_nobody_goes_on_with_is_removed_when_its_time_is_over() {
     let repository = scan("image/png");
     let (layer, write) = resumable(repository.clone()).await;
     let url = begin_tus(&layer, &write, CONTENT.len()).await;

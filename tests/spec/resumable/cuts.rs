@@ -21,7 +21,7 @@ fn hanging(bytes: &'static str) -> Body {
 }
 
 #[tokio::test]
-async fn what_came_before_the_connection_broke_is_kept() {
+async fn bytes_that_came_before_the_connection_broke_are_kept() {
     let (layer, write) = in_memory().await;
     let url = begin_tus(&layer, &write, CONTENT.len()).await;
     let part = append_tus(&layer, &url, 0, cut("the whole")).await;
@@ -32,7 +32,7 @@ async fn what_came_before_the_connection_broke_is_kept() {
 }
 
 #[tokio::test]
-async fn what_came_before_the_server_dropped_the_request_is_kept() {
+async fn bytes_that_came_before_the_server_dropped_the_request_are_kept() {
     let (layer, write) = in_memory().await;
     let url = begin_tus(&layer, &write, CONTENT.len()).await;
     {

@@ -251,7 +251,7 @@ async fn a_terminated_upload_is_gone() {
 }
 
 #[tokio::test]
-async fn what_is_no_tus_request_is_refused_with_a_sentence() {
+async fn a_request_that_is_none_of_tus_is_refused_with_a_sentence() {
     let (layer, write) = in_memory().await;
     let create = async |headers: &[(&str, &str)]| {
         let mut all = vec![TUS];

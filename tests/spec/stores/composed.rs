@@ -143,7 +143,7 @@ async fn a_place_where_nothing_is_any_more_is_looked_up_again() {
 // Answers
 
 #[tokio::test]
-async fn what_the_catalog_has_recorded_is_served() {
+async fn content_that_the_catalog_has_recorded_is_served() {
     let host = Host::new(false).await;
     let key = host.write("content").await;
     let recorded = Metadata::new("text/plain", 7, std::time::SystemTime::UNIX_EPOCH);

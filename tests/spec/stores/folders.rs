@@ -98,7 +98,7 @@ async fn a_folder_that_is_open_already_is_refused_with_its_path_and_what_to_do()
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_folder_is_named() {
+async fn a_path_that_cannot_be_a_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();

@@ -86,7 +86,7 @@ async fn three_uploads() -> Host {
 }
 
 #[tokio::test]
-async fn what_no_record_refers_to_is_removed_after_a_day_and_nothing_else() {
+async fn content_that_no_record_refers_to_is_removed_after_a_day_and_nothing_else() {
     let host = three_uploads().await;
     let swept = host.sweep_after(2 * DAY).await;
     assert_eq!((swept.listed, swept.deleted), (3, 1));
@@ -102,7 +102,7 @@ async fn what_no_record_refers_to_is_removed_after_a_day_and_nothing_else() {
 
 /// It may be about to be published.
 #[tokio::test]
-async fn what_is_younger_than_a_day_is_left_alone() {
+async fn content_younger_than_a_day_is_left_alone() {
     let host = three_uploads().await;
     for later in [Duration::ZERO, DAY / 2, DAY * 23 / 24] {
         assert_eq!(host.sweep_after(later).await, Swept::default());
@@ -151,7 +151,7 @@ async fn a_sweep_asks_the_catalog_about_a_thousand_places_at_once() {
 }
 
 #[tokio::test]
-async fn what_was_discarded_takes_no_room_any_more() {
+async fn discarded_content_takes_no_room_any_more() {
     let host = Host::new().await;
     host.write().await.unwrap();
     for place in host.table.delete(host.id) {

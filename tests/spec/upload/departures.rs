@@ -118,7 +118,7 @@ impl AccessPolicy for Slow {
 }
 
 #[tokio::test]
-async fn what_has_arrived_and_was_not_yet_read_counts() {
+async fn bytes_that_have_arrived_and_were_not_yet_read_count() {
     let repository = scan("image/png");
     let gate = Arc::<Table>::default();
     let policy = Slow(Arc::clone(&gate));

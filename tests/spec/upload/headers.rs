@@ -136,7 +136,7 @@ async fn white_space_may_stand_around_a_semicolon() {
 
 /// RFC 9110 §5.6.6, once more.
 #[tokio::test]
-async fn what_follows_a_semicolon_and_is_no_parameter_is_skipped() {
+async fn text_after_a_semicolon_that_is_no_parameter_is_skipped() {
     for sent in [
         "image/png;",
         "image/png; ",

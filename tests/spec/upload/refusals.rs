@@ -188,7 +188,7 @@ async fn a_refusal_does_not_wait_for_the_rest_of_the_body() {
 }
 
 #[tokio::test]
-async fn where_the_body_may_be_left_unread_the_connection_is_said_to_be_closed() {
+async fn a_connection_is_said_to_be_closed_if_the_body_may_be_left_unread() {
     let layer = layer(scan("image/png"));
     let write = mint_upload(&layer, "scan").await;
     let forged = write.replace("/scan/", "/other/");
@@ -357,7 +357,7 @@ async fn a_refusal_on_the_way_reaches_the_client_as_well() {
 }
 
 #[tokio::test]
-async fn what_is_found_too_long_on_the_way_is_thrown_away() {
+async fn a_body_found_too_long_on_the_way_is_thrown_away() {
     let layer = layer(scan("image/png")).max_upload(3);
     let write = mint_upload(&layer, "scan").await;
     let (body, watch) = watched(chunks(&["con", "tent", "."]));

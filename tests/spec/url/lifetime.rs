@@ -197,7 +197,7 @@ async fn terms_say_for_how_long_from_one_second_to_the_maximum() {
 }
 
 #[tokio::test]
-async fn what_is_minted_on_any_terms_works() {
+async fn a_url_minted_on_any_terms_works() {
     let signer = signer().with_max_lifetime(Duration::from_secs(600));
     let layer = layer(signer, &Clock::at(NOW))
         .await
@@ -235,7 +235,7 @@ async fn with_a_granularity_urls_minted_within_it_are_the_same_text() {
 }
 
 #[tokio::test]
-async fn where_a_granularity_leads_beyond_the_maximum_a_url_ends_at_the_maximum() {
+async fn a_url_ends_at_the_maximum_if_a_granularity_leads_beyond_it() {
     for (granularity, wanted) in [
         (DAY, 7 * DAY),
         (DAY, 7 * DAY - 1),

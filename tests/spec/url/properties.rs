@@ -249,7 +249,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn what_was_signed_is_what_is_verified(signer in any_signer(), grant in any_grant()) {
+    fn a_grant_that_was_signed_is_the_one_that_is_verified(signer in any_signer(), grant in any_grant()) {
         let verified = signer.verifier().verify(&target(&signer, &grant), NOW).unwrap();
         // Two keys are equal that differ in their place.
         let place = grant.key.place().filter(|_| grant.access() == Access::Read);

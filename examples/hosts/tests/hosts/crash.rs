@@ -290,7 +290,7 @@ async fn a_client_that_goes_in_a_download_has_its_use_in_the_audit_trail() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_before_a_crash_is_freed_after_it() {
+async fn content_deleted_before_a_crash_is_freed_after_it() {
     let Some(world) = World::new().await else { return };
     let mut host = world.start().await;
     let binary = host.store(DOCTOR, ANNA, "deleted").await;

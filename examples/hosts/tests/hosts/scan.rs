@@ -76,7 +76,7 @@ async fn clamd_has_an_infected_upload_refused_before_anybody_sees_it() {
 }
 
 #[tokio::test]
-async fn what_clamd_could_not_scan_at_once_is_not_ready_until_it_has() {
+async fn content_that_clamd_could_not_scan_at_once_is_not_ready_until_it_has() {
     let Some(mut world) = World::new().await else { return };
     let Some(clamd) = Clamd::start().await else { return };
     // Between the two is a scanner that is down.

@@ -213,7 +213,7 @@ async fn each_tenant_has_a_place_and_urls_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_is_gone_at_once_and_its_bytes_soon() {
+async fn a_deleted_binary_is_gone_at_once_and_its_bytes_soon() {
     for world in [World::new().await, World::with_bucket().await] {
         let Some(world) = world else { return };
         let host = world.start().await;
