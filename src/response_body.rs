@@ -221,7 +221,7 @@ impl Body for OwnBody {
                 stream,
                 left,
                 event,
-            } => stream.as_mut().poll_next(cx).map(|next| {
+            } => stream.poll_next(cx).map(|next| {
                 let chunk = next.unwrap_or_else(|| Err(wrong_length()));
                 let chunk = chunk.and_then(|bytes| {
                     let sent = bytes.len();

@@ -96,14 +96,18 @@ impl Content {
         Self {
             metadata,
             range,
-            stream: Box::pin(stream),
+            stream: ContentStream::Stream(Box::pin(stream)),
         }
     }
 
     /// Content that is in memory as a whole. `bytes` are those in `range`.
     #[must_use]
     pub fn from_bytes(metadata: Metadata, range: Range<u64>, bytes: Bytes) -> Self {
-        Self::new(metadata, range, Once(Some(bytes)))
+        Self {
+            metadata,
+            range,
+            stream: ContentStream::Bytes(Some(bytes)),
+        }
     }
 
     /// The facts about the content.
@@ -124,7 +128,7 @@ impl Content {
     ///
     /// Any error that the storage reports while reading.
     pub async fn next(&mut self) -> Option<Result<Bytes, RepositoryError>> {
-        std::future::poll_fn(|cx| self.stream.as_mut().poll_next(cx)).await
+        std::future::poll_fn(|cx| self.stream.poll_next(cx)).await
     }
 }
 
@@ -132,7 +136,7 @@ impl Stream for Content {
     type Item = Result<Bytes, RepositoryError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stream.as_mut().poll_next(cx)
+        self.stream.poll_next(cx)
     }
 }
 
@@ -145,14 +149,20 @@ impl fmt::Debug for Content {
     }
 }
 
-pub(crate) type ContentStream = Pin<Box<dyn Stream<Item = Result<Bytes, RepositoryError>> + Send>>;
+pub(crate) enum ContentStream {
+    /// All that is left.
+    Bytes(Option<Bytes>),
+    Stream(Pin<Box<dyn Stream<Item = Result<Bytes, RepositoryError>> + Send>>),
+}
 
-struct Once(Option<Bytes>);
-
-impl Stream for Once {
-    type Item = Result<Bytes, RepositoryError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(self.0.take().map(Ok))
+impl ContentStream {
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, RepositoryError>>> {
+        match self {
+            Self::Bytes(bytes) => Poll::Ready(bytes.take().map(Ok)),
+            Self::Stream(stream) => stream.as_mut().poll_next(cx),
+        }
     }
 }

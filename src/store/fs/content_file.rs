@@ -13,7 +13,6 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::ops::Range;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::chunk::{CHUNK, Chunk};
 use super::error::{At as _, FileError};
 use super::{cached, drop_elsewhere};
-use crate::store::{ByteRange, Metadata, RepositoryError};
+use crate::store::{ByteRange, Content, Metadata, RepositoryError};
 
 /// Up to this length, in bytes, content is read at once, as a whole.
 const WHOLE: u64 = 128 * 1024;
@@ -38,6 +37,9 @@ const WHOLE: u64 = 128 * 1024;
 /// and has the whole header of the file. A header is far shorter, since a content type has at most
 /// 512 bytes.
 const SAMPLE: u64 = 4096;
+
+/// Up to this length, in bytes, content may be kept in memory.
+const SMALL: u64 = 16 * 1024;
 
 /// Up to this length, in bytes, a file is closed at once: if it has been deleted meanwhile, closing
 /// it gives its blocks back, which takes longer for a longer file.
@@ -83,13 +85,19 @@ pub(super) fn header(
 
 /// A file of content, open, for any number of downloads at once.
 pub(super) struct ContentFile {
-    /// `None` when it is being dropped.
-    file: Option<File>,
+    source: Source,
     path: Box<Path>,
     pub(super) metadata: Metadata,
     /// The position in the file at which the content starts.
     start: u64,
     disk: Disk,
+}
+
+enum Source {
+    /// `None` when it is being dropped.
+    File(Option<File>),
+    /// All of the content.
+    Memory(Bytes),
 }
 
 /// The disk that a file is on.
@@ -114,22 +122,38 @@ impl ContentFile {
         path: &Path,
         beginning: Beginning,
         disk: Disk,
-    ) -> Result<(Arc<Self>, Bytes), FileError> {
+    ) -> Result<(Self, Bytes), FileError> {
         let file = File::open(path).at("open", path)?;
         Self::new(file, path, beginning, disk, read_at).at("read", path)
     }
 
-    /// Without blocking, if the kernel has all that is needed in memory.
+    /// Without blocking, if the kernel has all that is needed in memory. A small content stays in
+    /// memory instead of its file if `keeps_in_memory`.
     pub(super) fn open_cached(
         path: &Path,
         beginning: Beginning,
         disk: Disk,
-    ) -> Option<(Arc<Self>, Bytes)> {
+        keeps_in_memory: bool,
+    ) -> Option<(Self, Bytes)> {
         if disk == Disk::Unknown {
             return None;
         }
         let file = cached::open(path)?;
-        Self::new(file, path, beginning, disk, cached::read_at).ok()
+        let (mut file, beginning) = Self::new(file, path, beginning, disk, cached::read_at).ok()?;
+        let length = file.metadata.length;
+        if keeps_in_memory && length <= SMALL && beginning.len() as u64 == length {
+            // The buffer that was read into also has the header, and may be longer.
+            file.source = Source::Memory(Bytes::copy_from_slice(&beginning));
+        }
+        Some((file, beginning))
+    }
+
+    /// All of the content, if it is kept in memory.
+    pub(super) fn in_memory(&self) -> Option<&Bytes> {
+        match &self.source {
+            Source::Memory(content) => Some(content),
+            Source::File(_) => None,
+        }
     }
 
     fn new(
@@ -138,10 +162,11 @@ impl ContentFile {
         beginning: Beginning,
         disk: Disk,
         read_at: ReadAt,
-    ) -> io::Result<(Arc<Self>, Bytes)> {
+    ) -> io::Result<(Self, Bytes)> {
         let attributes = file.metadata()?;
         let first_read = match beginning {
             Beginning::Content if attributes.len() <= WHOLE => WHOLE,
+            Beginning::Header if attributes.len() <= SMALL => SMALL,
             Beginning::Header | Beginning::Content => SAMPLE,
         };
         let mut beginning = read(&file, 0, first_read.min(attributes.len()), read_at)?;
@@ -172,20 +197,20 @@ impl ContentFile {
         )
         .with_sha256(sha256.ok_or_else(|| invalid("it has no SHA-256"))?);
         let file = Self {
-            file: Some(file),
+            source: Source::File(Some(file)),
             path: path.into(),
             metadata,
             start,
             disk,
         };
-        Ok((Arc::new(file), beginning))
+        Ok((file, beginning))
     }
 
     /// The `length` bytes from `position` on, or fewer but not none.
     fn read_at(&self, position: u64, length: u64, read_at: ReadAt) -> Result<Bytes, FileError> {
-        let bytes = match &self.file {
-            Some(file) => read(file, position, length, read_at),
-            None => Err(ErrorKind::NotFound.into()),
+        let bytes = match &self.source {
+            Source::File(Some(file)) => read(file, position, length, read_at),
+            Source::File(None) | Source::Memory(_) => Err(ErrorKind::NotFound.into()),
         };
         match bytes {
             Ok(bytes) if bytes.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
@@ -194,18 +219,24 @@ impl ContentFile {
         .at("read", &self.path)
     }
 
-    /// The positions that `range` selects, and their bytes, of which the first have been read when
-    /// this returns: a disk that fails should be reported before the answer begins. `beginning` is
-    /// the part of the content that has been read already.
+    /// The content in `range`, of which the first bytes have been read when this returns: a disk
+    /// that fails should be reported before the answer begins. `beginning` is the part of the
+    /// content that has been read already.
     pub(super) async fn read(
         self: Arc<Self>,
         beginning: &Bytes,
         range: Option<ByteRange>,
-    ) -> Result<(Range<u64>, ContentChunks), RepositoryError> {
+    ) -> Result<Content, RepositoryError> {
+        let metadata = self.metadata.clone();
         let range = match range {
-            Some(range) => range.resolve(self.metadata.length)?,
-            None => 0..self.metadata.length,
+            Some(range) => range.resolve(metadata.length)?,
+            None => 0..metadata.length,
         };
+        if let Source::Memory(content) = &self.source {
+            #[expect(clippy::cast_possible_truncation, reason = "at most SMALL")]
+            let bytes = content.slice(range.start as usize..range.end as usize);
+            return Ok(Content::from_bytes(metadata, range, bytes));
+        }
         let buffered = beginning.len() as u64;
         let first = (range.start < buffered).then(|| {
             let end = range.end.min(buffered);
@@ -228,14 +259,17 @@ impl ContentFile {
             chunks.first = first.transpose()?;
         }
         chunks.next_read = CHUNK as u64;
-        Ok((range, chunks))
+        Ok(Content::new(metadata, range, chunks))
     }
 }
 
 impl Drop for ContentFile {
     fn drop(&mut self) {
         let is_closed_at_once = self.disk == Disk::Local && self.metadata.length <= CLOSED_AT_ONCE;
-        if !is_closed_at_once && let Some(file) = self.file.take() {
+        if !is_closed_at_once
+            && let Source::File(file) = &mut self.source
+            && let Some(file) = file.take()
+        {
             drop_elsewhere(file);
         }
     }

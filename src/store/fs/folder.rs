@@ -12,7 +12,7 @@ use super::budget::Budget;
 use super::content_file::{self, Beginning, ContentFile, Disk};
 use super::entries::{FolderEntries, flush_path};
 use super::error::{At as _, FileError};
-use super::open_files::{Name, OpenFiles};
+use super::kept_files::{KeptFiles, Name, NotKept};
 use super::staged_file::StagedFile;
 use super::{blocking, cached, drop_elsewhere, paths};
 use crate::content_type::ContentType;
@@ -49,7 +49,7 @@ pub(super) struct Folder {
     pub(super) budget: Budget,
     disk: Disk,
     entries: Arc<FolderEntries>,
-    open_files: Arc<OpenFiles>,
+    pub(super) kept: Arc<KeptFiles>,
     /// Locked as long as any clone is alive.
     _lock: Arc<File>,
 }
@@ -100,7 +100,7 @@ impl Folder {
             fsync: true,
             budget: Budget::default(),
             entries,
-            open_files: Arc::default(),
+            kept: Arc::default(),
             _lock: Arc::new(lock),
         };
         folder.remove_leftovers()?;
@@ -170,57 +170,77 @@ impl Folder {
 
     /// To be called once the files of a group cannot be opened any more.
     pub(super) fn forget(&self, group: &str) {
-        self.open_files.forget(group);
+        self.kept.forget(group);
     }
 
-    /// The metadata of the file at `path`. `failed` translates an error.
-    pub(super) async fn head(
+    /// The metadata of a file. If the file is not kept, `locate` gives its path, and what
+    /// translates an error.
+    pub(super) async fn head<F>(
         &self,
         name: Name<'_>,
-        path: PathBuf,
-        failed: impl FnOnce(FileError) -> RepositoryError + Send + 'static,
-    ) -> Result<Metadata, RepositoryError> {
-        let (file, _) = self.content(name, path, Beginning::Header, failed).await?;
+        locate: impl FnOnce() -> (PathBuf, F),
+    ) -> Result<Metadata, RepositoryError>
+    where
+        F: FnOnce(FileError) -> RepositoryError + Send + 'static,
+    {
+        let file = match self.kept.get(name) {
+            Ok(file) => file,
+            Err(not_kept) => {
+                let (path, failed) = locate();
+                self.open_file(name, path, Beginning::Header, failed, &not_kept)
+                    .await?
+                    .0
+            }
+        };
         Ok(file.metadata.clone())
     }
 
-    /// The content of the file at `path`. `failed` translates an error.
-    pub(super) async fn read(
+    /// The content of a file, which is found as by [`head`](Self::head).
+    pub(super) async fn read<F>(
         &self,
         name: Name<'_>,
-        path: PathBuf,
         range: Option<ByteRange>,
-        failed: impl FnOnce(FileError) -> RepositoryError + Send + 'static,
-    ) -> Result<Content, RepositoryError> {
-        let beginning = match range {
-            Some(_) => Beginning::Header,
-            None => Beginning::Content,
+        locate: impl FnOnce() -> (PathBuf, F),
+    ) -> Result<Content, RepositoryError>
+    where
+        F: FnOnce(FileError) -> RepositoryError + Send + 'static,
+    {
+        let (file, beginning) = match self.kept.get(name) {
+            Ok(file) => (file, Bytes::new()),
+            Err(not_kept) => {
+                let (path, failed) = locate();
+                let beginning = match range {
+                    Some(_) => Beginning::Header,
+                    None => Beginning::Content,
+                };
+                self.open_file(name, path, beginning, failed, &not_kept)
+                    .await?
+            }
         };
-        let (file, beginning) = self.content(name, path, beginning, failed).await?;
-        let metadata = file.metadata.clone();
-        let (range, chunks) = file.read(&beginning, range).await?;
-        Ok(Content::new(metadata, range, chunks))
+        file.read(&beginning, range).await
     }
 
-    async fn content(
+    async fn open_file(
         &self,
         name: Name<'_>,
         path: PathBuf,
         beginning: Beginning,
         failed: impl FnOnce(FileError) -> RepositoryError + Send + 'static,
+        not_kept: &NotKept,
     ) -> Result<(Arc<ContentFile>, Bytes), RepositoryError> {
-        let not_open = match self.open_files.get(name) {
-            Ok(file) => return Ok((file, Bytes::new())),
-            Err(not_open) => not_open,
-        };
         let disk = self.disk;
-        if let Some((file, beginning)) = ContentFile::open_cached(&path, beginning, disk) {
-            // Only a file that need not be waited for is kept. Another may never be read again, and
-            // on systems other than Linux an open file can be in the way of moving its folder.
-            self.open_files.keep(name, Arc::clone(&file), &not_open);
+        let cached = ContentFile::open_cached(&path, beginning, disk, not_kept.keeps_in_memory);
+        if let Some((file, beginning)) = cached {
+            // Only a content that need not be waited for is kept. Another may never be read again,
+            // and on systems other than Linux an open file can be in the way of moving its folder.
+            let file = Arc::new(file);
+            self.kept.keep(name, &file, not_kept);
             return Ok((file, beginning));
         }
-        blocking(move || ContentFile::open(&path, beginning, disk).map_err(failed)).await
+        let opened = blocking(move || ContentFile::open(&path, beginning, disk).map_err(failed));
+        opened
+            .await
+            .map(|(file, beginning)| (Arc::new(file), beginning))
     }
 
     /// Takes in an upload, and hands it to `publish` as a whole file, which survives a power

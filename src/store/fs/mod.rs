@@ -8,7 +8,7 @@ mod content_file;
 mod entries;
 mod error;
 mod folder;
-mod open_files;
+mod kept_files;
 mod paths;
 mod repository;
 mod resumable;

@@ -22,7 +22,7 @@ use super::binaries::{GRAVES, TOMBSTONES};
 use super::blocking;
 use super::error::{At as _, FileError};
 use super::folder::{Folder, Layout, Received};
-use super::open_files::Name;
+use super::kept_files::Name;
 use super::paths::FileName;
 use super::staged_file::StagedFile;
 use super::unfinished::Unfinished;
@@ -64,10 +64,11 @@ const LAYOUT: Layout = Layout {
 /// that has records of its own needs none: [`Composed`](crate::store::Composed) with
 /// [`FsStore`](super::FsStore) leaves nothing behind.
 ///
-/// On Linux the files of up to 128 Binaries that have been read stay open, to be read again
-/// sooner. Therefore nothing but this repository may change the folder while it is open. A Binary
-/// that it deletes is gone at once, and its place on the disk as soon as nobody downloads it any
-/// more.
+/// Content that has been read is kept at hand on Linux, if it is on a local file system: small
+/// contents in memory ([`content_cache`](Self::content_cache)), the files of others open
+/// ([`max_open_files`](Self::max_open_files)). Therefore nothing but this repository may change the
+/// folder while it is open. A Binary that it deletes is gone at once, and its place on the disk as
+/// soon as nobody downloads it any more.
 ///
 /// A key's context and its place are not looked at. The file system must be able to move a file
 /// without replacing another (as Linux can), or have hard links. Needs a tokio runtime, on whose
@@ -150,6 +151,24 @@ impl FsRepository {
     #[must_use]
     pub fn staging_budget(mut self, bytes: u64) -> Self {
         self.folder.budget.limit = bytes;
+        self
+    }
+
+    /// The memory in which contents of up to 16 KiB are kept once they have been read, in bytes, with
+    /// about 1 KiB for each of them beside its own. Default: 32 MiB; 0 keeps none. Reading one of
+    /// them again asks the system nothing.
+    #[must_use]
+    pub fn content_cache(self, bytes: usize) -> Self {
+        self.folder.kept.limit_memory(bytes);
+        self
+    }
+
+    /// The most files that stay open once they have been read. Default: a quarter of those that the
+    /// process may have open when this is (`ulimit -n`), and at most 4,096; 0 keeps none. Each takes
+    /// about 1 KiB of memory. Only on Linux are any kept.
+    #[must_use]
+    pub fn max_open_files(self, files: usize) -> Self {
+        self.folder.kept.limit_open_files(files);
         self
     }
 
@@ -293,8 +312,8 @@ impl BinaryRepository for FsRepository {
 
     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {
         let (id, version) = (key.id(), key.version());
-        let (path, failed) = (self.content_of(key), self.on_failure(id));
-        self.folder.head(name(&id, &version), path, failed).await
+        let locate = || (self.content_of(key), self.on_failure(id));
+        self.folder.head(name(&id, &version), locate).await
     }
 
     async fn read(
@@ -303,9 +322,8 @@ impl BinaryRepository for FsRepository {
         range: Option<ByteRange>,
     ) -> Result<Content, RepositoryError> {
         let (id, version) = (key.id(), key.version());
-        let (path, failed) = (self.content_of(key), self.on_failure(id));
-        let name = name(&id, &version);
-        self.folder.read(name, path, range, failed).await
+        let locate = || (self.content_of(key), self.on_failure(id));
+        self.folder.read(name(&id, &version), range, locate).await
     }
 
     async fn write(

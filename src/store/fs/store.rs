@@ -21,7 +21,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::error::{At as _, FileError};
 use super::folder::{Folder, Layout, Received, create_folder};
-use super::open_files::Name;
+use super::kept_files::Name;
 use super::staged_file::StagedFile;
 use super::unfinished::Unfinished;
 use super::{blocking, paths};
@@ -55,8 +55,8 @@ const LISTED_AT_ONCE: usize = 1000;
 /// A place is `2026-11-29/` and 32 hexadecimal digits. The day is the one on which the upload
 /// ended, however long it took.
 ///
-/// Otherwise it is like [`FsRepository`](super::FsRepository): up to 128 files stay open on Linux,
-/// nothing else may change the folder, and it needs a tokio runtime, no thread of which waits for a
+/// Otherwise it is like [`FsRepository`](super::FsRepository): content that has been read is
+/// kept at hand, nothing else may change the folder, and it needs a tokio runtime, no thread of which waits for a
 /// disk.
 ///
 /// ```no_run
@@ -117,6 +117,24 @@ impl FsStore {
     #[must_use]
     pub fn staging_budget(mut self, bytes: u64) -> Self {
         self.folder.budget.limit = bytes;
+        self
+    }
+
+    /// The memory in which contents of up to 16 KiB are kept once they have been read, in bytes, with
+    /// about 1 KiB for each of them beside its own. Default: 32 MiB; 0 keeps none. Reading one of
+    /// them again asks the system nothing.
+    #[must_use]
+    pub fn content_cache(self, bytes: usize) -> Self {
+        self.folder.kept.limit_memory(bytes);
+        self
+    }
+
+    /// The most files that stay open once they have been read. Default: a quarter of those that the
+    /// process may have open when this is (`ulimit -n`), and at most 4,096; 0 keeps none. Each takes
+    /// about 1 KiB of memory. Only on Linux are any kept.
+    #[must_use]
+    pub fn max_open_files(self, files: usize) -> Self {
+        self.folder.kept.limit_open_files(files);
         self
     }
 
@@ -228,16 +246,19 @@ impl ContentStore for FsStore {
         range: Option<ByteRange>,
     ) -> Result<Content, RepositoryError> {
         let path = self.path(place).ok_or(RepositoryError::NotFound)?;
-        let folder = self.folder.clone();
-        let failed = move |error: FileError| match error.kind() {
-            ErrorKind::NotFound => folder.absent(),
-            _ => error.into(),
+        let locate = || {
+            let folder = self.folder.clone();
+            let failed = move |error: FileError| match error.kind() {
+                ErrorKind::NotFound => folder.absent(),
+                _ => error.into(),
+            };
+            (path, failed)
         };
         let name = Name {
             group: place.as_str(),
             member: "",
         };
-        self.folder.read(name, path, range, failed).await
+        self.folder.read(name, range, locate).await
     }
 
     async fn delete(&self, place: &Place) -> Result<(), RepositoryError> {

@@ -7,6 +7,7 @@ mod errors;
 mod folders;
 mod fs_repository;
 mod fs_store;
+mod kept;
 mod sweep;
 pub mod table;
 mod uploads;
