@@ -9,10 +9,12 @@ use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::config::Config;
+use crate::config::{Config, Operation, Serving};
 use crate::events::RequestEvent;
+use crate::fhir::Refusal;
 use crate::future::{OwnFuture, ResponseFuture};
-use crate::operation;
+use crate::id::InvalidId;
+use crate::operation::{self, Subject};
 use crate::request_body::RequestBody;
 use crate::response_body::{BoxError, OwnBody, ResponseBody};
 use crate::route::Route;
@@ -71,10 +73,19 @@ where
         };
         let (parts, body) = request.into_parts();
         let body = RequestBody::new(body, &parts);
-        if parts.method == Method::PUT && matches!(route, Route::Storage(_)) {
-            body.begin_upload();
-        }
-        ResponseFuture::own(OwnFuture::new(body.clone(), answer(route, parts, body)))
+        let answering = Answering::new(&route, &parts, body.clone());
+        ResponseFuture::own(match route {
+            Route::Operation(operation, subject) => {
+                OwnFuture::new(body, answering.mint(operation, subject, parts))
+            }
+            Route::Storage(serving) => {
+                if parts.method == Method::PUT {
+                    body.begin_upload();
+                }
+                OwnFuture::new(body, answering.serve(serving, parts))
+            }
+            Route::Stray => OwnFuture::new(body, answering.refuse_stray(parts)),
+        })
     }
 }
 
@@ -88,61 +99,97 @@ struct Stray {
     path: String,
 }
 
-/// True if the answer has to be one of tus.
-fn is_tus(route: &Route, parts: &Parts) -> bool {
-    let are_resumable = matches!(route, Route::Storage(serving) if serving.resumption.is_some());
-    are_resumable && Dialect::of(&parts.headers) == Some(Dialect::Tus)
+/// A request on its way to an answer of the layer's own.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
+struct Answering {
+    body: RequestBody,
+    event: RequestEvent,
+    is_head: bool,
+    /// A person has opened a link.
+    wants_page: bool,
+    is_http_1: bool,
+    /// The answer has to be one of tus.
+    is_tus: bool,
 }
 
-async fn answer(route: Route, parts: Parts, mut body: RequestBody) -> Response<OwnBody> {
-    let is_head = parts.method == Method::HEAD;
-    // A person has opened a link.
-    let wants_page = matches!(route, Route::Storage(_))
-        && (is_head || parts.method == Method::GET)
-        && page::is_wanted(&parts.headers);
-    let is_http_1 = parts.version < Version::HTTP_2;
-    let is_tus = is_tus(&route, &parts);
-    let mut event = RequestEvent::new();
-    let answer = match route {
-        Route::Operation(operation, subject) => {
-            operation::answer(&operation, subject, parts, &mut body, &mut event)
-                .await
-                .map(|response| response.map(OwnBody::full))
+impl Answering {
+    fn new(route: &Route, parts: &Parts, body: RequestBody) -> Self {
+        let serving = match route {
+            Route::Storage(serving) => Some(serving),
+            Route::Operation(..) | Route::Stray => None,
+        };
+        let is_head = parts.method == Method::HEAD;
+        let is_read = is_head || parts.method == Method::GET;
+        Self {
+            body,
+            event: RequestEvent::new(),
+            is_head,
+            wants_page: serving.is_some() && is_read && page::is_wanted(&parts.headers),
+            is_http_1: parts.version < Version::HTTP_2,
+            is_tus: serving.is_some_and(|serving| serving.resumption.is_some())
+                && Dialect::of(&parts.headers) == Some(Dialect::Tus),
         }
-        Route::Storage(serving) => serving::serve(&serving, parts, &body, &mut event).await,
-        Route::Stray => {
-            let path = parts.uri.path().to_owned();
-            Err(RepositoryError::internal(Stray { path }).into())
-        }
-    };
-    let mut response = match answer {
-        Ok(response) => {
-            event.answered(response.status());
-            response.map(|body| body.recorded(event))
-        }
-        Err(refusal) => {
-            event.refused(&refusal);
-            let response = if wants_page {
-                page::of(refusal)
-            } else {
-                refusal.into_response()
-            };
-            response.map(OwnBody::full)
-        }
-    };
-    if is_tus {
-        serving::finish_tus(&mut response);
     }
-    if !body.discard().await && is_http_1 {
-        // RFC 9112 §9.6. Proxies in front would use the connection again (RFC 9110 §10.1.1).
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
+
+    async fn mint(
+        mut self,
+        operation: Arc<Operation>,
+        subject: Result<Subject, InvalidId>,
+        parts: Parts,
+    ) -> Response<OwnBody> {
+        let (body, event) = (&mut self.body, &mut self.event);
+        let answer = operation::answer(&operation, subject, parts, body, event).await;
+        let answer = answer.map(|response| response.map(OwnBody::full));
+        self.finish(answer).await
     }
-    // HEAD is GET without the content (RFC 9110 §9.3.2); `Content-Length` stays.
-    if is_head {
-        *response.body_mut() = OwnBody::empty();
+
+    async fn serve(mut self, serving: Arc<Serving>, parts: Parts) -> Response<OwnBody> {
+        let answer = serving::serve(&serving, parts, &self.body, &mut self.event).await;
+        self.finish(answer).await
     }
-    response
+
+    async fn refuse_stray(self, parts: Parts) -> Response<OwnBody> {
+        let path = parts.uri.path().to_owned();
+        let stray = RepositoryError::internal(Stray { path });
+        self.finish(Err(stray.into())).await
+    }
+
+    async fn finish(self, answer: Result<Response<OwnBody>, Refusal>) -> Response<OwnBody> {
+        let Self {
+            body, mut event, ..
+        } = self;
+        let mut response = match answer {
+            Ok(response) => {
+                event.answered(response.status());
+                response.map(|body| body.recorded(event))
+            }
+            Err(refusal) => {
+                event.refused(&refusal);
+                let response = if self.wants_page {
+                    page::of(refusal)
+                } else {
+                    refusal.into_response()
+                };
+                response.map(OwnBody::full)
+            }
+        };
+        if self.is_tus {
+            serving::finish_tus(&mut response);
+        }
+        if !body.discard().await && self.is_http_1 {
+            // RFC 9112 §9.6. Proxies in front would use the connection again (RFC 9110 §10.1.1).
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        // HEAD is GET without the content (RFC 9110 §9.3.2); `Content-Length` stays.
+        if self.is_head {
+            *response.body_mut() = OwnBody::empty();
+        }
+        response
+    }
 }
 
 impl<S: std::fmt::Debug> std::fmt::Debug for Presign<S> {

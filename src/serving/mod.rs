@@ -30,11 +30,12 @@ use self::usage::{Settlement, Usage};
 use crate::config::Serving;
 use crate::events::RequestEvent;
 use crate::fhir::Refusal;
+use crate::place::Place;
 use crate::policy::RedeemRequest;
 use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
-use crate::url::{Authentic, Grant, Permission};
+use crate::url::{Authentic, Grant, Permission, WriteTerms};
 
 /// A request with a URL that is genuine, and may be used.
 #[derive(Clone, Copy)]
@@ -46,16 +47,22 @@ struct Genuine<'a> {
     now: SystemTime,
 }
 
-/// Answers a request to the storage path.
-pub(crate) async fn serve(
+/// A request whose URL is genuine, and of the right method and time.
+struct Verified {
+    usage: Arc<Usage>,
+    /// No policy sees it.
+    place: Option<Place>,
+    /// As [`plan::method`] has it.
+    method: Method,
+    now: SystemTime,
+}
+
+fn verify(
     serving: &Serving,
     parts: Parts,
     body: &RequestBody,
     event: &mut RequestEvent,
-) -> Result<Response<OwnBody>, Refusal> {
-    if parts.method == Method::OPTIONS {
-        return Ok(options(serving));
-    }
+) -> Result<Verified, Refusal> {
     let target = parts
         .uri
         .path_and_query()
@@ -70,59 +77,99 @@ pub(crate) async fn serve(
     let Authentic { mut grant, key_id } = authentic;
     event.granted(&grant, key_id);
     body.belongs_to_holder();
-    let resumption = serving.resumption.as_deref();
-    let method = match resumption {
-        Some(_) => plan::method(&parts.method, &parts.headers),
-        None => parts.method.clone(),
+    let is_resumable = serving.resumption.is_some();
+    let method = if is_resumable {
+        plan::method(&parts.method, &parts.headers)
+    } else {
+        parts.method.clone()
     };
-    verify::check_method(&grant, &method, resumption.is_some())?;
+    verify::check_method(&grant, &method, is_resumable)?;
     serving.verifier.check_time(&grant, now)?;
     let place = grant.key.take_place();
     let usage = Usage::new(serving, parts, grant);
     event.observe(Settlement(Arc::clone(&usage)));
-    let Usage { parts, grant, .. } = &*usage;
-    serving
-        .policy
-        .redeem(RedeemRequest::new(parts, grant))
-        .await?;
-    usage.reserve().await?;
-    let with_place = place.map(|place| Grant {
-        key: grant.key.clone().with_place(place),
-        ..grant.clone()
-    });
-    let grant = with_place.as_ref().unwrap_or(grant);
-    let request = Genuine {
-        serving,
-        usage: &usage,
-        grant,
-        body,
+    Ok(Verified {
+        usage,
+        place,
+        method,
         now,
-    };
-    match &grant.permission {
-        Permission::Read(terms) => read::read(serving, grant, terms, parts, now).await,
-        Permission::Write(terms) => {
-            let creation = Creation::of(&method, &parts.headers, body.remaining())?;
-            match (creation, resumption) {
-                (Some(creation), Some(resumption))
-                    if !creation.is_complete || resume::Announcement::to(parts).is_some() =>
-                {
-                    Dialect::check_version(&parts.headers)?;
-                    resume::begin(request, resumption, terms, creation, event).await
-                }
-                // A part must not be taken for the whole.
-                (Some(creation), None) if !creation.is_complete => {
-                    Err(RefusalCode::UnsupportedCoding.into())
-                }
-                (None, _) if method == Method::POST => {
-                    Err(Refusal::method_not_allowed("PUT, OPTIONS"))
-                }
-                _ => write::write(request, terms, event).await,
+    })
+}
+
+/// Answers a request to the storage path.
+///
+/// The future of a download is small: what takes much room is verified before it begins, or has a
+/// box of its own.
+pub(crate) fn serve<'a>(
+    serving: &'a Serving,
+    parts: Parts,
+    body: &'a RequestBody,
+    event: &'a mut RequestEvent,
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> + Send + 'a {
+    let verified = (parts.method != Method::OPTIONS).then(|| verify(serving, parts, body, event));
+    async move {
+        let Some(verified) = verified else {
+            return Ok(options(serving));
+        };
+        let Verified {
+            usage,
+            place,
+            method,
+            now,
+        } = verified?;
+        let Usage { parts, grant, .. } = &*usage;
+        serving
+            .policy
+            .redeem(RedeemRequest::new(parts, grant))
+            .await?;
+        usage.reserve().await?;
+        let with_place = place.map(|place| {
+            Box::new(Grant {
+                key: grant.key.clone().with_place(place),
+                ..grant.clone()
+            })
+        });
+        let grant = with_place.as_deref().unwrap_or(grant);
+        let request = Genuine {
+            serving,
+            usage: &usage,
+            grant,
+            body,
+            now,
+        };
+        match &grant.permission {
+            Permission::Read(terms) => read::read(serving, grant, terms, parts, now).await,
+            Permission::Write(terms) => Box::pin(upload(request, terms, &method, event)).await,
+            Permission::Resume(terms) => {
+                Dialect::check_version(&parts.headers)?;
+                Box::pin(resume::go_on(request, terms, method, event)).await
             }
         }
-        Permission::Resume(terms) => {
+    }
+}
+
+/// Answers a request to a write URL.
+async fn upload(
+    request: Genuine<'_>,
+    terms: &WriteTerms,
+    method: &Method,
+    event: &mut RequestEvent,
+) -> Result<Response<OwnBody>, Refusal> {
+    let parts = &request.usage.parts;
+    let creation = Creation::of(method, &parts.headers, request.body.remaining())?;
+    match (creation, request.serving.resumption.as_deref()) {
+        (Some(creation), Some(resumption))
+            if !creation.is_complete || resume::Announcement::to(parts).is_some() =>
+        {
             Dialect::check_version(&parts.headers)?;
-            resume::go_on(request, terms, method, event).await
+            resume::begin(request, resumption, terms, creation, event).await
         }
+        // A part must not be taken for the whole.
+        (Some(creation), None) if !creation.is_complete => {
+            Err(RefusalCode::UnsupportedCoding.into())
+        }
+        (None, _) if method == Method::POST => Err(Refusal::method_not_allowed("PUT, OPTIONS")),
+        _ => write::write(request, terms, event).await,
     }
 }
 

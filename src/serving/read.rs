@@ -38,7 +38,7 @@ pub(super) async fn read(
         && !terms.once
         && !parts.headers.contains_key(IF_RANGE)
         && matches!(request.opening(&grant.key.version()), Opening::Content(_))
-        && let Some(response) = redirect(serving, grant, &parts.headers, now).await?
+        && let Some(response) = Box::pin(redirect(serving, grant, &parts.headers, now)).await?
     {
         return Ok(response);
     }
