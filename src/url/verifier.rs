@@ -247,8 +247,12 @@ impl UrlVerifier {
             .decode_slice(signature, &mut decoded)
             .is_ok();
         is_decoded
+            // Under the lock: a keyring of one's own would cost two more atomic operations.
             && self
-                .keyring()
+                .shared
+                .keyring
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
                 .find(key_id)
                 .is_some_and(|key| key.mac(signed).verify_slice(&decoded[..32]).is_ok())
     }
