@@ -1,13 +1,11 @@
 //! The header by which a browser shows content, or saves it under a name.
 
-use data_url::mime::Mime;
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::content_kind::ContentKind;
-use crate::extension::extension;
 use crate::filename::Filename;
 use crate::id::BinaryId;
+use crate::served_type::ServedType;
 
 /// Characters that RFC 8187 §3.2.1 does not allow unencoded in `filename*`.
 const EXTENDED_VALUE: &AsciiSet = &NON_ALPHANUMERIC
@@ -28,21 +26,23 @@ const EXTENDED_VALUE: &AsciiSet = &NON_ALPHANUMERIC
 /// forms of the file name, for old clients and new. Without a name it is `{id}.{extension}`: a
 /// browser would make one of the URL's last segment, which is the version.
 pub(crate) fn content_disposition(
-    content_type: Option<&Mime>,
+    served: &ServedType<'_>,
     filename: Option<&Filename>,
     attachment: bool,
     id: BinaryId,
 ) -> HeaderValue {
-    let is_inline = !attachment && ContentKind::of(content_type).is_shown_inline();
+    let is_inline = !attachment && served.kind.is_shown_inline();
     let disposition = if is_inline { "inline" } else { "attachment" };
     let value = if let Some(filename) = filename {
         let plain = plain_filename(filename);
         let extended = utf8_percent_encode(filename.as_str(), EXTENDED_VALUE);
         format!("{disposition}; filename=\"{plain}\"; filename*=UTF-8''{extended}")
     } else {
-        let extension = format!(".{}", extension(content_type));
-        let name = id.as_str().strip_suffix(&extension).unwrap_or(id.as_str());
-        format!("{disposition}; filename=\"{name}{extension}\"")
+        // Most downloads come here: `concat` is faster than a formatter.
+        let (id, extension) = (id.as_str(), served.extension);
+        let name = id.strip_suffix(extension);
+        let name = name.and_then(|name| name.strip_suffix('.')).unwrap_or(id);
+        [disposition, "; filename=\"", name, ".", extension, "\""].concat()
     };
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
 }

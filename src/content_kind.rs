@@ -1,10 +1,7 @@
 //! The kinds of content, by what a browser does with them: one table for `Content-Disposition` and
 //! `Content-Security-Policy`.
 
-use data_url::mime::Mime;
 use http::HeaderValue;
-
-use crate::content_type::essence;
 
 /// The raster formats that browsers show. Not SVG, which is a document with scripts.
 const RASTER_IMAGES: [&str; 10] = [
@@ -23,20 +20,16 @@ pub(crate) enum ContentKind {
 }
 
 impl ContentKind {
-    /// `None` is a type that nobody can read.
-    pub(crate) fn of(content_type: Option<&Mime>) -> Self {
-        let Some(content_type) = content_type else {
-            return Self::Other;
-        };
+    /// Of a type and subtype, in lower case, under the name that is registered.
+    pub(crate) fn of(essence: &str) -> Self {
         // `image/png+xml`, if there were such a thing, would be XML.
-        if content_type.subtype.contains('+') {
+        if essence.contains('+') {
             return Self::Other;
         }
-        let essence = essence(content_type);
         match essence.split_once('/') {
             Some(("audio" | "video", _)) => Self::Media,
             Some(("image", subtype)) if RASTER_IMAGES.contains(&subtype) => Self::Still,
-            _ => match essence.as_str() {
+            _ => match essence {
                 "application/pdf" => Self::Pdf,
                 "text/plain" => Self::Still,
                 _ => Self::Other,

@@ -175,11 +175,12 @@ fn has_second(text: &str) -> bool {
 }
 
 /// The type and subtype, in lower case, under the name that is registered.
-pub(crate) fn essence(mime: &Mime) -> String {
-    let essence = format!("{}/{}", mime.type_, mime.subtype);
+pub(crate) fn essence(mime: &Mime) -> Cow<'static, str> {
+    // Each download needs it: `concat` is faster than a formatter.
+    let essence = [&*mime.type_, "/", &*mime.subtype].concat();
     match alias(&essence) {
-        Some(registered) => registered.to_owned(),
-        None => essence,
+        Some(registered) => registered.into(),
+        None => essence.into(),
     }
 }
 
@@ -190,13 +191,14 @@ fn alias(essence: &str) -> Option<&'static str> {
 
 /// A media type as it is sent to clients, under its registered name: browsers send some names for
 /// content that they then do not show.
-pub(crate) fn with_registered_name<'a>(text: &'a str, mime: &Mime) -> Cow<'a, str> {
-    match alias(&format!("{}/{}", mime.type_, mime.subtype)) {
-        Some(registered) => {
+pub(crate) fn with_registered_name<'a>(text: &'a str, essence: &Cow<'static, str>) -> Cow<'a, str> {
+    match essence {
+        // Only a name that is not registered has been replaced.
+        Cow::Borrowed(registered) => {
             let parameters = text.find(';').map_or("", |start| &text[start..]);
-            format!("{registered}{parameters}").into()
+            [registered, parameters].concat().into()
         }
-        None => text.into(),
+        Cow::Owned(_) => text.into(),
     }
 }
 

@@ -1,9 +1,5 @@
 //! The usual ends of file names.
 
-use data_url::mime::Mime;
-
-use crate::content_type::essence;
-
 /// The end of a name whose content has no usual one. It cannot be the end of a program's name.
 const OTHER: &str = "bin";
 
@@ -78,17 +74,14 @@ const EXTENSIONS: &[(&str, &str)] = &[
     ("video/webm", "webm"),
 ];
 
-/// The end of the name of a file of this type, without the dot.
-pub(crate) fn extension(content_type: Option<&Mime>) -> &'static str {
-    let Some(content_type) = content_type else {
-        return OTHER;
-    };
-    let essence = essence(content_type);
+/// The end of the name of a file of this type, without the dot. `essence` is type and subtype, in
+/// lower case, under the name that is registered.
+pub(crate) fn extension(essence: &str) -> &'static str {
     let of_type = EXTENSIONS.iter().find(|(name, _)| *name == essence);
     match of_type {
         Some((_, extension)) => extension,
         // RFC 6839
-        None => match content_type.subtype.rsplit_once('+') {
+        None => match essence.rsplit_once('+') {
             Some((_, "json")) => "json",
             Some((_, "xml")) => "xml",
             Some((_, "zip")) => "zip",

@@ -142,6 +142,7 @@ mod refusal;
 mod request_body;
 mod response_body;
 mod route;
+mod served_type;
 mod service;
 mod serving;
 pub mod store;

@@ -52,7 +52,7 @@ fn accepts_json(headers: &HeaderMap) -> bool {
         .map(|range| {
             let quality = range.get_parameter("q").map(str::parse::<f32>);
             let is_wanted = !matches!(quality, Some(Ok(quality)) if quality <= 0.0);
-            (essence(&range), is_wanted)
+            (essence(&range).into_owned(), is_wanted)
         })
         .collect();
     // Of several ranges that match alike, one that wants it decides.

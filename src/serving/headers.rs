@@ -12,9 +12,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::digest::{REPR_DIGEST, repr_digest};
 use super::plan::Validators;
 use crate::content_disposition::content_disposition;
-use crate::content_kind::ContentKind;
-use crate::content_type::{OCTET_STREAM, complete_media_type, with_registered_name};
 use crate::fhir::NOSNIFF;
+use crate::served_type::ServedType;
 use crate::store::Metadata;
 use crate::url::{Grant, ReadTerms};
 
@@ -41,19 +40,15 @@ impl DownloadHeaders<'_> {
         headers.reserve(16);
         let version = self.grant.key.version();
         let validators = Validators::new(&version, metadata.last_modified, self.now);
-        let content_type = complete_media_type(&metadata.content_type);
-        let text = match &content_type {
-            Some(content_type) => with_registered_name(&metadata.content_type, content_type),
-            None => OCTET_STREAM.into(),
-        };
-        if let Ok(text) = HeaderValue::from_str(&text) {
+        let served = ServedType::of(&metadata.content_type);
+        let served = served.unwrap_or_else(ServedType::unknown);
+        if let Ok(text) = HeaderValue::from_str(&served.text) {
             headers.insert(CONTENT_TYPE, text);
         }
-        let kind = ContentKind::of(content_type.as_ref());
         headers.insert(
             CONTENT_DISPOSITION,
             content_disposition(
-                content_type.as_ref(),
+                &served,
                 self.terms.filename.as_ref(),
                 self.terms.attachment,
                 self.grant.key.id(),
@@ -71,7 +66,10 @@ impl DownloadHeaders<'_> {
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(CACHE_CONTROL, self.cache_control());
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-        headers.insert(CONTENT_SECURITY_POLICY, kind.content_security_policy());
+        headers.insert(
+            CONTENT_SECURITY_POLICY,
+            served.kind.content_security_policy(),
+        );
         // Without it, a page that is isolated from others cannot have the content in a frame.
         headers.insert(
             CROSS_ORIGIN_EMBEDDER_POLICY,

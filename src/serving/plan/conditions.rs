@@ -20,7 +20,8 @@ pub struct Validators {
 /// A version is written once, so its id is a strong validator of its content
 /// (RFC 9110 §8.8.1) and, being a FHIR id, needs no escaping.
 pub(crate) fn entity_tag(version: &VersionId) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{version}\""))
+    // Each download has one: `concat` is faster than a formatter.
+    HeaderValue::try_from(["\"", version.as_str(), "\""].concat())
         .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 

@@ -9,7 +9,8 @@ use object_store::signer::{SignedUrlOptions, Signer};
 use super::bucket::Bucket;
 use super::error::{Action, Meaning};
 use crate::content_disposition::content_disposition;
-use crate::content_type::{ContentType, complete_media_type, with_registered_name};
+use crate::content_type::ContentType;
+use crate::served_type::ServedType;
 use crate::store::RepositoryError;
 use crate::url::{Grant, Permission, PresignedUrl};
 
@@ -66,24 +67,22 @@ pub(super) async fn read(
         return Ok(None);
     };
     let client = bucket.client();
-    let (Some((signer, protocol)), Some(served_type)) =
-        (&client.signer, complete_media_type(content_type))
+    let (Some((signer, protocol)), Some(served)) = (&client.signer, ServedType::of(content_type))
     else {
         return Ok(None);
     };
     let disposition = content_disposition(
-        Some(&served_type),
+        &served,
         terms.filename.as_ref(),
         terms.attachment,
         grant.key.id(),
     );
-    let served_name = with_registered_name(content_type, &served_type);
     let Ok(disposition) = disposition.to_str().map(str::to_owned) else {
         return Ok(None);
     };
     let mut options = SignedUrlOptions::new().with_query([
         ("response-content-disposition", disposition),
-        ("response-content-type", served_name.into_owned()),
+        ("response-content-type", served.text.into_owned()),
     ]);
     if *protocol == SigningProtocol::S3 {
         options = options.with_query([("response-cache-control", "private, no-store")]);

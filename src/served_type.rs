@@ -1,0 +1,38 @@
+//! A stored media type, as downloads name it.
+
+use std::borrow::Cow;
+
+use crate::content_kind::ContentKind;
+use crate::content_type::{OCTET_STREAM, complete_media_type, essence, with_registered_name};
+use crate::extension::extension;
+
+/// Read once for all headers of a download.
+pub(crate) struct ServedType<'a> {
+    /// Under its registered name, with its parameters. It can be a header value.
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) kind: ContentKind,
+    /// The end of the name of a file of this type, without the dot.
+    pub(crate) extension: &'static str,
+}
+
+impl<'a> ServedType<'a> {
+    /// `None` for a text that is no complete media type.
+    pub(crate) fn of(stored: &'a str) -> Option<Self> {
+        let mime = complete_media_type(stored)?;
+        let essence = essence(&mime);
+        Some(Self {
+            text: with_registered_name(stored, &essence),
+            kind: ContentKind::of(&essence),
+            extension: extension(&essence),
+        })
+    }
+
+    /// The type of content whose own nobody can read.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            text: OCTET_STREAM.into(),
+            kind: ContentKind::of(OCTET_STREAM),
+            extension: extension(OCTET_STREAM),
+        }
+    }
+}
