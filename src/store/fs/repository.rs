@@ -352,9 +352,10 @@ impl BinaryRepository for FsRepository {
         let whole = Whole::of(id, upload).await?;
         let folder = self.folder.clone();
         blocking(move || {
-            check()?;
             let unfinished = Unfinished::new(&folder, &whole.id)?;
             let _lock = unfinished.lock()?;
+            // Not before: a write whose future was dropped may have been about to publish it.
+            check()?;
             let (staged, received) = whole.stage(&folder, &unfinished)?;
             let size = staged.length()?;
             let metadata = publish(staged, received)?;
