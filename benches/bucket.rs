@@ -10,6 +10,9 @@
 //! PRESIGN_BENCH_STORE=/tmp/store bucket
 //! PRESIGN_BENCH_LINK="http://127.0.0.1:PORT 20 5242880" bucket   # milliseconds, bytes a second
 //! ```
+//!
+//! A link answers each line of its input with the bytes that went to the store, and that came from
+//! it.
 
 #[path = "../tests/object_store/proxy/front.rs"]
 #[allow(dead_code)]
@@ -92,6 +95,11 @@ async fn lead(link: &str) {
     };
     let link = Link::to(parts[0], way).await;
     println!("{}", link.origin);
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Ok(Some(_)) = lines.next_line().await {
+        let [to_store, from_store] = link.passed();
+        println!("{to_store} {from_store}");
+    }
     std::future::pending::<()>().await;
 }
 

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// In one direction of a connection, 16 MiB are on their way at once, in chunks of this size.
+/// The most bytes that a connection has on their way in one direction at once.
+const WINDOW: usize = 16 * 1024 * 1024;
+
+/// The most of them that are read at once.
 const CHUNK: usize = 64 * 1024;
-const CHUNKS: usize = 256;
 
 /// The qualities of a link. The default is that of no link at all.
 #[derive(Debug, Clone, Copy, Default)]
@@ -136,7 +138,8 @@ async fn pump(
     state: &State,
     open: Option<Open<'_>>,
 ) -> io::Result<()> {
-    let (sender, mut receiver) = mpsc::channel::<(Instant, Bytes)>(CHUNKS);
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let window = Arc::new(Semaphore::new(WINDOW));
     let mut way = state.way.subscribe();
     let read = async move {
         let _open = open;
@@ -145,7 +148,9 @@ async fn pump(
             let length = from.read(&mut buffer).await?;
             let latency = state.way.borrow().latency;
             let chunk = Bytes::copy_from_slice(&buffer[..length]);
-            let sent = sender.send((Instant::now() + latency, chunk)).await;
+            let permits = u32::try_from(length).unwrap();
+            let room = Arc::clone(&window).acquire_many_owned(permits).await;
+            let sent = sender.send((Instant::now() + latency, chunk, room));
             // The end takes its time, too.
             if length == 0 || sent.is_err() {
                 return Ok::<(), io::Error>(());
@@ -154,7 +159,7 @@ async fn pump(
     };
     let write = async move {
         let mut written = 0;
-        while let Some((due, mut chunk)) = receiver.recv().await {
+        while let Some((due, mut chunk, _room)) = receiver.recv().await {
             sleep_until(due).await;
             drop(way.wait_for(|way| !way.is_stalled).await);
             if chunk.is_empty() {
