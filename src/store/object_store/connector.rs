@@ -122,7 +122,10 @@ impl Considerate {
             // An error of this kind is not tried again.
             return Err(HttpError::new(HttpErrorKind::Unknown, Closed(pause)));
         }
-        sleep(pause).await;
+        // A timer takes a millisecond even if there is nothing to wait for.
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
         let response = self.client.execute(request).await?;
         if matches!(
             response.status(),
