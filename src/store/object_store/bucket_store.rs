@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use futures_util::future::try_join;
+use futures_util::future::{join, ready, try_join};
 use futures_util::stream::{Stream, StreamExt as _};
 use object_store::PutMode;
 
@@ -127,13 +127,15 @@ impl BucketStore {
         &self.bucket
     }
 
-    /// Puts all of an upload: `start`, which has come, and the rest, if it `has_more`.
+    /// Puts all of an upload: `start`, which has come, and the rest, if it `has_more`. None of the
+    /// rest is sent before `check` has agreed.
     pub(super) async fn put_apart(
         &self,
         start: Bytes,
         has_more: bool,
         inflow: &mut Inflow,
         owner: Option<String>,
+        check: impl Future<Output = Result<(), RepositoryError>>,
     ) -> Result<(ContentName, Facts), RepositoryError> {
         let content_type = inflow.upload().content_type().clone();
         let day = Day::of(SystemTime::now());
@@ -153,8 +155,14 @@ impl BucketStore {
         mark.owner = owner;
         if has_more {
             let parts = Parts::start(&self.bucket, &name, content_type.as_str(), &mark);
-            let mut parts = parts.await?;
-            if let Err(error) = parts.send(start, inflow).await {
+            // Both at once: the store is far away.
+            let (parts, checked) = join(parts, check).await;
+            let mut parts = parts?;
+            let sent = match checked {
+                Ok(()) => parts.send(start, inflow).await,
+                refused => refused,
+            };
+            if let Err(error) = sent {
                 // A store that does not answer would not answer this either, while somebody waits.
                 if !matches!(error, RepositoryError::Unavailable(_)) {
                     parts.abort().await;
@@ -315,7 +323,9 @@ impl ContentStore for BucketStore {
         let content_type = upload.content_type().clone();
         let mut inflow = Inflow::new(upload);
         let (start, has_more) = inflow.part().await?;
-        let (name, _) = self.put_apart(start, has_more, &mut inflow, None).await?;
+        let check = ready(Ok(()));
+        let putting = self.put_apart(start, has_more, &mut inflow, None, check);
+        let (name, _) = putting.await?;
         let sha256 = inflow.sha256();
         let sha256 = sha256.ok_or_else(|| RepositoryError::internal("the upload has not ended"))?;
         Ok(Stored::new(

@@ -396,12 +396,17 @@ impl BinaryRepository for ObjectStoreRepository {
         let slot = layout::slot(key.id(), version);
         let mut inflow = Inflow::new(upload);
         let (start, has_more) = inflow.part().await?;
-        if has_more && !is_checked {
-            self.check_vacant(key.id(), version).await?;
-        }
         if has_more || self.keeps_apart {
+            let check = async {
+                if is_checked {
+                    return Ok(());
+                }
+                self.check_vacant(key.id(), version).await
+            };
             let owner = Some(slot);
-            let putting = self.store.put_apart(start, has_more, &mut inflow, owner);
+            let putting = self
+                .store
+                .put_apart(start, has_more, &mut inflow, owner, check);
             let (name, facts) = putting.await?;
             let content = Apart { name, facts };
             let published = self.publish(key, version, &content, content_type).await;
