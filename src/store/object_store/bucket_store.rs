@@ -71,7 +71,7 @@ use crate::url::{Access, Grant, PresignedUrl};
 /// | removing what has expired | a LIST, a GET for each upload; three for each that is removed |
 ///
 /// The tail travels with each GET and PUT of a part: parts of a multiple of 5 MiB have none. It is
-/// in memory twice while a part is recorded. An upload may have 48 GiB, as any other.
+/// in memory twice while a part comes. An upload may have 48 GiB, as any other.
 ///
 /// # Example
 ///

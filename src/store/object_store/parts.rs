@@ -77,7 +77,7 @@ impl Inflow {
 
 /// Makes room for the bytes that have come, and for some more. So memory follows the bytes that a
 /// client sends, not the length that it announces.
-fn reserve(part: &mut Vec<u8>, additional: usize) {
+pub(super) fn reserve(part: &mut Vec<u8>, additional: usize) {
     let needed = part.len() + additional;
     let mut capacity = part.capacity().max(START);
     while capacity < needed {

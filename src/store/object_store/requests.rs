@@ -12,7 +12,7 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{
     Error as StoreError, GetOptions, GetRange, GetResult, MultipartUpload, ObjectMeta,
-    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, UpdateVersion,
+    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload, UpdateVersion,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -82,24 +82,27 @@ impl Bucket {
     pub(super) async fn put(
         &self,
         name: &str,
-        content: Bytes,
+        content: impl Into<PutPayload>,
         content_type: &str,
         mark: &Mark,
         mode: PutMode,
     ) -> Result<UpdateVersion, Fault> {
+        let content = content.into();
+        let length = content.content_length();
         let options = PutOptions {
             mode,
             attributes: mark.attributes(content_type),
             ..PutOptions::default()
         };
-        let limit = self.time_for(content.len());
+        let limit = self.time_for(length);
         let path = self.path(name);
         loop {
             let client = self.client();
             let putting = async {
-                let _room = self.room(content.len()).await;
-                let payload = content.clone().into();
-                let putting = client.store.put_opts(&path, payload, options.clone());
+                let _room = self.room(length).await;
+                let putting = client
+                    .store
+                    .put_opts(&path, content.clone(), options.clone());
                 self.within(limit, Action::Put, putting).await
             };
             match self.while_alive(Action::Put, putting).await {

@@ -1,9 +1,10 @@
 //! [`Resumable`] for a bucket.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::{Duration, SystemTime};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use object_store::PutMultipartOptions;
@@ -16,7 +17,7 @@ use super::BucketStore;
 use super::bucket::Bucket;
 use super::content_name::ContentName;
 use super::error::{Action, Fault};
-use super::parts::PART;
+use super::parts::{PART, reserve};
 use super::unfinished::{self, Outline, Parts, Unfinished};
 use crate::id::UploadId;
 use crate::store::resumable::MAX_OF_GROUP;
@@ -132,7 +133,7 @@ async fn append(
     let unfinished = Unfinished::read(&bucket, &upload).await?;
     unfinished.outline.check(part.offset())?;
     let mut writer = Writer {
-        pending: BytesMut::from(&unfinished.tail[..]),
+        pending: unfinished.tail.to_vec(),
         ids: unfinished.parts.ids.clone(),
         bucket,
         upload,
@@ -164,8 +165,8 @@ struct Writer {
     upload: UploadId,
     /// The upload as it is in the store.
     recorded: Unfinished,
-    /// The bytes that are in no part yet.
-    pending: BytesMut,
+    /// The bytes that are in no part yet: less than one.
+    pending: Vec<u8>,
     /// The ids of the parts that have arrived, without a gap.
     ids: Vec<String>,
     on_their_way: JoinSet<Result<(usize, PartId), Fault>>,
@@ -186,14 +187,20 @@ impl Writer {
                 Either::Left((next, _)) => next,
                 Either::Right(_) => return Ok(Err(UploadError::Incomplete(None))),
             };
-            match next {
+            let mut chunk = match next {
                 None => return Ok(Ok(())),
                 Some(Err(error)) => return Ok(Err(error)),
-                Some(Ok(chunk)) => self.pending.extend_from_slice(&chunk),
-            }
-            while self.pending.len() >= PART {
-                let full = self.pending.split_to(PART).freeze();
-                self.put(full).await?;
+                Some(Ok(chunk)) => chunk,
+            };
+            while !chunk.is_empty() {
+                let room = PART.saturating_sub(self.pending.len());
+                let fits = chunk.split_to(chunk.len().min(room));
+                reserve(&mut self.pending, fits.len());
+                self.pending.extend_from_slice(&fits);
+                if self.pending.len() >= PART {
+                    let full = mem::take(&mut self.pending);
+                    self.put(full.into()).await?;
+                }
             }
             if self.sent >= RECORDED_AT_ONCE && !part.is_whole_or_nothing() {
                 self.claim(Some(&part.note())).await?;
@@ -243,7 +250,7 @@ impl Writer {
         while let Some(put) = self.on_their_way.join_next().await {
             self.arrive(put)?;
         }
-        let arrived = std::mem::take(&mut self.arrived);
+        let arrived = mem::take(&mut self.arrived);
         self.ids.extend(arrived.into_values());
         Ok(())
     }
@@ -269,6 +276,8 @@ impl Writer {
 
     /// Records all that has come.
     async fn record(&mut self, note: &Bytes) -> Result<(), RepositoryError> {
+        // It is replaced, and takes memory meanwhile.
+        self.recorded.tail = Bytes::new();
         self.write(Some(note), None, None).await
     }
 
@@ -294,9 +303,9 @@ impl Writer {
             self.settle().await?;
             parts.ids = self.ids.clone();
             tail = match claim {
-                Some(_) => self.pending.clone().freeze(),
+                Some(_) => Bytes::copy_from_slice(&self.pending),
                 // The last record: no copy is needed.
-                None => self.pending.split().freeze(),
+                None => mem::take(&mut self.pending).into(),
             };
             let offset = parts.ids.len() * PART + tail.len();
             outline.advance(offset as u64, note);

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use object_store::{GetRange, PutMode, UpdateVersion};
+use object_store::{GetRange, PutMode, PutPayload, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
 use super::bucket::Bucket;
@@ -236,21 +236,25 @@ impl Unfinished {
     }
 }
 
-fn state(outline: &mut Outline, parts: &Parts, tail: &Bytes) -> Result<Bytes, RepositoryError> {
+fn state(
+    outline: &mut Outline,
+    parts: &Parts,
+    tail: &Bytes,
+) -> Result<PutPayload, RepositoryError> {
     outline.nonce = random()?;
     outline.touched = milliseconds(SystemTime::now());
     let mut state = serde_json::to_vec(outline).map_err(RepositoryError::internal)?;
     state.push(b'\n');
     serde_json::to_writer(&mut state, parts).map_err(RepositoryError::internal)?;
     state.push(b'\n');
-    state.extend_from_slice(tail);
-    Ok(state.into())
+    let state = [state.into(), tail.clone()].into_iter();
+    Ok(state.filter(|bytes| !bytes.is_empty()).collect())
 }
 
 async fn put(
     bucket: &Bucket,
     name: &str,
-    state: Bytes,
+    state: PutPayload,
     mode: PutMode,
 ) -> Result<UpdateVersion, super::error::Fault> {
     let mark = Mark::new(Kind::Content(String::new()), Facts::default());
