@@ -189,19 +189,6 @@ fn alias(essence: &str) -> Option<&'static str> {
     alias.map(|(_, registered)| *registered)
 }
 
-/// A media type as it is sent to clients, under its registered name: browsers send some names for
-/// content that they then do not show.
-pub(crate) fn with_registered_name<'a>(text: &'a str, essence: &Cow<'static, str>) -> Cow<'a, str> {
-    match essence {
-        // Only a name that is not registered has been replaced.
-        Cow::Borrowed(registered) => {
-            let parameters = text.find(';').map_or("", |start| &text[start..]);
-            [registered, parameters].concat().into()
-        }
-        Cow::Owned(_) => text.into(),
-    }
-}
-
 impl fmt::Debug for ContentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)

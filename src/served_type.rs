@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::content_kind::ContentKind;
-use crate::content_type::{OCTET_STREAM, complete_media_type, essence, with_registered_name};
+use crate::content_type::{OCTET_STREAM, complete_media_type, essence};
 use crate::extension::extension;
 
 /// Read once for all headers of a download.
@@ -21,7 +21,15 @@ impl<'a> ServedType<'a> {
         let mime = complete_media_type(stored)?;
         let essence = essence(&mime);
         Some(Self {
-            text: with_registered_name(stored, &essence),
+            text: match &essence {
+                // Browsers send some names for content that they then do not show. The essence has
+                // been replaced if its name is one of these.
+                Cow::Borrowed(registered) => {
+                    let parameters = stored.find(';').map_or("", |start| &stored[start..]);
+                    [registered, parameters].concat().into()
+                }
+                Cow::Owned(_) => stored.into(),
+            },
             kind: ContentKind::of(&essence),
             extension: extension(&essence),
         })

@@ -122,12 +122,12 @@ impl Answering {
             Route::Operation(..) | Route::Stray => None,
         };
         let is_head = parts.method == Method::HEAD;
-        let is_read = is_head || parts.method == Method::GET;
+        let is_download = is_head || parts.method == Method::GET;
         Self {
             body,
             event: RequestEvent::new(),
             is_head,
-            wants_page: serving.is_some() && is_read && page::is_wanted(&parts.headers),
+            wants_page: serving.is_some() && is_download && page::is_wanted(&parts.headers),
             is_http_1: parts.version < Version::HTTP_2,
             is_tus: serving.is_some_and(|serving| serving.resumption.is_some())
                 && Dialect::of(&parts.headers) == Some(Dialect::Tus),

@@ -1,13 +1,9 @@
-//! Load, and what becomes of it.
+//! Load, and the rates that servers reach under it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-
-/// The number of times that a pair is measured, in turn.
-const ROUNDS: usize = 5;
 
 pub(crate) fn installed(tool: &str) -> bool {
     Command::new("which")
@@ -26,140 +22,111 @@ pub(crate) fn pin_to_core(core: u8) {
         .expect("taskset runs");
 }
 
-/// One row of the table.
-pub(crate) struct Row<'a> {
-    name: &'a str,
-    target: &'a str,
+/// A second of requests over HTTP/1.1, for one URL or for several in turn.
+pub(crate) struct Requests {
+    url: String,
+    connections: u32,
+    /// Has wrk request one URL after the other.
+    script: Option<tempfile::NamedTempFile>,
 }
 
-impl<'a> Row<'a> {
-    pub(crate) fn new(name: &'a str, target: &'a str) -> Self {
-        Self { name, target }
-    }
-
-    /// Requests a second for `url`, against those for `other`.
-    pub(crate) fn get(self, url: &str, other: &str, connections: u32) {
-        self.print(
-            || (wrk(url, connections, None), wrk(other, connections, None)),
-            "requests/s",
-        );
-    }
-
-    /// Requests a second for all `urls` in turn, against those for `others`.
-    pub(crate) fn get_in_turn(self, urls: &[String], others: &[String], connections: u32) {
-        let (script, other_script) = (in_turn(urls), in_turn(others));
-        self.print(
-            || {
-                (
-                    wrk(&urls[0], connections, Some(script.path())),
-                    wrk(&others[0], connections, Some(other_script.path())),
-                )
-            },
-            "requests/s",
-        );
-    }
-
-    /// Requests a second at `many` connections, against those at `few`.
-    pub(crate) fn connections(self, url: &str, many: u32, few: u32) {
-        self.print(|| (wrk(url, many, None), wrk(url, few, None)), "requests/s");
-    }
-
-    /// Uploads a second at `host`, against those at `other_host`; all targets are used once.
-    pub(crate) fn put(
-        self,
-        mut targets: impl FnMut() -> Vec<String>,
-        host: &str,
-        mut other_targets: impl FnMut() -> Vec<String>,
-        other_host: &str,
-        size: usize,
-    ) {
-        self.print(
-            || {
-                (
-                    put(host, &targets(), size),
-                    put(other_host, &other_targets(), size),
-                )
-            },
-            "uploads/s",
-        );
-    }
-
-    fn print(self, mut round: impl FnMut() -> (f64, f64), unit: &str) {
-        if !is_wanted(self.name) {
-            return;
+impl Requests {
+    pub(crate) fn of(url: &str, connections: u32) -> Self {
+        Self {
+            url: url.to_owned(),
+            connections,
+            script: None,
         }
-        // No upload should wait for bytes that were written before this row.
-        let synced = Command::new("sync").status();
-        assert!(synced.is_ok_and(|status| status.success()), "sync runs");
-        round();
-        let mut rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| round()).collect();
-        rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-        let (ours, theirs) = rounds[ROUNDS / 2];
-        println!(
-            "{:45} {:6.2} x ({ours:.1} to {theirs:.1} {unit}; target: {})",
-            self.name,
-            ours / theirs,
-            self.target
+    }
+
+    pub(crate) fn in_turn(urls: &[String], connections: u32) -> Self {
+        let path = |url: &String| url.splitn(4, '/').last().map(|path| format!("'/{path}'"));
+        let paths: Vec<_> = urls.iter().filter_map(path).collect();
+        let script = tempfile::NamedTempFile::new().expect("a file");
+        let text = format!(
+            "local paths, requests, next = {{{}}}, {{}}, 0
+            function init()
+                for i, path in ipairs(paths) do requests[i] = wrk.format('GET', path) end
+            end
+            function request()
+                next = next % #requests + 1
+                return requests[next]
+            end",
+            paths.join(",")
         );
+        std::fs::write(script.path(), text).expect("a file");
+        Self {
+            url: urls[0].clone(),
+            connections,
+            script: Some(script),
+        }
+    }
+
+    /// Requests a second.
+    pub(crate) fn rate(&self) -> f64 {
+        let report = self.run();
+        number(&report, "Requests/sec:").unwrap_or_else(|| panic!("{}: {report}", self.url))
+    }
+
+    /// The time in which 99 of 100 requests are answered, in milliseconds.
+    pub(crate) fn p99(&self) -> f64 {
+        let report = self.run();
+        let text = report
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("99%"));
+        let text = text.unwrap_or_else(|| panic!("{}: {report}", self.url));
+        let (figure, factor) = [("us", 0.001), ("ms", 1.0), ("s", 1000.0)]
+            .iter()
+            .find_map(|(unit, factor)| Some((text.trim().strip_suffix(unit)?, factor)))
+            .expect("a unit");
+        figure.parse::<f64>().expect("a number") * factor
+    }
+
+    fn run(&self) -> String {
+        let mut command = Command::new("wrk");
+        command.args(["-t1", "-d1s", "--latency"]);
+        command.arg(format!("-c{}", self.connections));
+        if let Some(script) = &self.script {
+            command.arg("-s").arg(script.path());
+        }
+        let output = command.arg(&self.url).output().expect("wrk runs");
+        let report = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!report.contains("Non-2xx"), "{}: {report}", self.url);
+        report
     }
 }
 
-/// As in `cargo bench --bench serving -- "GET 1k"`.
-fn is_wanted(name: &str) -> bool {
-    let filter = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'));
-    filter.is_none_or(|filter| name.contains(&filter))
+/// Requests a second over HTTP/2, ten at a time on each of 16 connections.
+pub(crate) fn http2_rate(url: &str) -> f64 {
+    let output = Command::new("h2load")
+        .args(["--duration", "1", "--clients", "16"])
+        .args(["--max-concurrent-streams", "10"])
+        .arg(url)
+        .output()
+        .expect("h2load runs");
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |name: &str| report.lines().find(|line| line.starts_with(name));
+    let are_good = line("status codes: ").is_some_and(|line| line.contains(" 0 4xx, 0 5xx"));
+    let rate = line("finished in").and_then(|line| {
+        let rate = line.split(", ").find(|part| part.ends_with(" req/s"))?;
+        rate.trim_end_matches(" req/s").parse().ok()
+    });
+    match rate {
+        Some(rate) if are_good => rate,
+        _ => panic!("{url}: {report}"),
+    }
 }
 
-/// The most memory that the process `pid` has had resident, after `load`.
-pub(crate) fn memory(name: &str, target: &str, pid: u32, load: impl FnOnce()) {
-    if !is_wanted(name) {
-        return;
-    }
-    load();
+fn number(report: &str, name: &str) -> Option<f64> {
+    let line = report.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().parse().ok()
+}
+
+/// The most memory that the process `pid` has had resident, in MiB.
+pub(crate) fn peak_memory(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("a peak");
-    println!("{name:45} {} (target: {target})", peak.trim());
-}
-
-/// A script that has wrk request one URL after the other.
-fn in_turn(urls: &[String]) -> tempfile::NamedTempFile {
-    let path = |url: &String| url.splitn(4, '/').last().map(|path| format!("'/{path}'"));
-    let paths: Vec<_> = urls.iter().filter_map(path).collect();
-    let script = tempfile::NamedTempFile::new().expect("a file");
-    let text = format!(
-        "local paths, requests, next = {{{}}}, {{}}, 0
-        function init()
-            for i, path in ipairs(paths) do requests[i] = wrk.format('GET', path) end
-        end
-        function request()
-            next = next % #requests + 1
-            return requests[next]
-        end",
-        paths.join(",")
-    );
-    std::fs::write(script.path(), text).expect("a file");
-    script
-}
-
-fn wrk(url: &str, connections: u32, script: Option<&Path>) -> f64 {
-    let mut command = Command::new("wrk");
-    command.args(["-t1", "-d2s", &format!("-c{connections}")]);
-    if let Some(script) = script {
-        command.arg("-s").arg(script);
-    }
-    let output = command.arg(url).output().expect("wrk runs");
-    let report = String::from_utf8_lossy(&output.stdout);
-    assert!(!report.contains("Non-2xx"), "{url}: {report}");
-    let rate = report
-        .lines()
-        .find_map(|line| line.strip_prefix("Requests/sec:"))
-        .unwrap_or_else(|| panic!("{url}: {report}"));
-    rate.trim().parse().expect("a number")
+    let kilobytes = number(&status.replace(" kB", ""), "VmHWM:").expect("a peak");
+    kilobytes / 1024.0
 }
 
 /// Downloads `size` bytes.
@@ -179,13 +146,34 @@ pub(crate) fn get(host: &str, target: &str, size: usize) {
     assert!(received > size, "{target}: {received}");
 }
 
-/// One connection, kept alive, and one upload after the other.
+/// Uploads a second, each after the other, over one connection that is kept alive.
 pub(crate) fn put(host: &str, targets: &[String], size: usize) -> f64 {
+    let start = Instant::now();
+    put_all(host, targets, size);
+    per_second(targets.len(), start)
+}
+
+/// Uploads a second, over `clients` connections at once.
+pub(crate) fn put_at_once(host: &str, targets: &[String], size: usize, clients: usize) -> f64 {
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for targets in targets.chunks(targets.len().div_ceil(clients)) {
+            scope.spawn(move || put_all(host, targets, size));
+        }
+    });
+    per_second(targets.len(), start)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+pub(crate) fn per_second(count: usize, start: Instant) -> f64 {
+    count as f64 / start.elapsed().as_secs_f64()
+}
+
+fn put_all(host: &str, targets: &[String], size: usize) {
     let authority = host.strip_prefix("http://").expect("plain HTTP");
     let mut connection = TcpStream::connect(authority).expect("the server listens");
     connection.set_nodelay(true).expect("a socket");
     let chunk = vec![0x5a; size.min(1024 * 1024)];
-    let start = Instant::now();
     for target in targets {
         let head = format!(
             "PUT {target} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: image/png\r\n\
@@ -200,7 +188,4 @@ pub(crate) fn put(host: &str, targets: &[String], size: usize) -> f64 {
         let answer = String::from_utf8_lossy(&answer[..length]);
         assert!(answer.starts_with("HTTP/1.1 20"), "{target}: {answer}");
     }
-    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-    let count = targets.len() as f64;
-    count / start.elapsed().as_secs_f64()
 }

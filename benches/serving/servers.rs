@@ -1,324 +1,250 @@
 //! The servers that are compared, each a process of its own, on the first core.
+//!
+//! All of them end with this process, however it ends: the kernel sends each SIGTERM
+//! (`setpriv --pdeathsig`), upon which nginx ends its worker too.
 
-use std::cell::Cell;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
 use bytes::Bytes;
-use futures_util::stream;
+use rustix::process::{Pid, Signal, kill_process};
 use tower_http::services::ServeDir;
-use tower_presign::store::Upload;
-use tower_presign::url::{Expires, ReadTerms, WriteTerms};
+use tower_presign::store::{
+    Catalog, Composed, Entry, FsStore, Located, Metadata, Place, RepositoryError, Stored,
+};
 use tower_presign::{
-    Access, AllowAll, BinaryId, BinaryKey, BinaryRepository, ContentType, FsRepository, Grant,
-    MemoryRepository, PresignLayer, SigningKey, Target, UrlSigner, VersionId,
+    AllowAll, BinaryId, BinaryKey, FsRepository, MemoryRepository, PresignLayer, Target, VersionId,
 };
 
-const BASE: &str = "http://storage.example/storage";
+use crate::site::{Site, png, signer};
+
 const NGINX_PORT: u16 = 18_437;
 
-static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
-
-fn signer() -> UrlSigner {
-    let key = SigningKey::new("bench", [7, 1, 8, 2].repeat(8)).expect("a key");
-    UrlSigner::new(key, BASE).expect("a base URL")
+/// Processes that end with this value.
+pub(crate) struct Servers<'a> {
+    site: &'a Site,
+    children: Vec<Child>,
 }
 
-fn png() -> ContentType {
-    ContentType::new("image/png").expect("a type")
-}
-
-/// The names of files that are read in turn: more than any server keeps open.
-fn in_turn() -> impl Iterator<Item = String> {
-    (0..200).map(|number| format!("r{number}"))
-}
-
-/// The same files for all servers.
-pub(crate) struct Site {
-    folder: tempfile::TempDir,
-    next_binary: Cell<usize>,
-    next_file: Cell<usize>,
-}
-
-impl Site {
-    pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let files = folder.path().join("files");
-        std::fs::create_dir(&files).expect("a folder");
-        for (name, size) in [
-            ("1k", 1024),
-            ("100k", 100 * 1024),
-            ("10m", 10 * 1024 * 1024),
-        ] {
-            std::fs::write(files.join(name), vec![0x5a; size]).expect("a file");
-        }
-        for name in in_turn() {
-            std::fs::write(files.join(name), [0x5a; 1024]).expect("a file");
-        }
-        let site = Self {
-            folder,
-            next_binary: Cell::new(0),
-            next_file: Cell::new(0),
-        };
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(site.fill());
-        site
-    }
-
-    /// Binaries to read, and more to write than are written.
-    async fn fill(&self) {
-        let repository = FsRepository::open(self.path("binaries"))
-            .await
-            .expect("a folder");
-        let repository = repository.fsync(false);
-        let names = ["1k", "100k", "10m"].map(String::from);
-        for name in names.into_iter().chain(in_turn()) {
-            let content = std::fs::read(self.path("files").join(&name)).expect("a file");
-            let id = BinaryId::new(name).expect("an id");
-            let key = repository.create(id, png()).await.expect("a Binary");
-            let content = stream::iter([Ok(Bytes::from(content))]);
-            let upload = Upload::new(png(), content);
-            repository.write(&key, upload).await.expect("an upload");
-        }
-        for number in 0..15_000 {
-            let id = BinaryId::new(format!("w{number}")).expect("an id");
-            repository.create(id, png()).await.expect("a Binary");
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn target(access: Access, id: &str) -> String {
-        let expires = Expires::at(SystemTime::now() + Duration::from_secs(3600));
-        let key = BinaryKey::new(BinaryId::new(id).expect("an id"), VersionId::from(1));
-        let grant = match access {
-            Access::Write => Grant::new(key, WriteTerms::new(png()), expires),
-            _ => Grant::new(key, ReadTerms::new(), expires),
-        };
-        let url = signer().sign(&grant);
-        url.as_str().replacen("http://storage.example", "", 1)
-    }
-
-    pub(crate) fn signed(server: &str, name: &str) -> String {
-        format!("{server}{}", Self::target(Access::Read, name))
-    }
-
-    /// Many files of 1 KiB.
-    pub(crate) fn signed_in_turn(server: &str) -> Vec<String> {
-        in_turn().map(|name| Self::signed(server, &name)).collect()
-    }
-
-    pub(crate) fn write_targets(&self, count: usize) -> Vec<String> {
-        let binaries = self.path("binaries/binaries");
-        numbers(&self.next_binary, count)
-            .map(|number| {
-                let id = format!("w{number}");
-                // Minting reads the folder, and an upload finds it in memory.
-                let folder = std::fs::read_dir(binaries.join(&id)).expect("a folder");
-                assert_eq!(folder.count(), 1, "nothing is uploaded yet");
-                Self::target(Access::Write, &id)
-            })
-            .collect()
-    }
-
-    /// Makes room in memory: on virtual machines that which has not been in use before is slow.
-    pub(crate) fn remove_uploads(&self) {
-        let binaries = self.path("binaries/binaries");
-        let ours = (0..self.next_binary.get()).map(|number| binaries.join(format!("w{number}/v1")));
-        let put = self.path("put");
-        let theirs = (0..self.next_file.get()).map(|number| put.join(number.to_string()));
-        for file in ours.chain(theirs) {
-            // Most are gone already.
-            drop(std::fs::remove_file(file));
-        }
-    }
-
-    /// The target that reads what `write_target` wrote.
-    pub(crate) fn read_target_of(write_target: &str) -> String {
-        let id = write_target.split('/').nth(2).expect("an id");
-        Self::target(Access::Read, id)
-    }
-
-    pub(crate) fn nginx_targets(&self, count: usize) -> Vec<String> {
-        numbers(&self.next_file, count)
-            .map(|number| format!("/put/{number}"))
-            .collect()
-    }
-
-    /// As nginx's `secure_link` wants it: base64url of the MD5 of expiry, path and secret.
-    pub(crate) fn nginx_signed(server: &str, name: &str) -> String {
-        Self::nginx_signed_path(server, &format!("/get/{name}"))
-    }
-
-    /// The same, where nginx keeps files open.
-    pub(crate) fn nginx_signed_kept_open(server: &str, name: &str) -> String {
-        Self::nginx_signed_path(server, &format!("/get-kept-open/{name}"))
-    }
-
-    pub(crate) fn nginx_signed_in_turn(server: &str) -> Vec<String> {
-        in_turn()
-            .map(|name| Self::nginx_signed(server, &name))
-            .collect()
-    }
-
-    fn nginx_signed_path(server: &str, path: &str) -> String {
-        let script = format!(
-            "printf %s '4102444800{path} secret' | openssl md5 -binary | openssl base64 \
-             | tr +/ -_ | tr -d ="
-        );
-        let output = Command::new("sh")
-            .args(["-c", &script])
-            .output()
-            .expect("sh runs");
-        let md5 = String::from_utf8_lossy(&output.stdout);
-        format!("{server}{path}?md5={}&expires=4102444800", md5.trim())
-    }
-}
-
-/// The next `count` numbers: no target is used twice.
-fn numbers(next: &Cell<usize>, count: usize) -> std::ops::Range<usize> {
-    let first = next.get();
-    next.set(first + count);
-    first..first + count
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        for mut child in CHILDREN.lock().expect("no panic").drain(..) {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
-
-/// This program, started again as a server.
+/// A server that runs.
 pub(crate) struct Server {
     pub(crate) address: String,
     pub(crate) pid: u32,
 }
 
-pub(crate) fn start(kind: &str, site: &Site) -> Server {
-    let mut child = Command::new("taskset")
-        .args(["-c", "0"])
-        .arg(std::env::current_exe().expect("a program"))
-        .env("SERVE", kind)
-        .env("FOLDER", site.folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the server starts");
-    let stdout = child.stdout.take().expect("a pipe");
-    let mut address = String::new();
-    BufReader::new(stdout)
-        .read_line(&mut address)
-        .expect("an address");
-    // `taskset` has become the program, with the same number.
-    let pid = child.id();
-    CHILDREN.lock().expect("no panic").push(child);
-    Server {
-        address: address.trim().to_owned(),
-        pid,
+/// nginx, by what it speaks.
+pub(crate) struct NginxServer {
+    pub(crate) plain: String,
+    pub(crate) http2: String,
+    pub(crate) tls: String,
+}
+
+impl<'a> Servers<'a> {
+    pub(crate) fn new(site: &'a Site) -> Self {
+        let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+                      -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem";
+        let certificate = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(site.folder())
+            .stderr(Stdio::null())
+            .status();
+        assert!(certificate.is_ok_and(|status| status.success()), "openssl");
+        Self {
+            site,
+            children: Vec::new(),
+        }
+    }
+
+    fn spawn(&mut self, command: &mut Command) -> &mut Child {
+        let child = command.spawn().expect("setpriv and taskset are there");
+        self.children.push(child);
+        self.children.last_mut().expect("a child")
+    }
+
+    /// This program, started again as a server.
+    pub(crate) fn start(&mut self, kind: &str) -> Server {
+        let folder = self.site.folder().to_owned();
+        let mut command = on_the_first_core(&std::env::current_exe().expect("a program"));
+        command.env("SERVE", kind).env("FOLDER", folder);
+        let child = self.spawn(command.stdout(Stdio::piped()));
+        let stdout = child.stdout.take().expect("a pipe");
+        let mut address = String::new();
+        BufReader::new(stdout)
+            .read_line(&mut address)
+            .expect("an address");
+        Server {
+            address: address.trim().to_owned(),
+            // `setpriv` and `taskset` have become the program, with the same number.
+            pid: child.id(),
+        }
+    }
+
+    pub(crate) fn start_nginx(&mut self) -> NginxServer {
+        let configuration = self.site.path("nginx.conf");
+        std::fs::write(&configuration, nginx_configuration(self.site)).expect("a file");
+        let mut command = on_the_first_core(Path::new("nginx"));
+        self.spawn(command.arg("-c").arg(&configuration).stderr(Stdio::null()));
+        let [plain, http2, tls] =
+            [0, 1, 2].map(|offset| SocketAddr::from(([127, 0, 0, 1], NGINX_PORT + offset)));
+        while std::net::TcpStream::connect(tls).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        NginxServer {
+            plain: format!("http://{plain}"),
+            http2: format!("http://{http2}"),
+            tls: format!("https://{tls}"),
+        }
     }
 }
 
-pub(crate) fn start_nginx(site: &Site) -> String {
-    let folder = site.folder.path();
-    std::fs::create_dir(site.path("put")).expect("a folder");
-    let configuration = site.path("nginx.conf");
+fn on_the_first_core(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "taskset", "-c", "0"]);
+    command.arg(program);
+    command
+}
+
+impl Drop for Servers<'_> {
+    fn drop(&mut self) {
+        for child in &self.children {
+            // One that has ended already is waited for all the same.
+            let _ = kill_process(Pid::from_child(child), Signal::TERM);
+        }
+        for child in &mut self.children {
+            drop(child.wait());
+        }
+    }
+}
+
+fn nginx_configuration(site: &Site) -> String {
+    let folder = site.folder().display();
     let secure_link = format!(
-        "alias {}/files/;
+        "alias {folder}/files/;
         secure_link $arg_md5,$arg_expires;
         secure_link_md5 \"$secure_link_expires$uri secret\";
         if ($secure_link = \"\") {{ return 403; }}
-        if ($secure_link = \"0\") {{ return 410; }}",
-        folder.display()
+        if ($secure_link = \"0\") {{ return 410; }}"
     );
-    let text = format!(
-        "user root; worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log stderr;
-        events {{ worker_connections 4096; }}
+    let locations = format!(
+        "location /get/ {{ {secure_link} }}
+        location /get-kept-open/ {{ {secure_link} open_file_cache max=20000; }}
+        location /put/ {{ alias {folder}/put/; dav_methods PUT; }}"
+    );
+    let [http2, tls] = [NGINX_PORT + 1, NGINX_PORT + 2];
+    format!(
+        "user root; worker_processes 1; worker_rlimit_nofile 40000;
+        daemon off; pid {folder}/nginx.pid; error_log stderr;
+        events {{ worker_connections 8192; }}
         http {{
             access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
             client_body_temp_path {folder}/body; client_max_body_size 0;
-            server {{
-                listen 127.0.0.1:{NGINX_PORT};
-                location /get/ {{ {secure_link} }}
-                location /get-kept-open/ {{ {secure_link} open_file_cache max=128; }}
-                location /put/ {{ alias {folder}/put/; dav_methods PUT; }}
-            }}
-        }}",
-        folder = folder.display()
-    );
-    std::fs::write(&configuration, text).expect("a file");
-    let child = Command::new("taskset")
-        .args(["-c", "0", "nginx", "-c"])
-        .arg(&configuration)
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("nginx starts");
-    CHILDREN.lock().expect("no panic").push(child);
-    let address = format!("127.0.0.1:{NGINX_PORT}");
-    while std::net::TcpStream::connect(&address).is_err() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    format!("http://{address}")
+            ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
+            ssl_protocols TLSv1.3;
+            server {{ listen 127.0.0.1:{NGINX_PORT}; {locations} }}
+            server {{ listen 127.0.0.1:{http2} http2; {locations} }}
+            server {{ listen 127.0.0.1:{tls} ssl http2; {locations} }}
+        }}"
+    )
 }
 
-/// The work of the program when it is started as a server.
+/// A host's records: one Binary, in memory.
+struct Records;
+
+impl Catalog for Records {
+    async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        Ok(Located::new(target.key(VersionId::from(1)), png()))
+    }
+
+    async fn find(&self, _: &BinaryKey) -> Result<Entry, RepositoryError> {
+        Err(RepositoryError::NotFound)
+    }
+
+    async fn publish(&self, _: &BinaryKey, _: &Stored) -> Result<Metadata, RepositoryError> {
+        Err(RepositoryError::NotFound)
+    }
+
+    async fn unreferenced(&self, _: &[Place]) -> Result<Vec<Place>, RepositoryError> {
+        Ok(Vec::new())
+    }
+}
+
+/// The program's other part: it is started as a server.
 #[tokio::main]
 pub(crate) async fn run(kind: &str) {
-    let folder = std::env::var("FOLDER").expect("a folder");
+    let folder = PathBuf::from(std::env::var("FOLDER").expect("a folder"));
     let app = match kind {
-        "fs" => {
-            let folder = Path::new(&folder).join("binaries");
-            let repository = FsRepository::open(folder).await.expect("a folder");
-            let layer = PresignLayer::new(signer(), repository.fsync(false), AllowAll);
-            Router::new().fallback(async || "").layer(layer)
+        "fs" | "tls" | "fsync" => {
+            let repository = FsRepository::open(folder.join(Site::binaries(kind))).await;
+            let repository = repository.expect("a folder").fsync(kind == "fsync");
+            with_layer(PresignLayer::new(signer(), repository, AllowAll))
         }
         "memory" => {
             let repository = MemoryRepository::new();
             let id = BinaryId::new("1k").expect("an id");
             repository.create(id, png()).expect("a Binary");
-            let target = Target::new(id, Access::Read);
-            repository.locate(&target).await.expect("a Binary");
-            let layer = PresignLayer::new(signer(), repository, AllowAll);
-            Router::new().fallback(async || "").layer(layer)
+            with_layer(PresignLayer::new(signer(), repository, AllowAll))
         }
-        // A handler that only returns what the layer does: what axum leaves of the time.
-        "constant" => {
-            let headers: [(&'static str, &'static str); 11] = [
-                ("content-type", "image/png"),
-                ("content-disposition", "inline"),
-                ("last-modified", "Tue, 24 Nov 2026 16:04:00 GMT"),
-                ("etag", "\"1\""),
-                ("accept-ranges", "bytes"),
-                ("cache-control", "private, no-store, no-transform"),
-                ("x-content-type-options", "nosniff"),
-                (
-                    "content-security-policy",
-                    "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-                ),
-                ("referrer-policy", "no-referrer"),
-                ("cross-origin-resource-policy", "cross-origin"),
-                ("x-robots-tag", "none"),
-            ];
-            let content = Bytes::from(vec![0x5a; 1024]);
-            Router::new().route("/1k", get(async move || (headers, content)))
+        "composed" => {
+            let store = FsStore::open(folder.join("store")).await.expect("a folder");
+            let repository = Composed::new(Records, store);
+            with_layer(PresignLayer::new(signer(), repository, AllowAll))
         }
-        "serve-dir" => {
-            Router::new().fallback_service(ServeDir::new(Path::new(&folder).join("files")))
-        }
+        "constant" => constant(),
+        "serve-dir" => Router::new().fallback_service(ServeDir::new(folder.join("files"))),
         _ => Router::new().route("/hello", get(async || "Hello, World!")),
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
-    println!("http://{}", listener.local_addr().expect("an address"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    listener.set_nonblocking(true).expect("a socket");
+    if kind == "tls" {
+        let tls = RustlsConfig::from_pem_file(folder.join("cert.pem"), folder.join("key.pem"));
+        let tls = tls.await.expect("a certificate");
+        announce(&format!("https://{address}"));
+        let server = axum_server::from_tcp_rustls(listener, tls).expect("a socket");
+        let server = server.handle(Handle::new()).serve(app.into_make_service());
+        server.await.expect("the server runs");
+    } else {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+        announce(&format!("http://{address}"));
+        axum::serve(listener, app).await.expect("the server runs");
+    }
+}
+
+fn announce(address: &str) {
+    println!("{address}");
     std::io::stdout().flush().expect("a pipe");
-    axum::serve(listener, app).await.expect("the server runs");
+}
+
+fn with_layer(layer: PresignLayer) -> Router {
+    Router::new().fallback(async || "").layer(layer)
+}
+
+/// A handler that only returns the layer's headers and bytes: the rest of axum's time.
+fn constant() -> Router {
+    let headers: [(&'static str, &'static str); 12] = [
+        ("content-type", "image/png"),
+        ("content-disposition", "inline; filename=\"1k.png\""),
+        ("last-modified", "Tue, 24 Nov 2026 16:04:00 GMT"),
+        ("etag", "\"1\""),
+        ("accept-ranges", "bytes"),
+        ("cache-control", "private, no-store, no-transform"),
+        ("x-content-type-options", "nosniff"),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        ),
+        ("cross-origin-embedder-policy", "require-corp"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-resource-policy", "cross-origin"),
+        ("x-robots-tag", "none"),
+    ];
+    let content = Bytes::from(vec![0x5a; 1024]);
+    Router::new().route("/1k", get(async move || (headers, content)))
 }

@@ -78,12 +78,12 @@ impl KeptFiles {
         if state.deletions != not_kept.deletions {
             return;
         }
-        let shelf = if file.in_memory().is_some() {
+        let kind = if file.in_memory().is_some() {
             &mut state.in_memory
         } else {
             &mut state.open
         };
-        let removed = shelf.put(name, file);
+        let removed = kind.put(name, file);
         // Closing may take long: others should not wait for the lock meanwhile.
         drop(state);
         drop(removed);
