@@ -21,6 +21,7 @@
 //! | `id`, `version` | text | the Binary, and the version of its content |
 //! | `access` | text | `read` or `write` |
 //! | `key_id` | text | the key that signed the URL |
+//! | `url_id` | text | the [id](crate::Terms::id) of this very URL, if it has one |
 //! | `code` | text | the ending: `ok`, `aborted`, or the code that the `OperationOutcome` has |
 //! | `status` | integer | the status of the answer; none from a `Presigner`, nor if it left before the answer |
 //! | `bytes` | integer | content of a `download` or `upload` that moved |
@@ -28,7 +29,7 @@
 //! | `duration` | float | in seconds, from the request's arrival to the event |
 //! | `error` | error | with WARN and ERROR: the source of the [`RepositoryError`] or [`Denial`](crate::Denial) |
 //!
-//! A field without a value is left out. `id`, `version`, `access` and `key_id` come
+//! A field without a value is left out. `id`, `version`, `access`, `key_id` and `url_id` come
 //! from a genuine signature, or from the operation's path and parameters: nobody can put a Binary's
 //! id into an event with a forged URL. Messages, targets and fields are stable, as codes are; there
 //! may be more of them one day.

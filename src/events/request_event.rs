@@ -12,7 +12,7 @@ use tracing::Level;
 
 use super::Ending;
 use crate::fhir::Refusal;
-use crate::id::{BinaryId, UploadId, VersionId};
+use crate::id::{BinaryId, UploadId, UrlId, VersionId};
 #[cfg(feature = "tracing")]
 use crate::refusal::RefusalCode;
 use crate::store::RepositoryError;
@@ -33,6 +33,7 @@ struct Facts {
     version: Option<VersionId>,
     access: Option<Access>,
     key_id: Option<Box<str>>,
+    url_id: Option<UrlId>,
     status: Option<StatusCode>,
     content: Counter,
     /// Of a resumable upload.
@@ -90,6 +91,7 @@ impl RequestEvent {
                 version: None,
                 access: None,
                 key_id: None,
+                url_id: None,
                 status: None,
                 content: Counter::default(),
                 step: None,
@@ -135,6 +137,7 @@ impl RequestEvent {
             facts.event = Some(Event::Mint);
             facts.version = Some(grant.key.version());
             facts.key_id = presigned.key_id().map(Into::into);
+            facts.url_id = grant.id;
         });
     }
 
@@ -149,6 +152,7 @@ impl RequestEvent {
             facts.version = Some(grant.key.version());
             facts.access = Some(grant.access());
             facts.key_id = Some(key_id.into());
+            facts.url_id = grant.id;
         });
     }
 
@@ -256,6 +260,7 @@ fn emit(facts: &Facts, ending: Ending, error: Option<&(dyn Error + 'static)>) {
                 version = facts.version.as_ref().map(tracing::field::display),
                 access = facts.access.map(access),
                 key_id = facts.key_id.as_deref(),
+                url_id = facts.url_id.as_ref().map(tracing::field::display),
                 code,
                 status = facts.status.map(|status| status.as_u16()),
                 bytes = $bytes,

@@ -8,6 +8,7 @@ mod recorder;
 mod refusals;
 mod resumable;
 mod uploads;
+mod url_ids;
 
 use axum::body::Body;
 use http::header::AUTHORIZATION;
