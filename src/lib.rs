@@ -16,13 +16,18 @@
 //! ```
 //!
 //! Until it expires, whoever holds it can `GET` the content, or `PUT` new content with the
-//! `Content-Type` that `Binary.contentType` names, with no access token.
+//! `Content-Type` that `Binary.contentType` names (parameters such as `charset` may be added), with
+//! no access token.
 //!
 //! # A server
 //!
-//! With the crates `axum`, `tokio` (feature `full`) and `tower-presign`, this is a whole one. It makes
-//! a Binary, and prints the two commands that upload its content, a `scan.png` of yours, and ask for
-//! a URL to read it.
+//! ```bash
+//! cargo add axum tower-presign && cargo add tokio --features full
+//! ```
+//!
+//! This is a whole server. It makes a Binary and prints three commands, to be pasted into bash: the
+//! first uploads content, and prints nothing if it succeeds; the second asks for a URL that reads it;
+//! the third reads it.
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -34,22 +39,24 @@
 //! # #[cfg(feature = "fs")]
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     // 32 random bytes or more, which all your servers share and nobody else knows.
 //!     let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
 //!     let signer = UrlSigner::new(key, "http://127.0.0.1:3000/storage")?;
 //!     let repository = FsRepository::open("binaries").await?;
-//!     let (scan, png) = (BinaryId::random(), ContentType::new("image/png")?);
-//!     repository.create(scan, png).await?;
+//!     let (note, text) = (BinaryId::random(), ContentType::new("text/plain")?);
+//!     repository.create(note, text).await?;
 //!
 //!     let layer = PresignLayer::new(signer, repository, authorize).fhir_base("/fhir/R4")?;
-//!     let write = Target::new(scan, Access::Write);
+//!     let write = Target::new(note, Access::Write);
 //!     let write: String = layer.presigner().presign(write, Terms::new()).await?.into();
-//!     println!("curl -T scan.png -H 'Content-Type: image/png' '{write}'");
-//!     let operation = format!("/fhir/R4/Binary/{scan}/$presigned-url");
-//!     println!("curl -H 'Authorization: Bearer demo' 'http://127.0.0.1:3000{operation}'");
+//!     println!("echo Hello | curl -sSf -T - -H 'Content-Type: text/plain' '{write}'");
+//!     let ask = format!("http://127.0.0.1:3000/fhir/R4/Binary/{note}/$presigned-url");
+//!     let ask = format!("curl -sSf -H 'Authorization: Bearer demo' '{ask}'");
+//!     println!(r#"url=$({ask} | sed 's/.*"valueUri":"\([^"]*\)".*/\1/')"#);
+//!     println!(r#"curl -sSf "$url""#);
 //!
 //!     let app = Router::new().route("/fhir/R4/Patient/7", get("a patient"));
-//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     Ok(axum::serve(listener, app.layer(layer)).await?)
 //! }
 //!
@@ -66,8 +73,8 @@
 //!
 //! # Three rules
 //!
-//! 1. Nothing below the storage path (that of the base URL, `/storage` here) reaches the inner
-//!    service. Everything else but the operation does, untouched.
+//! 1. The layer itself answers the operation, and every request below the storage path, which is the
+//!    path of the base URL (`/storage` here). All other requests reach the inner service untouched.
 //! 2. Nothing is read, written or looked up before a signature has been verified, and nothing is
 //!    taken from a URL but the bytes that were signed. No header decides where a URL points, or
 //!    grants anything there.
@@ -80,6 +87,7 @@
 //! | you want to | read |
 //! |---|---|
 //! | decide who may have a URL, and take it back | [`AccessPolicy`], [`guide::who_may_have_a_url`] |
+//! | find out why a URL is refused | [`RefusalCode`], and [Why is my URL refused?](guide::layers_nests_and_gateways#why-is-my-url-refused) |
 //! | keep the content in a folder, a bucket, or beside a table of your own | [`store`], [`guide::your_table_our_bytes`] |
 //! | take uploads in parts, by tus or the IETF's draft | [`guide::resumable_uploads`] |
 //! | put URLs into resources, or mint them without a request | [`guide::urls_in_resources`], [`Presigner`] |

@@ -1,5 +1,6 @@
 //! The program of the README, as it is there, with the commands that it prints.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -9,6 +10,15 @@ use tokio::process::Command;
 use crate::support::example::example_named;
 use crate::support::skip::skip;
 use crate::support::soon;
+
+fn program(folder: &Path) -> Command {
+    let mut program = example_named("minimal");
+    program
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    program
+}
 
 #[tokio::test]
 async fn the_commands_of_the_program_in_the_readme_work_as_printed() {
@@ -20,28 +30,23 @@ async fn the_commands_of_the_program_in_the_readme_work_as_printed() {
         return skip("port 3000 is taken");
     }
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("scan.png"), "content").unwrap();
-    let mut program = example_named("minimal")
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut printed = BufReader::new(program.stdout.take().unwrap()).lines();
-    let mut outputs = Vec::new();
-    for _ in 0..2 {
-        let command = soon(printed.next_line()).await.unwrap().unwrap();
-        // It listens only after it has printed them.
-        let command = format!("{command} -sSf --retry 9 --retry-connrefused");
-        let bash = Command::new("bash")
-            .args(["-c", &command])
-            .current_dir(folder.path())
-            .output();
-        let output = soon(bash).await.unwrap();
-        assert!(output.status.success(), "{output:?}");
-        outputs.push(String::from_utf8(output.stdout).unwrap());
+    let mut server = program(folder.path()).spawn().unwrap();
+    let mut printed = BufReader::new(server.stdout.take().unwrap()).lines();
+    let mut commands = Vec::new();
+    for _ in 0..3 {
+        commands.push(soon(printed.next_line()).await.unwrap().unwrap());
     }
-    let parameters: serde_json::Value = serde_json::from_str(&outputs[1]).unwrap();
-    let url = parameters["parameter"][0]["valueUri"].as_str().unwrap();
-    let curl = Command::new("curl").args(["-sSf", url]).output();
-    assert_eq!(soon(curl).await.unwrap().stdout, b"content");
+    let mut bash = Command::new("bash");
+    bash.args(["-e", "-o", "pipefail", "-c", &commands.join("\n")]);
+    let output = soon(bash.current_dir(folder.path()).output()).await;
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"Hello\n");
+
+    // A second one promises nothing, and says why.
+    let output = soon(program(folder.path()).output()).await.unwrap();
+    assert!(!output.status.success());
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("AddrInUse"), "{error}");
 }

@@ -242,6 +242,8 @@ fn check(words: &[&str]) -> Result<(), String> {
             hold(exists(file), file)?;
             files.iter().try_for_each(|file| hold(exists(file), file))?;
         }
+        // Features of others.
+        ["cargo", "add", ..] => {}
         ["cargo", _, options @ ..] => {
             let manifest = read("Cargo.toml");
             for pair in options.windows(2) {

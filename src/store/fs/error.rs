@@ -1,17 +1,25 @@
 //! Errors of the file system, with the facts that an operator needs to act on them.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::store::RepositoryError;
 
 /// An error of the file system, and the file that it is about.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
 pub(super) struct FileError {
     action: &'static str,
     path: PathBuf,
     source: io::Error,
+}
+
+/// As for people: it is the form in which a program ends whose `main` returns the error.
+impl fmt::Debug for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl FileError {

@@ -95,6 +95,9 @@ async fn a_folder_that_is_open_already_is_refused_with_its_path_and_what_to_do()
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
     assert_says(&error, folder.path().to_str().unwrap());
     assert_says(&error, "in another process or in this one");
+    // The form in which a program ends whose `main` returns it.
+    let debug = format!("{error:?}");
+    assert!(debug.contains(&error.to_string()), "{debug}");
 }
 
 #[tokio::test]
