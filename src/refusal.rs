@@ -26,6 +26,15 @@ macro_rules! refusals {
         /// # assert!(!is_attack(&http::Response::new(())));
         /// ```
         ///
+        /// [Why is my URL refused?](crate::guide::layers_nests_and_gateways#why-is-my-url-refused)
+        /// has the reasons that lie in the set-up of a host, also those of a 404 without an outcome.
+        ///
+        /// A request to a URL is checked in this order: signature, method, expiry, policy, and then
+        /// everything else. So a `PUT` to a read URL is `method-not-allowed`, even after its expiry.
+        ///
+        /// The operation ignores query parameters that it does not know, such as `_pretty`. It takes
+        /// a `_format` that names JSON.
+        ///
         /// | code | status | FHIR issue type | reason |
         /// |---|---|---|---|
         $(#[doc = concat!(
@@ -87,7 +96,7 @@ refusals! {
     /// Anything but what was minted: altered, re-ordered, of an unknown key or another base URL.
     InvalidSignature = "invalid-signature", 403 FORBIDDEN, "security":
         "This link is not valid."
-        "The signature does not match. Use the presigned URL byte for byte as it was issued: nothing added, removed, re-ordered or re-encoded. If it is unchanged, its key is no longer in use; ask for a new URL."
+        "The signature does not match. Use the presigned URL byte for byte as it was issued: nothing added, removed, re-ordered or re-encoded. If it is unchanged, its key is no longer in use, and a new URL is needed; or the servers that mint and verify have different storage base URLs or keys."
     /// Genuine, and too late.
     Expired = "expired", 403 FORBIDDEN, "expired":
         "This link has expired."
@@ -136,7 +145,8 @@ refusals! {
     TooLarge = "too-large", 413 PAYLOAD_TOO_LARGE, "too-long":
         "The content is too large."
         "The request body is longer than allowed."
-    /// The media type or the coding of an upload is not the granted one.
+    /// The media type of an upload is not the granted one, to which parameters such as `charset` may
+    /// be added; or the upload has a coding.
     ContentTypeMismatch = "content-type-mismatch", 415 UNSUPPORTED_MEDIA_TYPE, "not-supported":
         "The content is not of the expected type."
         "The Content-Type is not the one that the request must have."
@@ -183,7 +193,8 @@ refusals! {
     StorageFull = "storage-full", 507 INSUFFICIENT_STORAGE, "no-store":
         "The server has no room left."
         "The storage is full. Nothing was stored."
-    /// The repository or the policy does not answer. The header `Retry-After` has the seconds.
+    /// The repository or the policy does not answer. The header `Retry-After` has the seconds. The
+    /// reason is an event, as of `internal`.
     Unavailable = "unavailable", 503 SERVICE_UNAVAILABLE, "transient":
         "The service is not available right now."
         "A system that the server depends on does not answer. Try again later."
@@ -196,7 +207,8 @@ refusals! {
     TooManyRequests = "too-many-requests", 429 TOO_MANY_REQUESTS, "throttled":
         "That was too often."
         "Wait for the seconds that the Retry-After header names, and try again."
-    /// The server failed.
+    /// The server failed, or a genuine URL came at another path than the storage path. The reason is
+    /// an event: without the feature `tracing` and a subscriber you do not see it.
     Internal = "internal", 500 INTERNAL_SERVER_ERROR, "exception":
         "Something went wrong."
         "The server failed; its operator finds the reason in its logs."

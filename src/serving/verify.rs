@@ -84,8 +84,22 @@ pub(super) fn check_method(
     if is_allowed {
         Ok(())
     } else {
-        Err(Refusal::method_not_allowed(allow))
+        Err(method_not_allowed(grant.access(), allow))
     }
+}
+
+/// Its holder sees the method in the URL already.
+fn method_not_allowed(granted: Access, allow: &'static str) -> Refusal {
+    Refusal::method_not_allowed(allow).with_diagnostics(match granted {
+        Access::Read => {
+            "This URL reads. Use one of the methods that the Allow header lists, or ask the \
+             operation with upload=true for a URL that writes."
+        }
+        Access::Write => {
+            "This URL writes. Use one of the methods that the Allow header lists, or ask the \
+             operation without upload for a URL that reads."
+        }
+    })
 }
 
 impl From<VerifyError> for Refusal {
@@ -95,10 +109,13 @@ impl From<VerifyError> for Refusal {
             VerifyError::InvalidSignature => RefusalCode::InvalidSignature.into(),
             VerifyError::Expired => RefusalCode::Expired.into(),
             VerifyError::LifetimeTooLong => RefusalCode::LifetimeTooLong.into(),
-            VerifyError::MethodNotAllowed { granted } => Self::method_not_allowed(match granted {
-                Access::Read => "GET, HEAD, OPTIONS",
-                Access::Write => "PUT, OPTIONS",
-            }),
+            VerifyError::MethodNotAllowed { granted } => {
+                let allow = match granted {
+                    Access::Read => "GET, HEAD, OPTIONS",
+                    Access::Write => "PUT, OPTIONS",
+                };
+                method_not_allowed(granted, allow)
+            }
         }
     }
 }

@@ -345,6 +345,20 @@ async fn each_has_a_short_sentence_for_people_and_one_for_developers() {
 }
 
 #[tokio::test]
+async fn the_holder_of_a_url_learns_what_it_is_for_and_how_to_get_the_other() {
+    let Fixture { layer, read, write } = Fixture::new().await;
+    let diagnostics = |answer: Answer| answer.json()["issue"][0]["diagnostics"].to_string();
+    let reads = diagnostics(put(&layer, &read, "content").await);
+    assert!(reads.contains("This URL reads."), "{reads}");
+    assert!(reads.contains("upload=true"), "{reads}");
+    let writes = diagnostics(get(&layer, &write).await);
+    assert!(writes.contains("This URL writes."), "{writes}");
+    let forged = read.replace("/scan/", "/other/");
+    let answer = put(&layer, &forged, "content").await;
+    answer.assert_refused(403, "invalid-signature");
+}
+
+#[tokio::test]
 async fn some_come_with_a_header_that_their_status_needs() {
     const ALL: [&str; 5] = [
         "allow",

@@ -110,7 +110,10 @@ impl<'a> WriteRequest<'a> {
         } else {
             Err(Refusal::because(
                 RefusalCode::ContentTypeMismatch,
-                format!("Send the request with the Content-Type {granted}."),
+                format!(
+                    "Send the request with the Content-Type {granted}; parameters such as charset \
+                     may be added."
+                ),
             ))
         }
     }
