@@ -105,7 +105,8 @@ impl PresignLayer {
         self.operation.presigner.clone()
     }
 
-    /// Answers the operation below this path alone (`/fhir/R4`). Default: below any.
+    /// Answers the operation below this path alone (`/fhir/R4`): the path as it arrives, which in a
+    /// nest lacks the nest's prefix. Default: below any.
     ///
     /// # Errors
     ///

@@ -28,7 +28,7 @@
 //! |---|---|---|
 //! | [`mint`](crate::AccessPolicy::mint) | the rights check | no URL |
 //! | [`minted`](crate::AccessPolicy::minted) | `INSERT INTO url` | the URL is withheld: 503 |
-//! | [`redeem`](crate::AccessPolicy::redeem) | `INSERT INTO url_use … SELECT id FROM url WHERE id = $1 AND revoked IS NULL` | nothing is read or written: 503; no row is 403 |
+//! | [`redeem`](crate::AccessPolicy::redeem) | `INSERT INTO url_use … SELECT id FROM url WHERE id = $1 AND revoked IS NULL` | nothing is read or written: 503 if it fails, 403 if it inserts no row |
 //! | [`settled`](crate::AccessPolicy::settled) | `INSERT INTO url_use`, with code, bytes and duration | a use without an end in the trail, as after a crash |
 //!
 //! So the trail fails closed: a database that is away costs availability and no knowledge. Each use
@@ -215,4 +215,4 @@
 //! - The URL itself. Every reader of the trail could use it, and the id is enough.
 //!
 //! For logs and metrics, which may miss something, the module `events` (feature `tracing`) is enough,
-//! and needs no policy.
+//! and needs no policy; its field `url_id` is the URL's id.

@@ -3,6 +3,8 @@
 //! [`layers_nests_and_gateways`](super::layers_nests_and_gateways) has the program: the layers around
 //! this one, nested routers, and gateways in front of the server.
 //!
+//! - **Events.** The reason of a 500 or 503 is an event: without the feature `tracing` and a subscriber
+//!   nobody sees it. [`events`](../../events/index.html) lists them all.
 //! - **CDN.** Downloads are `private, no-store`, or with [`PresignLayer::cache_downloads`] for
 //!   browsers alone. So no shared cache can serve them without a signature.
 //! - **Time limits.** An upload may take as long as it likes: put a limit of time on request bodies

@@ -64,7 +64,8 @@
 //! # Nests
 //!
 //! A nested axum router sees paths without its prefix, and nothing at all of a path for which it has
-//! no route. So the layer in a nest needs both of these, and `layer` rather than `route_layer`:
+//! no route. So a nest with the layer has a fallback, and `storage_path` names the path as it arrives.
+//! Add the layer with `layer`: a `route_layer` sees only the paths of routes.
 //!
 //! ```
 //! # use axum::{Router, http::StatusCode};
@@ -78,12 +79,19 @@
 //! # }
 //! ```
 //!
+//! # Why is my URL refused?
+//!
+//! A refusal has a code: [`RefusalCode`](crate::RefusalCode) has the table, and these are the reasons
+//! that lie in the set-up.
+//!
 //! | seen | reason |
 //! |---|---|
 //! | 404 without a body at the operation or at a URL | the nest has no fallback, or the layer is a `route_layer` |
-//! | 500 `internal` at a genuine URL, and an event that names the path | `storage_path` is missing, or a proxy takes a prefix away |
+//! | 404 without a body at the operation alone | [`fhir_base`](crate::PresignLayer::fhir_base) names the public path in a nest: it is the path as it arrives |
+//! | 404 without a body at a URL alone | the storage base URL lacks the prefix of the nest, so URLs lead elsewhere |
+//! | 500 `internal` at a genuine URL | `storage_path` is missing, or a proxy takes a prefix away; the event names the path (feature `tracing`) |
 //! | a panic at start that names the base URL | the base URL is a bare host, and would leave the routes nothing |
-//! | 403 `invalid-signature` at every URL | the base URLs of the two servers differ, or their keys do |
+//! | 403 `invalid-signature` at every URL | the servers that mint and verify have different base URLs, or different keys |
 //!
 //! # Frameworks
 //!

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | its leaks | The logs of proxies and servers (not ours: [`RedactedUri`]), a browser's history, a message that is passed on. Downloads forbid the `Referer` of links in the content. Keep lifetimes short: [`Terms::lifetime`]. |
 //! | its readable parts | Id, version, file name and context are signed, not encrypted. A file name with a patient's name is readable in every log that has the URL. |
-//! | taking one back | [`AccessPolicy::redeem`], by its [`id`](crate::Terms::id) or its context: [`who_may_have_a_url`] has a program. |
+//! | taking one back | [`AccessPolicy::redeem`] refuses it by its [`id`](crate::Terms::id) or by its context. [`who_may_have_a_url`] has a program for each, in memory, and [`audit`] one by id, over a database. |
 //! | taking many back | Deleting the Binary ends all URLs of it. Dropping their key ends all that it signed: [`UrlSigner::set_keyring`]. |
 //! | transfers that run | They are not cut short, neither by that nor by the expiry. |
 //! | what strangers upload | It is shown from your origin: with `nosniff`, a `Content-Security-Policy` that runs and loads nothing, and as an attachment unless it is a raster image, audio, video, PDF or plain text. An origin of its own for the storage base URL, on another domain than your cookies, is the second line of defence. |
@@ -25,4 +25,5 @@
 //! [`Terms::lifetime`]: crate::Terms::lifetime
 //! [`Terms::single_use`]: crate::Terms::single_use
 //! [`UrlSigner::set_keyring`]: crate::UrlSigner::set_keyring
+//! [`audit`]: super::audit
 //! [`who_may_have_a_url`]: super::who_may_have_a_url

@@ -1,9 +1,12 @@
 //! The policy: its place among your layers, and URLs that are taken back.
 //!
-//! Your [`AccessPolicy`](crate::AccessPolicy) decides, and an `async fn` is one. It does not identify
-//! callers, and presigned URLs are used by strangers. So the layer goes **behind** the authentication
-//! that identifies callers, or the policy has nothing to decide by. It goes **in front of** the one
-//! that turns strangers away, or nobody without an account can use a URL:
+//! Your [`AccessPolicy`](crate::AccessPolicy) decides, and an `async fn` is one. Two things fix the
+//! place of the layer:
+//!
+//! - The policy needs to know the caller: the layer goes **behind** the authentication that identifies
+//!   callers.
+//! - Strangers use presigned URLs: the layer goes **in front of** the authentication that refuses
+//!   strangers.
 //!
 //! ```
 //! use axum::extract::Request;
@@ -68,7 +71,8 @@
 //!
 //! # Taking URLs back
 //!
-//! Implement the trait itself to be asked again at each use:
+//! Implement the trait itself to be asked again at each use. This policy ends all URLs of a session,
+//! by their context:
 //!
 //! ```
 //! use std::{collections::HashSet, sync::{Arc, Mutex}, time::Duration};
@@ -103,4 +107,76 @@
 //! }
 //! # fn assert_policy(_: impl AccessPolicy) {}
 //! # assert_policy(Policy { sessions: Sessions, ended: Arc::default() });
+//! ```
+//!
+//! This one takes back a single URL, by the [`id`](crate::Terms::id) that stands in it as `Id=`. The
+//! layer and a route of yours share the policy:
+//!
+//! ```
+//! # use std::{collections::HashSet, sync::{Arc, Mutex}};
+//! # use axum::{Router, extract::{Path, State}, http::StatusCode, routing::post};
+//! # use tower_presign::{AccessPolicy, BinaryRepository, Denial, MintRequest, PresignLayer};
+//! # use tower_presign::{RedeemRequest, Terms, UrlId, UrlSigner};
+//! #[derive(Default)]
+//! struct Policy { revoked: Mutex<HashSet<UrlId>> } // of all servers: a table, as in `guide::audit`
+//!
+//! impl AccessPolicy for Policy {
+//!     async fn mint(&self, _: MintRequest) -> Result<Terms, Denial> {
+//!         Ok(Terms::new().id(UrlId::random())) // after your rights check
+//!     }
+//!
+//!     async fn redeem(&self, request: RedeemRequest<'_>) -> Result<(), Denial> {
+//!         let id = request.grant().id.ok_or_else(Denial::forbidden)?;
+//!         match self.revoked.lock().map(|revoked| revoked.contains(&id)) {
+//!             Ok(false) => Ok(()),
+//!             Ok(true) => Err(Denial::forbidden().because("This URL has been revoked.")),
+//!             Err(error) => Err(Denial::unavailable(error.to_string())),
+//!         }
+//!     }
+//! }
+//!
+//! async fn revoke(State(policy): State<Arc<Policy>>, Path(id): Path<String>) -> StatusCode {
+//!     match (id.parse(), policy.revoked.lock()) {
+//!         (Ok(id), Ok(mut revoked)) => { revoked.insert(id); StatusCode::NO_CONTENT }
+//!         (Err(_), _) => StatusCode::NOT_FOUND,
+//!         (_, Err(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+//!     }
+//! }
+//!
+//! fn app(signer: UrlSigner, repository: impl BinaryRepository) -> Router {
+//!     let policy = Arc::new(Policy::default());
+//!     let layer = PresignLayer::new(signer, repository, Arc::clone(&policy));
+//!     Router::new()
+//!         .route("/revoke/{id}", post(revoke)) // behind the layer that refuses strangers
+//!         .with_state(policy)
+//!         .layer(layer)
+//! }
+//! # use axum::extract::Request;
+//! # use tower::util::ServiceExt as _;
+//! # use tower_presign::{BinaryId, ContentType, MemoryRepository, SigningKey};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let key = SigningKey::new("2026-11", b"a secret of 32 bytes, better random")?;
+//! # let signer = UrlSigner::new(key, "https://health.example.com/storage")?;
+//! # let repository = MemoryRepository::new();
+//! # repository.create(BinaryId::new("scan")?, ContentType::new("image/png")?)?;
+//! # let app = app(signer, repository);
+//! # let send = async |method: &str, path: &str| {
+//! #     let request = Request::builder().method(method).uri(path);
+//! #     let request = request.body(axum::body::Body::empty()).unwrap();
+//! #     let response = app.clone().oneshot(request).await.unwrap();
+//! #     let status = response.status().as_u16();
+//! #     let body = axum::body::to_bytes(response.into_body(), 9999).await.unwrap();
+//! #     (status, String::from_utf8(body.to_vec()).unwrap())
+//! # };
+//! # let (_, answer) = send("GET", "/Binary/scan/$presigned-url").await;
+//! # let url = answer.split('"').find(|text| text.starts_with("https://health")).unwrap();
+//! # let (_, id) = url.split_once("&Id=").unwrap();
+//! # let (id, _) = id.split_once('&').unwrap();
+//! # assert_eq!(send("GET", url).await.0, 404); // nothing has been uploaded
+//! # assert_eq!(send("POST", &format!("/revoke/{id}")).await.0, 204);
+//! # assert_eq!(send("GET", url).await.0, 403);
+//! # assert_eq!(send("POST", "/revoke/nothing").await.0, 404);
+//! # Ok(())
+//! # }
 //! ```

@@ -31,7 +31,9 @@ impl Denial {
         Self(Refusal::login_required(challenge))
     }
 
-    /// The caller is known, and may not: 403 `forbidden`.
+    /// The caller is known, and may not: 403 `forbidden`. For a URL that has been revoked too, in
+    /// [`redeem`](crate::AccessPolicy::redeem), as
+    /// `Denial::forbidden().because("This URL has been revoked.")`.
     #[must_use]
     pub fn forbidden() -> Self {
         Self(RefusalCode::Forbidden.into())
@@ -81,8 +83,9 @@ impl Denial {
         Self(Refusal::from(RefusalCode::Unavailable).with_source(source.into()))
     }
 
-    /// Adds a sentence for the caller's developers. It is sent as it is: it should not reveal what
-    /// exists.
+    /// Adds a sentence for the caller's developers, as the `diagnostics` of the `OperationOutcome`.
+    /// It is sent as it is: it should not reveal what exists. The page that a person in a browser
+    /// gets instead of the outcome does not show it.
     #[must_use]
     pub fn because(self, reason: impl Into<Cow<'static, str>>) -> Self {
         Self(self.0.with_diagnostics(reason))

@@ -82,8 +82,9 @@ pub trait AccessPolicy: Send + Sync + 'static {
     /// The URL is made and not yet handed out. An error withholds it: the place for an audit trail
     /// that must miss none. Default: it is handed out.
     ///
-    /// It is asked after [`mint`](Self::mint), and so not about a URL that
-    /// [`Presigner::presign`](crate::Presigner::presign) makes without a policy.
+    /// Nothing comes from [`mint`](Self::mint) to here but the grant and the caller's request:
+    /// [`Terms::id`] and [`Terms::context`] are the ways for more. No policy is asked about the URLs
+    /// of [`Presigner::presign`](crate::Presigner::presign).
     fn minted(&self, minted: Minted<'_>) -> impl Future<Output = Result<(), Denial>> + Send {
         let _ = minted;
         async { Ok(()) }

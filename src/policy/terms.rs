@@ -56,7 +56,8 @@ impl Terms {
     }
 
     /// Gives the URL an id of its own, by which an audit trail finds its uses again:
-    /// [`UrlId::random`] for instance. URLs with different ids differ, also within an
+    /// [`UrlId::random`] for instance. It stands in the URL as `Id=`, so the host or the caller can
+    /// name the URL later, to take it back. URLs with different ids differ, also within an
     /// [`expiry_granularity`](crate::PresignLayer::expiry_granularity). Default: none.
     #[must_use]
     pub fn id(mut self, id: UrlId) -> Self {
@@ -78,9 +79,16 @@ impl Terms {
         self
     }
 
-    /// Hands the repository more than the Binary's id, the caller's tenant for instance. It arrives
-    /// as [`Target::context`](crate::store::Target::context) in
-    /// [`locate`](crate::store::BinaryRepository::locate).
+    /// A text of the host's own that goes with the URL, signed: the caller's tenant for instance.
+    /// Everyone who has the URL can read it. Default: none.
+    ///
+    /// - The repository gets it in [`locate`](crate::store::BinaryRepository::locate), as
+    ///   [`Target::context`](crate::store::Target::context), and has to put it into the key that it
+    ///   returns there ([`Target::key`](crate::store::Target::key) does). It is then in the key of
+    ///   every later call.
+    /// - The policy gets that key, too: in [`minted`](crate::AccessPolicy::minted),
+    ///   [`redeem`](crate::AccessPolicy::redeem) and [`settled`](crate::AccessPolicy::settled), as
+    ///   `grant().key.context()`.
     #[must_use]
     pub fn context(mut self, context: impl Into<Box<str>>) -> Self {
         self.context = Some(context.into());

@@ -26,8 +26,8 @@ async fn the_mint_and_each_use_of_a_url_have_the_id_that_its_terms_gave_it() {
     let write = answer.url();
     assert!(write.contains(&format!("&Id={id}&")), "{write}");
     let tus = ("tus-resumable", "1.0.0");
-    let begin = request(Method::POST, &write, &[tus, ("upload-length", "7")], "");
-    let (message, begun) = host.tell(begin).await;
+    let creation = request(Method::POST, &write, &[tus, ("upload-length", "7")], "");
+    let (message, begun) = host.tell(creation).await;
     assert_eq!(named(&message), ("upload", id));
     let upload = begun.header("location").unwrap();
     let ask = request(Method::HEAD, upload, &[tus], Body::empty());
