@@ -42,7 +42,7 @@ pub(crate) async fn answer(operation: &Operation, caller: &Parts, entry: &Value)
     let mut body = RequestBody::new(body, &parts);
     let mut event = RequestEvent::new();
     let (name, response) =
-        match operation::answer(operation, subject, parts, &mut body, &mut event).await {
+        match operation::answer(operation, subject, Arc::new(parts), &mut body, &mut event).await {
             Ok(response) => {
                 event.answered(response.status());
                 event.complete();

@@ -13,7 +13,7 @@ use crate::fhir::Refusal;
 use crate::id::UrlId;
 use crate::policy::{AccessPolicy, Denial, ErasedPolicy, MintRequest, Minted, Terms};
 use crate::refusal::RefusalCode;
-use crate::store::{BinaryRepository, BoxRepository, RepositoryError, Target};
+use crate::store::{BinaryRepository, BoxRepository, Located, RepositoryError, Target};
 use crate::url::{
     Access, BaseUrl, Expires, Grant, InvalidBaseUrl, Permission, PresignedUrl, ReadTerms,
     UrlSigner, UrlVerifier, WriteTerms, unix_seconds,
@@ -292,38 +292,62 @@ impl Presigner {
     }
 
     /// Mints a URL if the policy agrees.
-    pub(crate) async fn mint(
-        &self,
-        caller: &Arc<Parts>,
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` keeps its arguments twice, and each mint allocates them"
+    )]
+    pub(crate) fn mint<'a>(
+        &'a self,
+        caller: &'a Arc<Parts>,
         target: Target,
         source: Source,
-        event: &mut RequestEvent,
-    ) -> Result<PresignedUrl, MintError> {
-        let request = MintRequest::new(Arc::clone(caller), target.clone());
-        let terms = self.policy.mint(request).await?;
-        let (grant, presigned) = self.issue(target, terms, source).await?;
-        let minted = Minted::new(caller, &grant, &presigned);
-        self.policy.minted(minted).await?;
-        event.minted(&grant, &presigned);
-        Ok(presigned)
+        event: &'a mut RequestEvent,
+    ) -> impl Future<Output = Result<PresignedUrl, MintError>> + Send + 'a {
+        async move {
+            let request = MintRequest::new(Arc::clone(caller), target.clone());
+            let terms = self.policy.mint(request).await?;
+            let (grant, presigned) = self.issue(target, terms, source).await?;
+            let minted = Minted::new(caller, &grant, &presigned);
+            self.policy.minted(minted).await?;
+            event.minted(&grant, &presigned);
+            Ok(presigned)
+        }
     }
 
     /// Makes the URL for a caller who may have it.
-    async fn issue(
+    fn issue(
         &self,
         target: Target,
-        terms: Terms,
+        mut terms: Terms,
         source: Source,
-    ) -> Result<(Grant, PresignedUrl), RepositoryError> {
-        let target = target.with_context(terms.context);
-        // Only a target to read has a version.
-        let of_key = target.version().map(|version| target.key(version));
-        let located = match of_key.and_then(|key| self.repository.located(&key)) {
-            Some(located) => located,
-            None => self.repository.locate(&target).await?,
-        };
-        let is_once = terms.single_use && target.access() == Access::Read;
-        let permission: Permission = match target.access() {
+    ) -> impl Future<Output = Result<(Grant, PresignedUrl), RepositoryError>> + Send {
+        let target = target.with_context(terms.context.take());
+        async move {
+            // Only a target to read has a version.
+            let of_key = target.version().map(|version| target.key(version));
+            let located = match of_key.and_then(|key| self.repository.located(&key)) {
+                Some(located) => located,
+                None => self.repository.locate(&target).await?,
+            };
+            let mut grant = self.grant(target.access(), located, terms);
+            let is_once = matches!(&grant.permission, Permission::Read(terms) if terms.once);
+            // A URL that is redirected at each use, or is for one use, is one of ours in any case.
+            let is_own = self.redirects_to_storage || is_once || source == Source::Own;
+            let offloaded = if is_own {
+                None
+            } else {
+                self.repository.presign(&grant).await?
+            };
+            let presigned = offloaded.unwrap_or_else(|| self.signer.sign(&grant));
+            // For the repository alone.
+            grant.key.take_place();
+            Ok((grant, presigned))
+        }
+    }
+
+    fn grant(&self, access: Access, located: Located, terms: Terms) -> Grant {
+        let is_once = terms.single_use && access == Access::Read;
+        let permission: Permission = match access {
             Access::Read => ReadTerms {
                 filename: terms.filename,
                 attachment: terms.attachment,
@@ -340,17 +364,7 @@ impl Presigner {
         };
         let mut grant = Grant::new(key, permission, self.expiry(terms.lifetime));
         grant.id = terms.id.or_else(|| is_once.then(UrlId::random));
-        // A URL that is redirected at each use, or is for one use, is one of ours in any case.
-        let is_own = self.redirects_to_storage || is_once || source == Source::Own;
-        let offloaded = if is_own {
-            None
-        } else {
-            self.repository.presign(&grant).await?
-        };
-        let presigned = offloaded.unwrap_or_else(|| self.signer.sign(&grant));
-        // For the repository alone.
-        grant.key.take_place();
-        Ok((grant, presigned))
+        grant
     }
 
     fn expiry(&self, lifetime: Option<Duration>) -> Expires {

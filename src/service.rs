@@ -76,7 +76,8 @@ where
         let answering = Answering::new(&route, &parts, body.clone());
         ResponseFuture::own(match route {
             Route::Operation(operation, subject) => {
-                OwnFuture::new(body, answering.mint(operation, subject, parts))
+                let caller = Arc::new(parts);
+                OwnFuture::new(body, answering.mint(operation, subject, caller))
             }
             Route::Storage(serving) => {
                 if parts.method == Method::PUT {
@@ -138,10 +139,10 @@ impl Answering {
         mut self,
         operation: Arc<Operation>,
         subject: Result<Subject, InvalidId>,
-        parts: Parts,
+        caller: Arc<Parts>,
     ) -> Response<OwnBody> {
         let (body, event) = (&mut self.body, &mut self.event);
-        let answer = operation::answer(&operation, subject, parts, body, event).await;
+        let answer = operation::answer(&operation, subject, caller, body, event).await;
         let answer = answer.map(|response| response.map(OwnBody::full));
         self.finish(answer).await
     }
