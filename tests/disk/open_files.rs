@@ -1,5 +1,6 @@
-//! `FsRepository` keeps files open that have been read. Nobody can tell, but from how few there
-//! are: what is deleted is gone at once, and its place on the disk with it.
+//! `FsRepository` keeps files open that have been read, and small contents in memory. Nobody can
+//! see it, but from how few files are open: what is deleted is gone at once, and its place on the
+//! disk with it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +18,6 @@ use tower_presign::{BinaryId, ContentType, FsRepository, PresignLayer};
 use super::TURN;
 use crate::support::*;
 
-/// As the documentation says.
 const MAX_OPEN: usize = 128;
 
 struct Storage {
@@ -28,11 +28,17 @@ struct Storage {
 }
 
 impl Storage {
+    /// One that keeps nothing in memory.
     async fn open() -> Self {
+        Self::with_content_cache(0).await
+    }
+
+    async fn with_content_cache(bytes: usize) -> Self {
         let turn = TURN.lock().await;
         let folder = tempfile::tempdir().unwrap();
         let repository = FsRepository::open(folder.path()).await.unwrap();
-        let repository = repository.fsync(false);
+        let repository = repository.fsync(false).max_open_files(MAX_OPEN);
+        let repository = repository.content_cache(bytes);
         Self {
             layer: layer(repository.clone()),
             folder,
@@ -165,9 +171,18 @@ async fn deleted_content_is_closed_and_cannot_be_read_any_more() {
 /// gone, it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn content_deleted_while_it_is_opened_is_not_kept_open() {
+    delete_while_it_is_read(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn content_deleted_while_it_is_read_is_not_kept_in_memory() {
+    delete_while_it_is_read(1024 * 1024).await;
+}
+
+async fn delete_while_it_is_read(content_cache: usize) {
     const READERS: usize = 4;
-    let storage = Arc::new(Storage::open().await);
-    for _ in 0..1000 {
+    let storage = Arc::new(Storage::with_content_cache(content_cache).await);
+    for _ in 0..500 {
         let (id, url) = storage.scan("content").await;
         let is_deleted = Arc::new(AtomicBool::new(false));
         let readers = (0..READERS).map(|_| {
