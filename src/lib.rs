@@ -89,6 +89,7 @@
 //! | decide who may have a URL, and take it back | [`AccessPolicy`], [`guide::who_may_have_a_url`] |
 //! | find out why a URL is refused | [`RefusalCode`], and [Why is my URL refused?](guide::layers_nests_and_gateways#why-is-my-url-refused) |
 //! | keep the content in a folder, a bucket, or beside a table of your own | [`store`], [`guide::your_table_our_bytes`] |
+//! | know that an upload is complete | [`guide::your_table_our_bytes`](guide::your_table_our_bytes#an-upload-is-complete) |
 //! | take uploads in parts, by tus or the IETF's draft | [`guide::resumable_uploads`] |
 //! | put URLs into resources, or mint them without a request | [`guide::urls_in_resources`], [`Presigner`] |
 //! | serve on another server, or on routes of your own | [`ServeLayer`], [`Download`] |
@@ -129,6 +130,7 @@ mod content_disposition;
 mod content_kind;
 mod content_type;
 mod detached;
+mod ending;
 #[cfg(not(feature = "tracing"))]
 mod events;
 #[cfg(feature = "tracing")]
@@ -180,7 +182,7 @@ pub use ::object_store;
 pub use attachments::{Attachments, AttachmentsLayer};
 pub use config::InvalidPath;
 pub use content_type::{ContentType, InvalidContentType};
-pub use events::Ending;
+pub use ending::Ending;
 pub use filename::Filename;
 pub use future::ResponseFuture;
 pub use id::{BinaryId, InvalidId, UploadId, UrlId, VersionId};

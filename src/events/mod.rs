@@ -83,7 +83,6 @@
 //! [`RepositoryError`]: crate::store::RepositoryError
 //! [`RedactedUri`]: crate::RedactedUri
 
-mod ending;
 mod request_event;
 
 #[cfg(feature = "tracing")]
@@ -91,7 +90,6 @@ use http::Request;
 #[cfg(feature = "tracing")]
 use tracing::Span;
 
-pub use ending::Ending;
 pub(crate) use request_event::{Counter, Observer, RequestEvent, Step};
 
 use crate::id::UploadId;

@@ -10,7 +10,7 @@ use http::StatusCode;
 #[cfg(feature = "tracing")]
 use tracing::Level;
 
-use super::Ending;
+use crate::ending::Ending;
 use crate::fhir::Refusal;
 use crate::id::{BinaryId, UploadId, UrlId, VersionId};
 #[cfg(feature = "tracing")]

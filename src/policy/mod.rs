@@ -33,7 +33,7 @@ pub use use_ledger::{MemoryUseLedger, UseLedger};
 /// | it is made, and not yet handed out | [`minted`](Self::minted) | withholds it |
 /// | it is used: genuine and not expired | [`redeem`](Self::redeem) | refuses the use |
 /// | an upload has arrived, and nobody sees it yet | [`accept`](Self::accept) | throws it away |
-/// | the use has ended | [`settled`](Self::settled) | |
+/// | a request that used it has ended | [`settled`](Self::settled) | |
 ///
 /// ```
 /// use tower_presign::{Access, Denial, MintRequest, Terms};
@@ -151,15 +151,18 @@ pub trait AccessPolicy: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Learns of the end of a URL's use, with its code and its number of bytes. Default: does
-    /// nothing.
+    /// Learns of the end of a request that used a URL, with its code and its number of bytes.
+    /// Default: does nothing.
     ///
-    /// It is called once for each use about which [`redeem`](Self::redeem) was asked, even if that
+    /// It is called once for each request that used a URL, about which [`redeem`](Self::redeem) was asked, even if that
     /// refused it, and even if the client has gone. It does not hold up the answer. A future that
     /// is not ready at once runs in a task of the tokio runtime (feature `tokio`, which `fs` and
     /// `object-store` have) and is dropped where there is none; the end of the process takes the
     /// tasks with it. So an audit that must not miss a use belongs in `redeem`, and this method
     /// adds the outcome to it.
+    ///
+    /// Many requests may use a URL to write, and one of them stores the content:
+    /// [`Settled::has_stored`].
     fn settled(&self, settled: Settled<'_>) -> impl Future<Output = ()> + Send {
         let _ = settled;
         async {}

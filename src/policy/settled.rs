@@ -1,14 +1,14 @@
-//! [`Settled`]: the end of a URL's use.
+//! [`Settled`]: the end of a request that used a URL.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::request::Parts;
 
-use crate::events::Ending;
+use crate::ending::Ending;
 use crate::url::Grant;
 
-/// The use of a presigned URL that has ended, in one way or another.
+/// A request that used a presigned URL, and has ended in one way or another.
 ///
 /// Its `Debug` form leaves out the URI, where the signature is, and the headers.
 #[derive(Clone, Copy)]
@@ -18,6 +18,7 @@ pub struct Settled<'a> {
     ending: Ending,
     bytes: u64,
     duration: Duration,
+    has_stored: bool,
 }
 
 impl<'a> Settled<'a> {
@@ -36,7 +37,15 @@ impl<'a> Settled<'a> {
             ending,
             bytes,
             duration,
+            has_stored: false,
         }
+    }
+
+    /// The same end of a request that [has stored](Self::has_stored) its version.
+    #[must_use]
+    pub fn with_has_stored(mut self, has_stored: bool) -> Self {
+        self.has_stored = has_stored;
+        self
     }
 
     /// The permission of the URL.
@@ -51,10 +60,24 @@ impl<'a> Settled<'a> {
         self.parts
     }
 
-    /// The way in which the use ended.
+    /// The way in which the request ended.
+    ///
+    /// An upload of the bytes that the version has already, as of a client whose answer was lost, ends
+    /// as [`Complete`](Ending::Complete) too, and so does each part of an upload in parts: see
+    /// [`has_stored`](Self::has_stored).
     #[must_use]
     pub fn ending(&self) -> Ending {
         self.ending
+    }
+
+    /// True if this request has stored the content of its version. False for a repeat, for a part
+    /// that is not the last, and for a download.
+    ///
+    /// It is a fact of this request, and no count of versions: after a crash, or when the repository
+    /// has stored the content and its answer was lost, no request says it.
+    #[must_use]
+    pub fn has_stored(&self) -> bool {
+        self.has_stored
     }
 
     /// The bytes of content that were handed to the server, or that arrived.
@@ -75,6 +98,7 @@ impl fmt::Debug for Settled<'_> {
         f.debug_struct("Settled")
             .field("grant", &self.grant)
             .field("ending", &self.ending)
+            .field("has_stored", &self.has_stored)
             .field("bytes", &self.bytes)
             .field("duration", &self.duration)
             .finish_non_exhaustive()

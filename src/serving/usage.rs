@@ -8,7 +8,8 @@ use http::request::Parts;
 
 use crate::config::Serving;
 use crate::detached::detach;
-use crate::events::{Ending, Observer};
+use crate::ending::Ending;
+use crate::events::Observer;
 use crate::fhir::Refusal;
 use crate::id::UrlId;
 use crate::policy::{Accepting, Denial, ErasedLedger, ErasedPolicy, Settled};
@@ -24,6 +25,7 @@ pub(super) struct Usage {
     policy: Arc<dyn ErasedPolicy>,
     ledger: Option<Arc<dyn ErasedLedger>>,
     is_reserved: AtomicBool,
+    has_stored: AtomicBool,
 }
 
 /// A URL for one download came to a layer that cannot remember its use.
@@ -42,6 +44,7 @@ impl Usage {
             policy: Arc::clone(&serving.policy),
             ledger: serving.use_ledger.clone(),
             is_reserved: AtomicBool::new(false),
+            has_stored: AtomicBool::new(false),
         })
     }
 
@@ -58,6 +61,11 @@ impl Usage {
         } else {
             Err(RefusalCode::Used.into())
         }
+    }
+
+    /// The content of the version is stored, by this request.
+    pub(super) fn stored(&self) {
+        self.has_stored.store(true, Ordering::Relaxed);
     }
 
     /// The id of a URL for one download.
@@ -108,7 +116,8 @@ impl Observer for Settlement {
                 ledger.release(id).await;
             }
             let (parts, grant) = (&usage.parts, &usage.grant);
-            let settled = Settled::new(parts, grant, ending, bytes, duration);
+            let settled = Settled::new(parts, grant, ending, bytes, duration)
+                .with_has_stored(usage.has_stored.load(Ordering::Relaxed));
             usage.policy.settled(settled).await;
         }));
     }

@@ -81,7 +81,10 @@ pub(super) async fn write(
     let upload = upload.with_acceptance(usage.acceptance());
     let content = upload.content();
     match serving.repository.write(key, upload).await {
-        Ok(_) => Ok(stored(key)),
+        Ok(_) => {
+            usage.stored();
+            Ok(stored(key))
+        }
         Err(RepositoryError::AlreadyWritten) => {
             repeat::compare(serving, key, content, length).await
         }

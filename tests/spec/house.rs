@@ -15,6 +15,7 @@ type Room = (&'static str, &'static [&'static str]);
 const RANKS: &[&[Room]] = &[
     &[
         ("refusal", &[]),
+        ("ending", &["refusal"]),
         ("detached", &[]),
         ("place", &[]),
         ("id", &[]),

@@ -20,7 +20,12 @@ pub(super) async fn complete(
     note: &Note,
     length: u64,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let Genuine { serving, grant, .. } = resuming.request;
+    let Genuine {
+        serving,
+        usage,
+        grant,
+        ..
+    } = resuming.request;
     let (key, upload) = (&grant.key, &resuming.terms.upload);
     let completed = async {
         if length == 0 && !serving.allows_empty_uploads {
@@ -35,9 +40,12 @@ pub(super) async fn complete(
         let content_type = resuming.terms.write.content_type.clone();
         let content = Upload::resumed(content_type, *upload, length, note.digests.sha256())
             .with_expects_continue(false)
-            .with_acceptance(resuming.request.usage.acceptance());
+            .with_acceptance(usage.acceptance());
         match serving.repository.write(key, content).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                usage.stored();
+                Ok(())
+            }
             // Another upload has been faster, with the same bytes or with others.
             Err(RepositoryError::AlreadyWritten) if is_stored(resuming, note, length).await? => {
                 Ok(())

@@ -21,6 +21,8 @@ use crate::support::*;
 #[derive(Default)]
 struct Audit {
     ended: Mutex<Vec<(Ending, u64)>>,
+    /// Of each request that ended, if it has stored the content.
+    stored: Mutex<Vec<bool>>,
     has_ended: Notify,
     /// Writes the record later, as a database does.
     may_write: Option<Notify>,
@@ -29,6 +31,10 @@ struct Audit {
 impl Audit {
     fn ended(&self) -> Vec<(Ending, u64)> {
         std::mem::take(&mut self.ended.lock().unwrap())
+    }
+
+    fn stored(&self) -> Vec<bool> {
+        std::mem::take(&mut self.stored.lock().unwrap())
     }
 }
 
@@ -61,6 +67,7 @@ impl AccessPolicy for Audit {
         assert!(!settled.duration().is_zero() && settled.duration() < PATIENCE);
         let end = (settled.ending(), settled.bytes());
         self.ended.lock().unwrap().push(end);
+        self.stored.lock().unwrap().push(settled.has_stored());
         self.has_ended.notify_one();
     }
 }
@@ -147,6 +154,54 @@ async fn an_upload_ends_with_what_arrived() {
         assert_eq!(ended[0].0, ending);
         // Of a refused one it does not matter how much was taken.
         assert!(ending == Ending::Failed(RefusalCode::AlreadyWritten) || ended[0].1 == bytes);
+    }
+}
+
+#[tokio::test]
+async fn one_request_has_stored_the_content_and_no_repeat_of_it() {
+    let audit = Arc::<Audit>::default();
+    let layer = audited(scan("image/png"), &audit);
+    let write = mint_upload(&layer, "scan").await;
+    let sha256 = "sha-256=:7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M=:";
+    for (headers, content, status, has_stored) in [
+        (&[][..], "virus", 422, false),
+        (&[], "content", 200, true),
+        (&[], "content", 200, false),
+        (&[("repr-digest", sha256)], "content", 200, false),
+        (&[], "another", 412, false),
+    ] {
+        let answer = put_with(&layer, &write, headers, content).await;
+        assert_eq!(answer.status, status, "{content}");
+        assert_eq!(audit.stored(), [has_stored], "{content}");
+    }
+    let read = mint(&layer, "scan").await;
+    get(&layer, &read).await;
+    assert_eq!(audit.stored(), [false]);
+}
+
+#[tokio::test]
+async fn of_an_upload_in_parts_the_last_one_has_stored_the_content() {
+    let audit = Arc::<Audit>::default();
+    let layer = audited(scan("image/png"), &audit).resumable_uploads(true);
+    let write = mint_upload(&layer, "scan").await;
+    let png = ("content-type", "image/png");
+    let headers = [png, ("upload-complete", "?0")];
+    let begun = call(&layer, request(Method::POST, &write, &headers, "")).await;
+    let upload = begun.header("location").unwrap();
+    assert_eq!(audit.stored(), [false]);
+    for (offset, is_last, part, has_stored) in [
+        ("0", "?0", "cont", false),
+        ("4", "?1", "ent", true),
+        ("7", "?1", "", false),
+    ] {
+        let headers = [
+            ("content-type", "application/partial-upload"),
+            ("upload-offset", offset),
+            ("upload-complete", is_last),
+        ];
+        let answer = call(&layer, request(Method::PATCH, upload, &headers, part)).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        assert_eq!(audit.stored(), [has_stored], "{offset}");
     }
 }
 
