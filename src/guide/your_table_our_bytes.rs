@@ -93,13 +93,18 @@
 //! impl Catalog for BinaryTable {
 //!     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
 //!         let binary = self.binary(target.id()).await?;
-//!         let version = match (target.access(), target.version()) {
-//!             (Access::Read, Some(version)) => version,
-//!             (Access::Read, None) => VersionId::from(binary.newest.unwrap_or(1)),
-//!             _ => VersionId::from(binary.newest.unwrap_or(0) + 1),
+//!         let newest = binary.newest.unwrap_or(0);
+//!         let readable = newest.max(1); // what the first upload will create
+//!         let number = match (target.access(), target.version()) {
+//!             (Access::Read, Some(version)) => match version.number() {
+//!                 Some(past) if (1..=readable).contains(&past) => past,
+//!                 _ => return Err(RepositoryError::NotFound), // it never was
+//!             },
+//!             (Access::Read, None) => readable,
+//!             _ => newest + 1,
 //!         };
 //!         let content_type = ContentType::new(binary.content_type).map_err(RepositoryError::internal)?;
-//!         Ok(Located::new(target.key(version), content_type))
+//!         Ok(Located::new(target.key(VersionId::from(number)), content_type))
 //!     }
 //!
 //!     async fn find(&self, key: &BinaryKey) -> Result<Entry, RepositoryError> {
@@ -174,25 +179,85 @@
 //! With `FOR SHARE`, a publication and a deletion wait for each other: an upload that ends while
 //! its Binary is deleted is in the list of places to discard, or was never published.
 //!
+//! **SQLite**, by rusqlite or another blocking client: run each transaction in `spawn_blocking`. It
+//! runs to its end there even if the future of `publish` is dropped, which is as good as a
+//! publication whose answer was lost. SQLite has one writer at a time, so `FOR SHARE` goes, and
+//! `json_each` does what `unnest` does here.
+//!
+//! # Rights from the same rows
+//!
+//! A policy that looks a Binary's patient up runs before the rights are known. If it answers by
+//! `self.binary(id).await?`, strangers get 410 for what was deleted, and 404 for what never was. So
+//! select the patient from deleted rows too, and give
+//! [`Denial::not_found`](crate::Denial::not_found) for no row as well as for no right. The catalog
+//! says 410 to those who may know.
+//!
 //! # The repository
+//!
+//! An [`Arc`](std::sync::Arc) of a repository is a repository too: the layer gets one, and the
+//! host keeps the other, for the round that removes the bytes of deleted Binaries. The loop's first
+//! round is the one that each start needs.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "fs", feature = "object-store"))]
-//! # async fn example<C: tower_presign::Catalog>(
-//! #     table: C, folder: Option<&str>, bucket: tower_presign::store::Bucket,
+//! # mod host {
+//! # use tower_presign::store::{Bucket, Entry, Located, Metadata, RepositoryError, Stored, Target};
+//! # use tower_presign::{AllowAll, BinaryKey, UrlSigner};
+//! # pub struct BinaryTable;
+//! # impl BinaryTable {
+//! #     async fn to_discard(&self) -> Result<Vec<Place>, RepositoryError> { Ok(Vec::new()) }
+//! #     async fn discarded(&self, _: &Place) -> Result<(), RepositoryError> { Ok(()) }
+//! # }
+//! # impl tower_presign::Catalog for BinaryTable {
+//! #     async fn locate(&self, _: &Target) -> Result<Located, RepositoryError> { unimplemented!() }
+//! #     async fn find(&self, _: &BinaryKey) -> Result<Entry, RepositoryError> { unimplemented!() }
+//! #     async fn publish(&self, _: &BinaryKey, _: &Stored) -> Result<Metadata, RepositoryError> { unimplemented!() }
+//! #     async fn unreferenced(&self, _: &[Place]) -> Result<Vec<Place>, RepositoryError> { unimplemented!() }
+//! # }
+//! # async fn example(
+//! #     table: BinaryTable, folder: Option<&str>, bucket: Bucket, signer: UrlSigner,
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! # let authorize = AllowAll;
+//! use std::{sync::Arc, time::Duration};
 //! use tower_presign::store::{BucketStore, FsStore};
-//! use tower_presign::{BoxRepository, Composed};
+//! use tower_presign::{BoxRepository, Composed, ContentStore, Place, PresignLayer};
 //!
 //! let repository = match folder {
-//!     Some(folder) => BoxRepository::new(Composed::new(table, FsStore::open(folder).await?)),
-//!     None => BoxRepository::new(Composed::new(table, BucketStore::open(bucket).await?)),
+//!     Some(folder) => shared(Composed::new(table, FsStore::open(folder).await?)),
+//!     None => shared(Composed::new(table, BucketStore::open(bucket).await?)),
 //! };
+//! let layer = PresignLayer::new(signer, repository, authorize);
 //! # Ok(())
+//! # }
+//! # use {std::{sync::Arc, time::Duration}, tower_presign::{BoxRepository, Composed, ContentStore, Place}};
+//!
+//! fn shared(repository: Composed<BinaryTable, impl ContentStore>) -> BoxRepository {
+//!     let repository = Arc::new(repository);
+//!     tokio::spawn(discard_deleted(Arc::clone(&repository)));
+//!     BoxRepository::new(repository)
+//! }
+//!
+//! async fn discard_deleted(repository: Arc<Composed<BinaryTable, impl ContentStore>>) {
+//!     let table = repository.catalog();
+//!     loop {
+//!         let round = async {
+//!             for place in table.to_discard().await? { // SELECT place FROM discard
+//!                 repository.discard(&place).await?;
+//!                 table.discarded(&place).await?; // DELETE FROM discard WHERE place = $1
+//!             }
+//!             Ok::<(), RepositoryError>(())
+//!         };
+//!         if let Err(error) = round.await {
+//!             eprintln!("{error}"); // the next round goes on
+//!         }
+//!         tokio::time::sleep(Duration::from_secs(60)).await; // or until a deletion wakes it
+//!     }
+//! }
 //! # }
 //! ```
 //!
-//! A folder belongs to one process. Any number of servers share a bucket and a table.
+//! A folder belongs to one process. Any number of servers share a bucket and a table, and each may
+//! run the round.
 //!
 //! # The order of things
 //!
@@ -210,21 +275,24 @@
 //! database breaks during `publish`, nobody knows whether it took place: the client gets 503, the
 //! bytes stay, and the sweep removes them if no record has appeared.
 //!
-//! The deletion in SQL, and the round that follows it, at once and after each start:
+//! The deletion in SQL. [The round](#the-repository) does the rest:
 //!
 //! ```sql
 //! BEGIN;
 //! UPDATE "binary" SET deleted = now() WHERE id = $1 AND deleted IS NULL;
 //! INSERT INTO discard SELECT place FROM version WHERE id = $1 ON CONFLICT DO NOTHING;
 //! COMMIT;
-//!
-//! SELECT place FROM discard;                -- for each: repository.discard(place), then
-//! DELETE FROM discard WHERE place = $1;
 //! ```
 //!
-//! Once a day, any server calls `sweep` with a moment some days ago: it lists the days since then,
-//! and spares what is younger than a day. Its cost follows the uploads of those days, not all that
-//! is stored.
+//! Once a day, any server runs the [sweep](Composed::sweep), whose docs have the loop.
+//!
+//! # An upload is complete
+//!
+//! | moment | good for |
+//! |---|---|
+//! | [`accept`](crate::AccessPolicy::accept) | nothing of this kind: it is too early, since the upload may still lose a race for its version |
+//! | [`publish`](Catalog::publish) | messages that must not be lost: a row for them in the same transaction. It knows the caller if the policy puts one into [`Terms::context`](crate::Terms::context): [`BinaryKey::context`](crate::BinaryKey::context) |
+//! | [`settled`](crate::AccessPolicy::settled), with [`has_stored`](crate::Settled::has_stored) | messages that may be lost in a crash. It knows the whole request |
 //!
 //! # A quarantine
 //!

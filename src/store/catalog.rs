@@ -42,10 +42,16 @@ impl Entry {
 /// 4. [`unreferenced`](Self::unreferenced) returns exactly those places to which no version refers.
 ///    A deleted version refers to none.
 /// 5. A deleted Binary stays gone: a URL that is still in somebody's hands brings nothing back.
+///    Whether its row stays with a mark or goes is the host's choice: with the mark clients get 410
+///    `deleted`, after a plain `DELETE` 404 `not-found`.
 pub trait Catalog: Send + Sync + 'static {
     /// The version that a URL minted now for `target` points to; as
     /// [`BinaryRepository::locate`](super::BinaryRepository::locate). It is the one question of a
     /// mint.
+    ///
+    /// For a named version that never was, answer [`NotFound`](RepositoryError::NotFound): then
+    /// nobody gets a URL that leads nowhere, and a reference to it in a resource stays. Before the
+    /// first upload, the version that it will create may be named.
     ///
     /// With the place of the content in the answer ([`Located::with_place`]) the store may hand out
     /// a URL of its own, and a read asks the catalog no more: the URL reads until the content is

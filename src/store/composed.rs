@@ -38,6 +38,9 @@ const BATCH: usize = 1000;
 
 /// A [`Catalog`] and a [`ContentStore`] as one repository.
 ///
+/// An `Arc<Composed<…>>` is a repository too: give one to the layer, and keep another for
+/// [`discard`](Self::discard) and [`sweep`](Self::sweep).
+///
 /// # The steps
 ///
 /// - **Mint**: one question to the catalog, [`locate`](Catalog::locate). If the place of the
@@ -158,10 +161,36 @@ impl<C: Catalog, S: ContentStore> Composed<C, S> {
     /// the day before yesterday: content younger than a day may belong to an upload on its way.
     ///
     /// So its cost grows with the uploads since then, and not with all that is stored. A host runs
-    /// it once a day, with the moment of the last run that succeeded less two days, and any number
-    /// of servers may do so at once. Only a sweep since [`UNIX_EPOCH`](SystemTime::UNIX_EPOCH)
-    /// finds older content whose [`discard`](Self::discard) failed. It asks the store for each day
-    /// since then.
+    /// it once a day, with the moment of the last run that succeeded less two days. Any number of
+    /// servers may do so at once. The very first run is one since
+    /// [`UNIX_EPOCH`](SystemTime::UNIX_EPOCH), which asks the store about each day since then: some
+    /// 20,000 short questions. Only such a run finds older content whose [`discard`](Self::discard)
+    /// failed, of a host that keeps no list of what it has deleted.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::{Duration, SystemTime};
+    /// use tower_presign::{Catalog, Composed, ContentStore};
+    /// # struct LastSweep; // a row in the host's database
+    /// # impl LastSweep {
+    /// #     async fn get(&self) -> Option<SystemTime> { None }
+    /// #     async fn set(&self, _: SystemTime) {}
+    /// # }
+    ///
+    /// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    ///
+    /// async fn sweep_daily(repository: Arc<Composed<impl Catalog, impl ContentStore>>, last: LastSweep) {
+    ///     loop {
+    ///         let begun = SystemTime::now();
+    ///         let since = last.get().await.map(|last| last - 2 * DAY);
+    ///         match repository.sweep(since.unwrap_or(SystemTime::UNIX_EPOCH)).await {
+    ///             Ok(_) => last.set(begun).await,
+    ///             Err(error) => eprintln!("{error}"), // tomorrow's begins where this one did
+    ///         }
+    ///         tokio::time::sleep(DAY).await;
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -72,10 +72,15 @@
 //! impl BinaryRepository for Table {
 //!     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
 //!         let binary = self.binary(target.id()).await?;
+//!         let newest = binary.newest.unwrap_or(0);
+//!         let readable = newest.max(1); // what the first upload will create
 //!         let number = match (target.access(), target.version()) {
-//!             (Access::Read, Some(version)) => number(version)?,
-//!             (Access::Read, None) => binary.newest.unwrap_or(1), // what the first upload will create
-//!             _ => binary.newest.unwrap_or(0) + 1,
+//!             (Access::Read, Some(version)) => match number(version)? {
+//!                 past if (1..=readable).contains(&past) => past,
+//!                 _ => return Err(RepositoryError::NotFound), // it never was
+//!             },
+//!             (Access::Read, None) => readable,
+//!             _ => newest + 1,
 //!         };
 //!         let content_type = ContentType::new(binary.content_type).map_err(RepositoryError::internal)?;
 //!         Ok(Located::new(target.key(VersionId::from(number)), content_type))

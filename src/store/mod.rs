@@ -164,7 +164,8 @@ pub trait BinaryRepository: Send + Sync + 'static {
     ///
     /// Reading: the current version, or the one that `target` names. If the Binary has no content
     /// yet, the version that its first upload will create. Writing: the version that the upload
-    /// will create; the Binary must exist, its content need not.
+    /// will create; the Binary must exist, its content need not. A named version that never was is
+    /// best [`NotFound`](RepositoryError::NotFound): then nobody gets a URL that leads nowhere.
     ///
     /// [`Target::key`] makes the key, with the context that the host gave. The place of the content
     /// can go along, as [`Located::place`]: it comes back as [`BinaryKey::place`].

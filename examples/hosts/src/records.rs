@@ -13,13 +13,15 @@ impl Catalog for Host {
     /// Without the place of the content, each read asks `find`, which knows of the quarantine.
     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
         let (content_type, newest) = self.binary(target.id()).await?;
-        let version = match (target.access(), target.version()) {
-            (Access::Read, Some(version)) => version,
-            (Access::Read, None) => VersionId::from(newest.max(1)),
-            _ => VersionId::from(newest + 1),
+        let readable = newest.max(1);
+        let version = match (target.access(), target.version().map(|named| named.number())) {
+            (Access::Read, Some(Some(past))) if (1..=readable).contains(&past) => past,
+            (Access::Read, Some(_)) => return Err(RepositoryError::NotFound),
+            (Access::Read, None) => readable,
+            _ => newest + 1,
         };
         let content_type = ContentType::new(content_type).map_err(RepositoryError::internal)?;
-        Ok(Located::new(target.key(version), content_type))
+        Ok(Located::new(target.key(VersionId::from(version)), content_type))
     }
 
     async fn find(&self, key: &BinaryKey) -> Result<Entry, RepositoryError> {

@@ -32,13 +32,15 @@ macro_rules! __catalog_tests {
         $crate::__contract_tests! { $attributes catalog $arguments $($promise)* }
     };
     (@functions [] $($promise:ident)*) => {
-        $(pub async fn $promise<C: Catalog>(make: &impl AsyncFn() -> (C, BinaryId)) {
+        $(#[doc = "Panics unless this is so."]
+        pub async fn $promise<C: Catalog>(make: &impl AsyncFn() -> (C, BinaryId)) {
             let (catalog, id) = make().await;
             promises::$promise(&catalog, id).await;
         })*
     };
     (@functions [delete] $($promise:ident)*) => {
-        $(pub async fn $promise<C: Catalog>(
+        $(#[doc = "Panics unless this is so."]
+        pub async fn $promise<C: Catalog>(
             make: &impl AsyncFn() -> (C, BinaryId),
             delete: &impl AsyncFn(&C, BinaryId),
         ) {

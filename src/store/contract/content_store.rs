@@ -28,7 +28,8 @@ macro_rules! __content_store_tests {
         $crate::__contract_tests! { $attributes content_store $arguments $($promise)* }
     };
     (@functions [] $($promise:ident)*) => {
-        $(pub async fn $promise<S: ContentStore>(make: &impl AsyncFn() -> S) {
+        $(#[doc = "Panics unless this is so."]
+        pub async fn $promise<S: ContentStore>(make: &impl AsyncFn() -> S) {
             let store = make().await;
             promises::$promise(&store).await;
         })*

@@ -43,13 +43,15 @@ macro_rules! __repository_tests {
         $crate::__contract_tests! { $attributes repository $arguments $($promise)* }
     };
     (@functions [] $($promise:ident)*) => {
-        $(pub async fn $promise<R: BinaryRepository>(make: &impl AsyncFn() -> (R, BinaryId)) {
+        $(#[doc = "Panics unless this is so."]
+        pub async fn $promise<R: BinaryRepository>(make: &impl AsyncFn() -> (R, BinaryId)) {
             let (repository, id) = make().await;
             promises::$promise(&repository, id).await;
         })*
     };
     (@functions [delete] $($promise:ident)*) => {
-        $(pub async fn $promise<R: BinaryRepository>(
+        $(#[doc = "Panics unless this is so."]
+        pub async fn $promise<R: BinaryRepository>(
             make: &impl AsyncFn() -> (R, BinaryId),
             delete: &impl AsyncFn(&R, BinaryId),
         ) {

@@ -54,13 +54,15 @@ macro_rules! __resumable_tests {
         $crate::__contract_tests! { $attributes resumable $arguments $($promise)* }
     };
     (@functions [] $($promise:ident)*) => {
-        $(pub async fn $promise<R: BinaryRepository>(make: &impl AsyncFn() -> (R, BinaryId)) {
+        $(#[doc = "Panics unless this is so."]
+        pub async fn $promise<R: BinaryRepository>(make: &impl AsyncFn() -> (R, BinaryId)) {
             let (repository, id) = make().await;
             promises::$promise(&repository, id).await;
         })*
     };
     (@functions [reopen] $($promise:ident)*) => {
-        $(pub async fn $promise<R: BinaryRepository>(
+        $(#[doc = "Panics unless this is so."]
+        pub async fn $promise<R: BinaryRepository>(
             make: &impl AsyncFn() -> (R, BinaryId),
             reopen: &impl AsyncFn(R) -> R,
         ) {
