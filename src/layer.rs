@@ -28,6 +28,29 @@ use crate::url::{InvalidBaseUrl, UrlSigner, UrlVerifier};
 ///
 /// It has no type parameters and is cheap to clone.
 ///
+/// # The operation
+///
+/// | request | the URL in its answer |
+/// |---|---|
+/// | `GET [base]/Binary/[id]/$presigned-url` | reads the current version |
+/// | `GET [base]/Binary/[id]/_history/[vid]/$presigned-url` | reads that version |
+/// | `GET [base]/Binary/[id]/$presigned-url?upload=true` | writes the next version |
+///
+/// `POST` is answered like `GET`, and its body may be a `Parameters` resource with `upload` as a
+/// `valueBoolean`. Other parameters are ignored by the layer, and the policy sees those of the query
+/// in [`MintRequest::parts`](crate::MintRequest::parts). The answer is 200 `application/fhir+json`:
+///
+/// ```json
+/// {
+///   "resourceType": "Parameters",
+///   "parameter": [{ "name": "url", "valueUri": "https://health.example.com/storage/scan-7/1?Expires=…" }]
+/// }
+/// ```
+///
+/// [`describe_urls`](Self::describe_urls) adds the method, the expiry and the headers to send.
+///
+/// # Its place
+///
 /// Put it **behind** the layers that identify the caller, so that the policy sees what they found.
 /// Put it in front of those that refuse strangers: a presigned URL is used without an account.
 /// CORS, body limits and timeouts go in front of it.

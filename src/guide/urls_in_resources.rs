@@ -38,6 +38,12 @@
 //! resource back as it read it. It may also put into a resource the URL to which it has just
 //! uploaded.
 //!
+//! A URL names one version. So a reference to the current version, `Binary/scan-7`, that a client has
+//! read as a URL and sends back, is stored as `Binary/scan-7/_history/2`: it is pinned to the version
+//! that was read, and follows later uploads no more. A client that wants it to follow puts the
+//! reference itself into the resource; a host that wants that in general takes `/_history/[vid]` off
+//! before it stores.
+//!
 //! ## Caches
 //!
 //! An answer with URLs says `no-store`, and a conditional read of it is answered in full: a 304

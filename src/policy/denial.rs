@@ -122,6 +122,11 @@ impl Error for Denial {
 }
 
 /// As the layer itself would answer it: for a policy over the host's own records.
+///
+/// In [`mint`](crate::AccessPolicy::mint), `?` hands it to callers whose rights are not checked yet.
+/// [`Deleted`](RepositoryError::Deleted) against [`NotFound`](RepositoryError::NotFound) then shows
+/// strangers that there was such a Binary. So look its patient up among deleted rows too, and give
+/// [`not_found`](Denial::not_found) for both until the rights are known.
 impl From<RepositoryError> for Denial {
     fn from(error: RepositoryError) -> Self {
         Self(error.into())
