@@ -35,7 +35,7 @@ use crate::policy::RedeemRequest;
 use crate::refusal::RefusalCode;
 use crate::request_body::RequestBody;
 use crate::response_body::OwnBody;
-use crate::url::{Authentic, Grant, Permission, WriteTerms};
+use crate::url::{Grant, Permission, VerifyError, WriteTerms};
 
 /// A request with a URL that is genuine, and may be used.
 #[derive(Clone, Copy)]
@@ -74,8 +74,8 @@ fn verify(
     let now = (serving.clock)();
     let mut sorted = String::new();
     let authentic = serving.verifier.authenticate(target, &mut sorted)?;
-    let Authentic { mut grant, key_id } = authentic;
-    event.granted(&grant, key_id);
+    let mut grant = authentic.grant().map_err(VerifyError::from)?;
+    event.granted(&grant, authentic.key_id);
     body.belongs_to_holder();
     let is_resumable = serving.resumption.is_some();
     let method = if is_resumable {

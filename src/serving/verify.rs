@@ -41,7 +41,7 @@ impl UrlVerifier {
         let target = target.strip_prefix(self.base_path());
         let mut sorted = String::new();
         let authentic = self.authenticate(target.unwrap_or_default(), &mut sorted)?;
-        let grant = authentic.grant;
+        let grant = authentic.grant()?;
         if !is_granted(&grant, &parts.method) {
             let granted = grant.access();
             return Err(VerifyError::MethodNotAllowed { granted });

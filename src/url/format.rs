@@ -76,7 +76,7 @@ const ATTACHMENT: &str = "attachment";
 const ONCE: &str = "1";
 
 /// Something in the text is not as [`write`] would have it.
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// Reads the output of [`write`].
 #[inline]
@@ -96,7 +96,7 @@ pub(super) fn parse(target: &str) -> Result<Grant, Malformed> {
     let permission = match kind {
         Kind::Read => Permission::Read(read_terms(&values)?),
         Kind::Write => Permission::Write(write_terms(&values)?),
-        Kind::Resume => Permission::Resume(ResumeTerms {
+        Kind::Resume => Permission::from(ResumeTerms {
             upload: UploadId::new(required(&values, Claim::Resume)?)?,
             write: write_terms(&values)?,
         }),

@@ -39,8 +39,9 @@ pub enum Permission {
     Read(ReadTerms),
     /// Write the content, in one request.
     Write(WriteTerms),
-    /// Go on with a resumable upload of the content.
-    Resume(ResumeTerms),
+    /// Go on with a resumable upload of the content. In a box, since it is much larger than the
+    /// others, and every verification moves a permission.
+    Resume(Box<ResumeTerms>),
 }
 
 /// The terms of reading.
@@ -175,6 +176,6 @@ impl From<WriteTerms> for Permission {
 
 impl From<ResumeTerms> for Permission {
     fn from(terms: ResumeTerms) -> Self {
-        Self::Resume(terms)
+        Self::Resume(Box::new(terms))
     }
 }

@@ -77,5 +77,5 @@ pub use keyring::{KeyError, Keyring, SigningKey};
 pub use presigned_url::PresignedUrl;
 pub use redacted_uri::RedactedUri;
 pub use signer::UrlSigner;
-pub(crate) use verifier::{Authentic, has_signature};
+pub(crate) use verifier::has_signature;
 pub use verifier::{DEFAULT_MAX_LIFETIME, UrlVerifier, VerifyError};

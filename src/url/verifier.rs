@@ -10,7 +10,7 @@ use hmac::Mac as _;
 
 use super::base_url::{BaseUrl, InvalidBaseUrl};
 use super::expires::unix_seconds;
-use super::format;
+use super::format::{self, Malformed};
 use super::grant::{Access, Grant};
 use super::keyring::{FORMAT, Keyring, PreparedKeyring};
 
@@ -180,7 +180,7 @@ impl UrlVerifier {
     /// same error.
     pub fn verify(&self, target: &str, now: SystemTime) -> Result<Grant, VerifyError> {
         let mut sorted = String::new();
-        let Authentic { grant, .. } = self.authenticate(target, &mut sorted)?;
+        let grant = self.authenticate(target, &mut sorted)?.grant()?;
         self.check_time(&grant, now)?;
         Ok(grant)
     }
@@ -220,8 +220,7 @@ impl UrlVerifier {
             .find_map(|claim| claim.strip_prefix("Key-Pair-Id="))
             .filter(|key_id| self.is_authentic(signed, key_id, signature))
             .ok_or(VerifyError::InvalidSignature)?;
-        let grant = format::parse(signed).map_err(|_| VerifyError::InvalidSignature)?;
-        Ok(Authentic { grant, key_id })
+        Ok(Authentic { signed, key_id })
     }
 
     /// Checks that the grant holds at this time.
@@ -258,10 +257,25 @@ impl UrlVerifier {
     }
 }
 
-/// The contents of a genuine URL.
+/// A URL whose signature is right.
 pub(crate) struct Authentic<'a> {
-    pub(crate) grant: Grant,
+    signed: &'a str,
     pub(crate) key_id: &'a str,
+}
+
+impl Authentic<'_> {
+    /// The URL's claims.
+    #[inline]
+    pub(crate) fn grant(&self) -> Result<Grant, Malformed> {
+        format::parse(self.signed)
+    }
+}
+
+/// Nobody learns that a URL that no server of ours made has been signed all the same.
+impl From<Malformed> for VerifyError {
+    fn from(_: Malformed) -> Self {
+        Self::InvalidSignature
+    }
 }
 
 /// True if a request target ends like that of a presigned URL.

@@ -17,7 +17,7 @@ use crate::serving::plan::{Creation, Dialect, WriteRequest, tus_content_type};
 use crate::serving::write::current;
 use crate::serving::{Genuine, repeat};
 use crate::store::{Begun, Progress, Resumable as _};
-use crate::url::{Expires, Grant, Permission, ResumeTerms, WriteTerms};
+use crate::url::{Expires, Grant, ResumeTerms, WriteTerms};
 
 /// Begins an upload, and takes the body of the request as its first part.
 pub(in crate::serving) async fn begin(
@@ -56,7 +56,7 @@ pub(in crate::serving) async fn begin(
     let expires = now.checked_add(serving.resume_lifetime()).unwrap_or(now);
     let terms = ResumeTerms::new(upload, write);
     let own = Grant {
-        permission: Permission::Resume(terms.clone()),
+        permission: terms.clone().into(),
         expires: Expires::at(expires),
         ..grant.clone()
     };
