@@ -1,7 +1,5 @@
-//! The least that hands out presigned URLs and serves them: copy it to begin with.
-//!
-//! `cargo run --example minimal` prints three commands, to be pasted into bash: they upload content,
-//! ask for a URL to read it, and read it.
+//! The least that hands out presigned URLs and serves them: copy it to begin with. It prints three
+//! commands, to be pasted into bash: they upload content, ask for a URL to read it, and read it.
 
 use axum::{Router, routing::get};
 use tower_presign::{
