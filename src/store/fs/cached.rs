@@ -8,6 +8,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+/// More than a short file has, in bytes.
+const SHORT: usize = 1024;
+
 /// True if the files of a folder are on a disk of this machine, so that opening, examining and
 /// closing one depends on nobody else. A file system that is not known to be local counts as
 /// remote: behind FUSE, NFS or SMB even opening a file whose path is in memory takes as long as the
@@ -43,6 +46,31 @@ pub(super) fn open(path: &Path) -> Option<File> {
     Some(file.into())
 }
 
+/// Reads a short file whose path and content the kernel has in memory.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path).ok_or(io::ErrorKind::WouldBlock)?;
+    let mut bytes = vec![0; SHORT];
+    let length = read_at(&file, &mut bytes, 0)?;
+    if length == bytes.len() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// True if there is a file, false if the kernel knows that there is none.
+#[cfg(target_os = "linux")]
+pub(super) fn exists(path: &Path) -> io::Result<bool> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    use rustix::io::Errno;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Reads from `position` on.
 #[cfg(target_os = "linux")]
 pub(super) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
@@ -59,6 +87,11 @@ pub(super) fn is_local(_: &Path) -> bool {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn open(_: &Path) -> Option<File> {
     None
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn exists(_: &Path) -> io::Result<bool> {
+    Err(io::ErrorKind::WouldBlock.into())
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -138,6 +138,11 @@ impl Folder {
         fs::remove_file(&published).at("remove", &published)
     }
 
+    /// True if only reading can block here.
+    pub(super) fn is_local(&self) -> bool {
+        self.disk == Disk::Local
+    }
+
     /// The path of something in the folder.
     pub(super) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root.join(name)

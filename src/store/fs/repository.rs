@@ -19,13 +19,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 
 use super::binaries::{GRAVES, TOMBSTONES};
-use super::blocking;
 use super::error::{At as _, FileError};
 use super::folder::{Folder, Layout, Received};
 use super::kept_files::Name;
 use super::paths::FileName;
 use super::staged_file::StagedFile;
 use super::unfinished::Unfinished;
+use super::{blocking, cached};
 use crate::content_type::ContentType;
 use crate::id::{BinaryId, VersionId};
 use crate::key::BinaryKey;
@@ -205,17 +205,43 @@ impl FsRepository {
     }
 
     fn locate_blocking(&self, target: &Target) -> Result<Located, RepositoryError> {
-        let path = binary_file(&self.binary_folder(target.id()));
+        let id = target.id();
+        let path = binary_file(&self.binary_folder(id));
         let binary = fs::read(&path)
             .at("read", &path)
-            .map_err(|error| self.failed(target.id(), error))?;
-        let binary: Binary = serde_json::from_slice(&binary)
+            .map_err(|error| self.failed(id, error))?;
+        self.located(target, &binary, |number| exists(&self.content(id, number)))
+    }
+
+    /// Without blocking, if the kernel has all that is needed in memory.
+    fn locate_cached(&self, target: &Target) -> Option<Located> {
+        if !self.folder.is_local() {
+            return None;
+        }
+        let id = target.id();
+        let binary = cached::read(&binary_file(&self.binary_folder(id))).ok()?;
+        let exists = |number| {
+            let path = self.content(id, number);
+            cached::exists(&path).at("look for", &path)
+        };
+        self.located(target, &binary, exists).ok()
+    }
+
+    /// `binary` is the Binary's own file, and `exists` is asked about its versions.
+    fn located(
+        &self,
+        target: &Target,
+        binary: &[u8],
+        exists: impl FnMut(u64) -> Result<bool, FileError>,
+    ) -> Result<Located, RepositoryError> {
+        let path = || binary_file(&self.binary_folder(target.id()));
+        let binary: Binary = serde_json::from_slice(binary)
             .map_err(io::Error::from)
-            .at("read", &path)?;
-        let current = numbered::newest(|number| exists(&self.content(target.id(), number)))?;
+            .at("read", &path())?;
+        let current = numbered::newest(exists)?;
         let content_type = ContentType::new(binary.content_type)
             .map_err(io::Error::other)
-            .at("read", &path)?;
+            .at("read", &path())?;
         let version = numbered::locate(target, current)?;
         Ok(Located::new(target.key(version), content_type))
     }
@@ -306,6 +332,9 @@ impl FsRepository {
 
 impl BinaryRepository for FsRepository {
     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
+        if let Some(located) = self.locate_cached(target) {
+            return Ok(located);
+        }
         let (repository, target) = (self.clone(), target.clone());
         blocking(move || repository.locate_blocking(&target)).await
     }
