@@ -11,31 +11,60 @@ use bytes::Bytes;
 /// of these in memory: hyper asks for the next before it may send the last (HTTP/2).
 pub(super) const CHUNK: usize = 64 * 1024;
 
-/// The number of chunks that are kept to be used again: as many as some downloads at full speed
+/// Up to this length, in bytes, content is read at once, as a whole.
+pub(super) const WHOLE: usize = 128 * 1024;
+
+/// The bytes of each pool that are kept to be used again: as many as some downloads at full speed
 /// take.
-const MAX_KEPT: usize = 64;
+const MAX_KEPT: usize = 4 * 1024 * 1024;
 
-static KEPT: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+/// Memory of one length.
+struct Pool {
+    length: usize,
+    kept: Mutex<Vec<Box<[u8]>>>,
+}
 
-/// Memory of [`CHUNK`] bytes, which is kept when this is dropped.
+static CHUNKS: Pool = Pool::of(CHUNK);
+static WHOLES: Pool = Pool::of(WHOLE);
+
+impl Pool {
+    const fn of(length: usize) -> Self {
+        Self {
+            length,
+            kept: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Box<[u8]>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Memory that is kept when this is dropped.
 pub(super) struct Chunk {
+    pool: &'static Pool,
     memory: Box<[u8]>,
     /// The number of its bytes that are content.
     length: usize,
 }
 
 impl Chunk {
-    /// The bytes that were in it before are still there.
-    pub(super) fn new() -> Self {
-        let kept = kept().pop();
-        Self {
-            memory: kept.unwrap_or_else(|| vec![0; CHUNK].into()),
-            length: 0,
-        }
+    /// Memory for a read of `length` bytes, if that is what a pool has memory for: of half as much
+    /// or less, it would waste too much. The bytes that were in it before are still there.
+    pub(super) fn of(length: usize) -> Option<Self> {
+        let pool = [&CHUNKS, &WHOLES]
+            .into_iter()
+            .find(|pool| (pool.length / 2 + 1..=pool.length).contains(&length))?;
+        let kept = pool.lock().pop();
+        Some(Self {
+            pool,
+            memory: kept.unwrap_or_else(|| vec![0; pool.length].into()),
+            length,
+        })
     }
 
     pub(super) fn memory(&mut self) -> &mut [u8] {
-        &mut self.memory
+        &mut self.memory[..self.length]
     }
 
     /// Its first `length` bytes, and nothing of the others.
@@ -53,13 +82,9 @@ impl AsRef<[u8]> for Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        let mut kept = kept();
-        if kept.len() < MAX_KEPT {
+        let mut kept = self.pool.lock();
+        if kept.len() < MAX_KEPT / self.pool.length {
             kept.push(std::mem::take(&mut self.memory));
         }
     }
-}
-
-fn kept() -> MutexGuard<'static, Vec<Box<[u8]>>> {
-    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }

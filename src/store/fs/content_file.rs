@@ -25,13 +25,13 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::chunk::{CHUNK, Chunk};
+use super::chunk::{self, CHUNK, Chunk};
 use super::error::{At as _, FileError};
 use super::{cached, drop_elsewhere};
 use crate::store::{ByteRange, Content, Metadata, RepositoryError};
 
 /// Up to this length, in bytes, content is read at once, as a whole.
-const WHOLE: u64 = 128 * 1024;
+const WHOLE: u64 = chunk::WHOLE as u64;
 
 /// The length of the first read of longer content, in bytes. That read shows that the disk works,
 /// and has the whole header of the file. A header is far shorter, since a content type has at most
@@ -284,8 +284,7 @@ type ReadAt = fn(&File, &mut [u8], u64) -> io::Result<usize>;
 /// The `length` bytes from `position` on, or fewer if the file ends before.
 fn read(file: &File, position: u64, length: u64, read_at: ReadAt) -> io::Result<Bytes> {
     let length = usize::try_from(length).unwrap_or_default();
-    if length == CHUNK {
-        let mut chunk = Chunk::new();
+    if let Some(mut chunk) = Chunk::of(length) {
         let filled = fill(chunk.memory(), file, position, read_at)?;
         return Ok(chunk.into_bytes(filled));
     }
