@@ -96,11 +96,12 @@ impl Requests {
     }
 }
 
-/// Requests a second over HTTP/2, ten at a time on each of 16 connections.
-pub(crate) fn http2_rate(url: &str) -> f64 {
+/// Requests a second over HTTP/2, `streams` at a time on each of some connections.
+pub(crate) fn http2_rate(url: &str, connections: u32, streams: u32) -> f64 {
     let output = Command::new("h2load")
-        .args(["--duration", "1", "--clients", "16"])
-        .args(["--max-concurrent-streams", "10"])
+        .args(["--duration", "1", "--clients"])
+        .arg(connections.to_string())
+        .args(["--max-concurrent-streams", &streams.to_string()])
         .arg(url)
         .output()
         .expect("h2load runs");
