@@ -182,7 +182,11 @@ pub(super) struct Values<'a>([Option<&'a str>; TABLE.len()]);
 impl<'a> Values<'a> {
     /// Splits `{name}={value}&…`. `None` if a claim is unknown, repeated or out of order, or if the
     /// kind of grant that `Method` names lacks one, or cannot have one.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "the result is large, and each copy of it counts in a verification"
+    )]
+    #[inline(always)]
     pub(super) fn parse(text: &'a str) -> Option<(Kind, Self)> {
         let mut values = [None; TABLE.len()];
         let mut present = 0;

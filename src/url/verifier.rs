@@ -265,7 +265,11 @@ pub(crate) struct Authentic<'a> {
 
 impl Authentic<'_> {
     /// The URL's claims.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "the result is large, and each copy of it counts in a verification"
+    )]
+    #[inline(always)]
     pub(crate) fn grant(&self) -> Result<Grant, Malformed> {
         format::parse(self.signed)
     }
