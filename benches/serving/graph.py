@@ -5,7 +5,7 @@ import math
 import sys
 
 WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 70, 180, 20, 50
+LEFT, RIGHT, TOP, BOTTOM = 70, 180, 34, 50
 COLOURS = ["#0b6e4f", "#b23a48", "#e08e45", "#3d5a98"]
 KIB = 1024
 
@@ -50,7 +50,7 @@ def draw(servers):
         yield (f'<path d="M{LEFT} {y(rate):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
                f'<text x="{LEFT - 6}" y="{y(rate) + 4:.1f}" text-anchor="end">{rate:g}</text>')
         rate *= 10
-    yield f'<text x="{LEFT - 6}" y="{TOP - 6}" text-anchor="end">MiB/s</text>'
+    yield f'<text x="{LEFT - 6}" y="{TOP - 14}" text-anchor="end">MiB/s</text>'
     for size in sizes:
         if size != 100 * KIB:
             yield (f'<text x="{x(size):.1f}" y="{HEIGHT - BOTTOM + 20}" '
