@@ -12,6 +12,7 @@ mod kept_files;
 mod paths;
 mod repository;
 mod resumable;
+mod settings;
 mod staged_file;
 mod store;
 mod unfinished;
