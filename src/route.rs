@@ -62,7 +62,11 @@ fn is_stray(config: &Config, method: &Method, uri: &Uri) -> bool {
     let (folder, target) = target.split_at(before_id);
     let is_end_of_folder = serving.path.as_str().ends_with(folder);
     let mut sorted = String::new();
-    is_end_of_folder && serving.verifier.authenticate(target, &mut sorted).is_ok()
+    is_end_of_folder
+        && serving
+            .verifier
+            .authenticate(target, &mut sorted)
+            .is_ok_and(|authentic| authentic.grant().is_ok())
 }
 
 /// The part of a path before the operation's name. `$` is a legal character of a path (RFC 3986

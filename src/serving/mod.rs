@@ -57,43 +57,45 @@ struct Verified {
     now: SystemTime,
 }
 
-fn verify(
-    serving: &Serving,
-    parts: Parts,
-    body: &RequestBody,
-    event: &mut RequestEvent,
-) -> Result<Verified, Refusal> {
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or("", |target| target.as_str());
-    // The request was routed by the storage path, so its target begins with that path.
-    let target = target
-        .get(serving.path.as_str().len()..)
-        .unwrap_or_default();
-    let now = (serving.clock)();
-    let mut sorted = String::new();
-    let authentic = serving.verifier.authenticate(target, &mut sorted)?;
-    let mut grant = authentic.grant().map_err(VerifyError::from)?;
-    event.granted(&grant, authentic.key_id);
-    body.belongs_to_holder();
-    let is_resumable = serving.resumption.is_some();
-    let method = if is_resumable {
-        plan::method(&parts.method, &parts.headers)
-    } else {
-        parts.method.clone()
-    };
-    verify::check_method(&grant, &method, is_resumable)?;
-    serving.verifier.check_time(&grant, now)?;
-    let place = grant.key.take_place();
-    let usage = Usage::new(serving, parts, grant);
-    event.observe(Settlement(Arc::clone(&usage)));
-    Ok(Verified {
-        usage,
-        place,
-        method,
-        now,
-    })
+impl Verified {
+    fn of(
+        serving: &Serving,
+        parts: Parts,
+        body: &RequestBody,
+        event: &mut RequestEvent,
+    ) -> Result<Self, Refusal> {
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("", |target| target.as_str());
+        // The request was routed by the storage path, so its target begins with that path.
+        let target = target
+            .get(serving.path.as_str().len()..)
+            .unwrap_or_default();
+        let now = (serving.clock)();
+        let mut sorted = String::new();
+        let authentic = serving.verifier.authenticate(target, &mut sorted)?;
+        let mut grant = authentic.grant().map_err(VerifyError::from)?;
+        event.granted(&grant, authentic.key_id);
+        body.belongs_to_holder();
+        let is_resumable = serving.resumption.is_some();
+        let method = if is_resumable {
+            plan::method(&parts.method, &parts.headers)
+        } else {
+            parts.method.clone()
+        };
+        verify::check_method(&grant, &method, is_resumable)?;
+        serving.verifier.check_time(&grant, now)?;
+        let place = grant.key.take_place();
+        let usage = Usage::new(serving, parts, grant);
+        event.observe(Settlement(Arc::clone(&usage)));
+        Ok(Self {
+            usage,
+            place,
+            method,
+            now,
+        })
+    }
 }
 
 /// Answers a request to the storage path.
@@ -106,7 +108,8 @@ pub(crate) fn serve<'a>(
     body: &'a RequestBody,
     event: &'a mut RequestEvent,
 ) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> + Send + 'a {
-    let verified = (parts.method != Method::OPTIONS).then(|| verify(serving, parts, body, event));
+    let verified =
+        (parts.method != Method::OPTIONS).then(|| Verified::of(serving, parts, body, event));
     async move {
         let Some(verified) = verified else {
             return Ok(options(serving));
