@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::process::Command;
 
-/// How often a pair is measured, in turn.
+/// The rounds in which a pair is measured.
 const ROUNDS: usize = 5;
 
 /// The rows that have been measured.

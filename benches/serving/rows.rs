@@ -231,8 +231,8 @@ impl Rows<'_> {
         }
     }
 
-    /// What the disk allows is the rate of files that are written, flushed, moved and their folder
-    /// flushed, by as many threads as there are clients.
+    /// The disk is asked for the same without a server: files that are written, flushed and moved,
+    /// each into a folder that is flushed, by as many threads as there are clients.
     fn durable_uploads(&self, site: &Site, servers: &mut Servers<'_>) {
         const CLIENTS: usize = 16;
         let name = "PUT 1k with fsync, 16 clients : what the disk allows";

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
@@ -208,8 +207,8 @@ pub(crate) async fn run(kind: &str) {
         let tls = tls.await.expect("a certificate");
         announce(&format!("https://{address}"));
         let server = axum_server::from_tcp_rustls(listener, tls).expect("a socket");
-        let server = server.handle(Handle::new()).serve(app.into_make_service());
-        server.await.expect("the server runs");
+        let ended = server.serve(app.into_make_service()).await;
+        ended.expect("the server runs");
     } else {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
         announce(&format!("http://{address}"));

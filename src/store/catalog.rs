@@ -42,8 +42,8 @@ impl Entry {
 /// 4. [`unreferenced`](Self::unreferenced) returns exactly those places to which no version refers.
 ///    A deleted version refers to none.
 /// 5. A deleted Binary stays gone: a URL that is still in somebody's hands brings nothing back.
-///    Whether its row stays with a mark or goes is the host's choice: with the mark clients get 410
-///    `deleted`, after a plain `DELETE` 404 `not-found`.
+///    Its row may stay with a mark, or go: with the mark clients get 410 `deleted`, after a plain
+///    `DELETE` 404 `not-found`.
 pub trait Catalog: Send + Sync + 'static {
     /// The version that a URL minted now for `target` points to; as
     /// [`BinaryRepository::locate`](super::BinaryRepository::locate). It is the one question of a

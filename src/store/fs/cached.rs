@@ -6,7 +6,14 @@
 
 use std::fs::File;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 use std::path::Path;
+
+#[cfg(target_os = "linux")]
+use rustix::fs::OFlags;
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
 
 /// More than a short file has, in bytes.
 const SHORT: usize = 1024;
@@ -37,13 +44,17 @@ pub(super) fn is_local(folder: &Path) -> bool {
         .any(|magic| i128::from(status.f_type) == i128::from(*magic))
 }
 
+#[cfg(target_os = "linux")]
+fn open_as(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    use rustix::fs::{CWD, Mode, ResolveFlags, openat2};
+    let flags = flags | OFlags::CLOEXEC;
+    openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED)
+}
+
 /// Opens a file whose path the kernel has in memory.
 #[cfg(target_os = "linux")]
 pub(super) fn open(path: &Path) -> Option<File> {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let file = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED).ok()?;
-    Some(file.into())
+    Some(open_as(path, OFlags::RDONLY).ok()?.into())
 }
 
 /// Reads a short file whose path and content the kernel has in memory.
@@ -61,10 +72,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// True if there is a file, false if the kernel knows that there is none.
 #[cfg(target_os = "linux")]
 pub(super) fn exists(path: &Path) -> io::Result<bool> {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-    use rustix::io::Errno;
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
+    match open_as(path, OFlags::PATH) {
         Ok(_) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
         Err(error) => Err(error.into()),

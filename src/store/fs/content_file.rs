@@ -30,7 +30,6 @@ use super::error::{At as _, FileError};
 use super::{cached, drop_elsewhere};
 use crate::store::{ByteRange, Content, Metadata, RepositoryError};
 
-/// Up to this length, in bytes, content is read at once, as a whole.
 const WHOLE: u64 = chunk::WHOLE as u64;
 
 /// The length of the first read of longer content, in bytes. That read shows that the disk works,

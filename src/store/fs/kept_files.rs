@@ -20,8 +20,8 @@ const DEFAULT_MAX_OPEN: usize = 4096;
 /// and what the allocator and the table add.
 const OVERHEAD: usize = 1024;
 
-/// The names under which a content is kept. One member of each group is, the one that was read
-/// last: one version of a Binary.
+/// The names under which a content is kept. One member of each group is on a shelf, the one that
+/// was read last: one version of a Binary.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Name<'a> {
     pub(super) group: &'a str,

@@ -31,6 +31,21 @@ fn take_away(folder: &Path, place: &Place) {
     std::fs::remove_file(folder.join("content").join(place.as_str())).unwrap();
 }
 
+/// Contents of these lengths, which have been read one after the other, and then taken away.
+async fn read_and_taken_away(store: &FsStore, folder: &Path, lengths: &[usize]) -> Vec<Place> {
+    let mut places = Vec::new();
+    for length in lengths {
+        places.push(put(store, *length).await);
+    }
+    for place in &places {
+        read(store, place).await;
+    }
+    for place in &places {
+        take_away(folder, place);
+    }
+    places
+}
+
 async fn length(store: &FsStore, place: &Place) -> Option<usize> {
     match store.get(place, None).await {
         Ok(content) => Some(collect(content).await.unwrap().len()),
@@ -67,16 +82,7 @@ async fn small_contents_take_no_more_memory_than_they_may() {
     let (folder, store) = open_store().await;
     // Room for three of them, and not for a fourth.
     let store = store.content_cache(4 * SMALL).max_open_files(0);
-    let mut places = Vec::new();
-    for _ in 0..4 {
-        places.push(put(&store, SMALL).await);
-    }
-    for place in &places {
-        read(&store, place).await;
-    }
-    for place in &places {
-        take_away(folder.path(), place);
-    }
+    let places = read_and_taken_away(&store, folder.path(), &[SMALL; 4]).await;
     assert_eq!(length(&store, &places[0]).await, None);
     for place in &places[1..] {
         assert_eq!(length(&store, place).await, Some(SMALL));
@@ -87,16 +93,7 @@ async fn small_contents_take_no_more_memory_than_they_may() {
 async fn no_more_files_stay_open_than_may() {
     let (folder, store) = open_store().await;
     let store = store.content_cache(0).max_open_files(2);
-    let mut places = Vec::new();
-    for size in [7, SMALL, 100_000] {
-        places.push(put(&store, size).await);
-    }
-    for place in &places {
-        read(&store, place).await;
-    }
-    for place in &places {
-        take_away(folder.path(), place);
-    }
+    let places = read_and_taken_away(&store, folder.path(), &[7, SMALL, 100_000]).await;
     assert_eq!(length(&store, &places[0]).await, None);
     assert_eq!(length(&store, &places[1]).await, Some(SMALL));
     assert_eq!(length(&store, &places[2]).await, Some(100_000));
