@@ -86,7 +86,7 @@ struct Shared {
     is_part: bool,
     /// Nobody waits for an answer any more.
     has_client_left: bool,
-    /// The frames that had arrived by then, and were not yet read.
+    /// Frames that have been taken from the body, and were not yet read.
     rest: VecDeque<Frame<Bytes>>,
     has_ended: bool,
 }
@@ -176,7 +176,12 @@ impl RequestBody {
             Some(shared) if shared.is_over() => return true,
             // Reading from it would make the client go on.
             Some(shared) if shared.expects_continue => (Bounds::UNREAD, None),
-            Some(shared) => (shared.bounds(), shared.remaining()),
+            Some(mut shared) => {
+                if shared.has_no_more() {
+                    return true;
+                }
+                (shared.bounds(), shared.remaining())
+            }
             None => return true,
         };
         let is_read = remaining.is_some_and(|remaining| remaining <= bounds.length);
@@ -269,6 +274,17 @@ impl Shared {
     /// True if nothing is left to read, or the client for whom it would be read has left.
     fn is_over(&self) -> bool {
         self.has_ended || self.has_client_left || self.body.is_end_stream()
+    }
+
+    /// True if nothing is left to read, which layers in front hide (tower-http's `TimeoutBody`).
+    fn has_no_more(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.body).poll_frame(&mut context) {
+            Poll::Ready(Some(Ok(frame))) => self.rest.push_back(frame),
+            Poll::Ready(None) => self.has_ended = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        self.has_ended
     }
 
     fn bounds(&self) -> Bounds {

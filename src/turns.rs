@@ -1,7 +1,9 @@
-//! One request at a time for each resumable upload: the newest, which ends the one before.
+//! One request at a time for each resumable upload: a newer one ends the part that is arriving.
 //!
 //! A client whose connection hangs comes back on another one, while the server still waits for the
-//! first. So the later request is right (draft-ietf-httpbis-resumable-upload, "Concurrency").
+//! first. So the later request is right (draft-ietf-httpbis-resumable-upload, "Concurrency"). But a
+//! part that was sent earlier may arrive later, on the connection that was given up: it ends other
+//! parts, and nothing else.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -39,9 +41,37 @@ pub(crate) struct Turn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Superseded;
 
+impl Queue {
+    fn wake_later(&mut self, cx: &Context<'_>) {
+        if !self.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.wakers.push(cx.waker().clone());
+        }
+    }
+}
+
 impl Turns {
     /// Asks whoever has the turn to end it, and takes it after them.
-    pub(crate) async fn take(self: &Arc<Self>, upload: UploadId) -> Result<Turn, Superseded> {
+    pub(crate) async fn take(self: &Arc<Self>, upload: UploadId) -> Turn {
+        let mut turn = self.queue(upload);
+        poll_fn(|cx| turn.poll_take(cx)).await;
+        turn
+    }
+
+    /// As [`take`](Self::take), for as long as nobody comes later.
+    pub(crate) async fn take_for_part(
+        self: &Arc<Self>,
+        upload: UploadId,
+    ) -> Result<Turn, Superseded> {
+        let mut turn = self.queue(upload);
+        poll_fn(|cx| match turn.poll_superseded(cx) {
+            Poll::Ready(superseded) => Poll::Ready(Err(superseded)),
+            Poll::Pending => turn.poll_take(cx).map(Ok),
+        })
+        .await?;
+        Ok(turn)
+    }
+
+    fn queue(self: &Arc<Self>, upload: UploadId) -> Turn {
         let ticket = {
             let mut queues = self.lock();
             let queue = queues.entry(upload).or_default();
@@ -50,14 +80,12 @@ impl Turns {
             queue.wakers.drain(..).for_each(Waker::wake);
             queue.newest
         };
-        let mut turn = Turn {
+        Turn {
             turns: Arc::clone(self),
             upload,
             ticket,
             is_taken: false,
-        };
-        poll_fn(|cx| turn.poll_take(cx)).await?;
-        Ok(turn)
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Queue>> {
@@ -66,22 +94,17 @@ impl Turns {
 }
 
 impl Turn {
-    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Superseded>> {
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut queues = self.turns.lock();
-        let Some(queue) = queues.get_mut(&self.upload) else {
-            return Poll::Ready(Err(Superseded));
-        };
-        if queue.newest != self.ticket {
-            return Poll::Ready(Err(Superseded));
-        }
+        let queue = queues.entry(self.upload).or_default();
         if queue.is_taken {
-            queue.wakers.push(cx.waker().clone());
+            queue.wake_later(cx);
             return Poll::Pending;
         }
         queue.is_taken = true;
         drop(queues);
         self.is_taken = true;
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     /// Ready once somebody has come later, who waits for the end of this turn.
@@ -89,9 +112,7 @@ impl Turn {
         let mut queues = self.turns.lock();
         match queues.get_mut(&self.upload) {
             Some(queue) if queue.newest == self.ticket => {
-                if !queue.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    queue.wakers.push(cx.waker().clone());
-                }
+                queue.wake_later(cx);
                 Poll::Pending
             }
             _ => Poll::Ready(Superseded),

@@ -74,7 +74,7 @@ pub(in crate::serving) async fn begin(
         request,
         terms: &terms,
     };
-    let turn = resuming.turn().await?;
+    let turn = resuming.turn_for_part().await?;
     let mut note = Note {
         length: creation.length,
         digests,

@@ -8,9 +8,10 @@
 //! | `PATCH` | appends a part; the last part stores the upload, like an upload in one request |
 //! | `DELETE` | removes the upload |
 //!
-//! Each takes its [turn](crate::turns): the newest request ends the one before. The store keeps the
-//! bytes and a [note](note) about them, and nobody keeps anything else: any server that has the
-//! keys and the store can go on.
+//! Each takes its [turn](crate::turns): a newer request ends the part that is arriving.
+//!
+//! The store keeps the bytes and a [note](note) about them, and nobody keeps anything else: any
+//! server that has the keys and the store can go on.
 
 mod answer;
 mod begin;
@@ -68,16 +69,19 @@ pub(super) async fn go_on(
         _ => None,
     };
     body.begin_part();
-    let turn = resuming.turn().await?;
-    match append {
-        Some(append) => resuming.append(append, &turn, event).await,
-        None if method == Method::DELETE => {
+    if let Some(append) = append {
+        let turn = resuming.turn_for_part().await?;
+        return resuming.append(append, &turn, event).await;
+    }
+    let _turn = serving.turns.take(terms.upload).await;
+    match method {
+        Method::DELETE => {
             event.step(terms.upload, Step::Abandoned);
             serving.repository.progress(&terms.upload).await?;
             serving.repository.abandon(&terms.upload).await?;
             Ok(answer::abandoned())
         }
-        None => resuming.progress(event).await,
+        _ => resuming.progress(event).await,
     }
 }
 
@@ -90,8 +94,9 @@ impl Resuming<'_> {
         &self.request.serving.repository
     }
 
-    async fn turn(&self) -> Result<Arc<Turn>, Refusal> {
-        let turn = self.request.serving.turns.take(self.terms.upload).await;
+    async fn turn_for_part(&self) -> Result<Arc<Turn>, Refusal> {
+        let turns = &self.request.serving.turns;
+        let turn = turns.take_for_part(self.terms.upload).await;
         turn.map(Arc::new).map_err(|_| superseded())
     }
 

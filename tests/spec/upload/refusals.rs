@@ -216,6 +216,20 @@ async fn a_connection_is_said_to_be_closed_if_the_body_may_be_left_unread() {
 }
 
 #[tokio::test]
+async fn a_connection_is_used_again_if_a_layer_in_front_hides_that_there_is_no_body() {
+    let layer = layer(scan("image/png"));
+    let read = mint(&layer, "scan").await;
+    let operation = "/fhir/R4/Binary/scan/$presigned-url";
+    let forged = read.replace("/scan/", "/other/");
+    for (path, status) in [(operation, 200), (&*read, 404), (&*forged, 403)] {
+        let get = request(Method::GET, path, &[], chunks(&[]));
+        let answer = call(&layer, get).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.header(CONNECTION), None, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_was_not_asked_for_is_taken_as_well() {
     let layer = layer(scan("image/png"));
     put(&layer, &mint_upload(&layer, "scan").await, "content").await;
