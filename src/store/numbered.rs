@@ -48,3 +48,21 @@ pub(super) fn newest<E>(mut exists: impl FnMut(u64) -> Result<bool, E>) -> Resul
     }
     Ok(newest)
 }
+
+#[cfg(all(test, feature = "fs"))]
+mod tests {
+    use std::convert::Infallible;
+
+    #[test]
+    fn the_newest_of_many_versions_is_found_with_few_questions() {
+        for (newest, most) in [(0, 1), (1, 2), (2, 4), (3, 4), (100, 14), (100_000, 34)] {
+            let mut questions = 0;
+            let found = super::newest(|number| {
+                questions += 1;
+                Ok::<_, Infallible>(number <= newest)
+            });
+            assert_eq!(found, Ok(newest));
+            assert!(questions <= most, "{questions} for {newest}");
+        }
+    }
+}

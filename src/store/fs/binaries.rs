@@ -79,7 +79,7 @@ impl FsRepository {
             fs::rename(&folder, &grave)
         };
         // Done even after an error: another call may have moved the folder meanwhile.
-        self.folder.forget(id.as_str());
+        self.forget(id);
         match moved {
             // An earlier call came as far as this, or another one does now.
             Err(error) if error.kind() == ErrorKind::NotFound && self.is_deleted(id) => {}

@@ -126,25 +126,26 @@ impl ContentFile {
         Self::new(file, path, beginning, disk, read_at).at("read", path)
     }
 
-    /// Without blocking, if the kernel has all that is needed in memory. A small content stays in
-    /// memory instead of its file if `keeps_in_memory`.
+    /// Without blocking, if the kernel has all that is needed in memory.
     pub(super) fn open_cached(
         path: &Path,
         beginning: Beginning,
         disk: Disk,
-        keeps_in_memory: bool,
     ) -> Option<(Self, Bytes)> {
         if disk == Disk::Unknown {
             return None;
         }
         let file = cached::open(path)?;
-        let (mut file, beginning) = Self::new(file, path, beginning, disk, cached::read_at).ok()?;
-        let length = file.metadata.length;
-        if keeps_in_memory && length <= SMALL && beginning.len() as u64 == length {
+        Self::new(file, path, beginning, disk, cached::read_at).ok()
+    }
+
+    /// Has a small content stay in memory instead of its file, if `beginning` is all of it.
+    pub(super) fn stay_in_memory(&mut self, beginning: &Bytes) {
+        let length = self.metadata.length;
+        if length <= SMALL && beginning.len() as u64 == length {
             // The buffer that was read into also has the header, and may be longer.
-            file.source = Source::Memory(Bytes::copy_from_slice(&beginning));
+            self.source = Source::Memory(Bytes::copy_from_slice(beginning));
         }
-        Some((file, beginning))
     }
 
     /// All of the content, if it is kept in memory.

@@ -234,18 +234,24 @@ impl Folder {
         not_kept: &NotKept,
     ) -> Result<(Arc<ContentFile>, Bytes), RepositoryError> {
         let disk = self.disk;
-        let cached = ContentFile::open_cached(&path, beginning, disk, not_kept.keeps_in_memory);
-        if let Some((file, beginning)) = cached {
-            // Only a content that need not be waited for is kept. Another may never be read again,
-            // and on systems other than Linux an open file can be in the way of moving its folder.
-            let file = Arc::new(file);
-            self.kept.keep(name, &file, not_kept);
-            return Ok((file, beginning));
+        let cached = ContentFile::open_cached(&path, beginning, disk);
+        let is_cached = cached.is_some();
+        let (mut file, beginning) = match cached {
+            Some(opened) => opened,
+            None => {
+                blocking(move || ContentFile::open(&path, beginning, disk).map_err(failed)).await?
+            }
+        };
+        if self.is_local() && not_kept.keeps_in_memory {
+            file.stay_in_memory(&beginning);
         }
-        let opened = blocking(move || ContentFile::open(&path, beginning, disk).map_err(failed));
-        opened
-            .await
-            .map(|(file, beginning)| (Arc::new(file), beginning))
+        let file = Arc::new(file);
+        // A file that had to be waited for is not kept open. It may never be read again, and on
+        // systems other than Linux an open file can be in the way of moving its folder.
+        if is_cached || file.in_memory().is_some() {
+            self.kept.keep(name, &file, not_kept);
+        }
+        Ok((file, beginning))
     }
 
     /// Takes in an upload, and hands it to `publish` as a whole file, which survives a power

@@ -9,6 +9,7 @@ mod entries;
 mod error;
 mod folder;
 mod kept_files;
+mod known_binaries;
 mod paths;
 mod repository;
 mod resumable;

@@ -22,6 +22,7 @@ use super::binaries::{GRAVES, TOMBSTONES};
 use super::error::{At as _, FileError};
 use super::folder::{Folder, Layout, Received};
 use super::kept_files::Name;
+use super::known_binaries::{KnownBinaries, KnownBinary};
 use super::paths::FileName;
 use super::staged_file::StagedFile;
 use super::unfinished::Unfinished;
@@ -66,8 +67,9 @@ const LAYOUT: Layout = Layout {
 ///
 /// Content that has been read is kept at hand on Linux, if it is on a local file system: small
 /// contents in memory ([`content_cache`](Self::content_cache)), the files of others open
-/// ([`max_open_files`](Self::max_open_files)). Therefore nothing but this repository may change the
-/// folder while it is open. A Binary that it deletes is gone at once, and its place on the disk as
+/// ([`max_open_files`](Self::max_open_files)). So are the facts that a mint needs, of the 8,192
+/// Binaries that were last asked for, in about 2 MB. Therefore nothing but this repository may
+/// change the folder while it is open. A Binary that it deletes is gone at once, and its place on the disk as
 /// soon as nobody downloads it any more.
 ///
 /// A key's context and its place are not looked at. The file system must be able to move a file
@@ -97,6 +99,7 @@ pub struct FsRepository {
     /// Held for reading while a version appears in a Binary's folder, and for writing while such a
     /// folder itself appears or goes. Held only where blocking is allowed.
     pub(super) folders: Arc<RwLock<()>>,
+    known: Arc<KnownBinaries>,
 }
 
 /// The contents of a Binary's own file.
@@ -125,6 +128,7 @@ impl FsRepository {
             let repository = Self {
                 folder: Folder::open(&root, &LAYOUT)?,
                 folders: Arc::default(),
+                known: Arc::default(),
             };
             repository.bury_all()?;
             Ok(repository)
@@ -164,46 +168,45 @@ impl FsRepository {
         blocking(move || repository.delete_blocking(id)).await
     }
 
-    fn locate_blocking(&self, target: &Target) -> Result<Located, RepositoryError> {
-        let id = target.id();
+    fn find_blocking(&self, id: BinaryId) -> Result<KnownBinary, RepositoryError> {
         let path = binary_file(&self.binary_folder(id));
         let binary = fs::read(&path)
             .at("read", &path)
             .map_err(|error| self.failed(id, error))?;
-        self.located(target, &binary, |number| exists(&self.content(id, number)))
+        Ok(self.examine(id, &binary, exists)?)
     }
 
     /// Without blocking, if the kernel has all that is needed in memory.
-    fn locate_cached(&self, target: &Target) -> Option<Located> {
+    fn find_cached(&self, id: BinaryId) -> Option<KnownBinary> {
         if !self.folder.is_local() {
             return None;
         }
-        let id = target.id();
         let binary = cached::read(&binary_file(&self.binary_folder(id))).ok()?;
-        let exists = |number| {
-            let path = self.content(id, number);
-            cached::exists(&path).at("look for", &path)
-        };
-        self.located(target, &binary, exists).ok()
+        let exists = |path: &Path| cached::exists(path).at("look for", path);
+        self.examine(id, &binary, exists).ok()
     }
 
     /// `binary` is the Binary's own file, and `exists` is asked about its versions.
-    fn located(
+    fn examine(
         &self,
-        target: &Target,
+        id: BinaryId,
         binary: &[u8],
-        exists: impl FnMut(u64) -> Result<bool, FileError>,
-    ) -> Result<Located, RepositoryError> {
-        let path = || binary_file(&self.binary_folder(target.id()));
-        let binary: Binary = serde_json::from_slice(binary)
-            .map_err(io::Error::from)
-            .at("read", &path())?;
-        let current = numbered::newest(exists)?;
-        let content_type = ContentType::new(binary.content_type)
-            .map_err(io::Error::other)
-            .at("read", &path())?;
-        let version = numbered::locate(target, current)?;
-        Ok(Located::new(target.key(version), content_type))
+        exists: impl Fn(&Path) -> Result<bool, FileError>,
+    ) -> Result<KnownBinary, FileError> {
+        let content_type = || {
+            let binary: Binary = serde_json::from_slice(binary)?;
+            ContentType::new(binary.content_type).map_err(io::Error::other)
+        };
+        Ok(KnownBinary {
+            content_type: content_type().at("read", &binary_file(&self.binary_folder(id)))?,
+            newest: numbered::newest(|number| exists(&self.content(id, number)))?,
+        })
+    }
+
+    /// To be called once a Binary has changed, and before that is reported to anybody.
+    pub(super) fn forget(&self, id: BinaryId) {
+        self.known.forget(id);
+        self.folder.forget(id.as_str());
     }
 
     /// Fails if `key` may not be written, as far as that is known before its content is there.
@@ -234,6 +237,7 @@ impl FsRepository {
             let _folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
             staged.publish(&content)
         };
+        self.known.forget(id);
         published.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => self.already_written(&content),
             _ => self.failed(id, error),
@@ -292,11 +296,24 @@ impl FsRepository {
 
 impl BinaryRepository for FsRepository {
     async fn locate(&self, target: &Target) -> Result<Located, RepositoryError> {
-        if let Some(located) = self.locate_cached(target) {
-            return Ok(located);
-        }
-        let (repository, target) = (self.clone(), target.clone());
-        blocking(move || repository.locate_blocking(&target)).await
+        let id = target.id();
+        let binary = match self.known.get(id) {
+            Ok(known) => known,
+            Err(not_known) => {
+                let binary = if let Some(binary) = self.find_cached(id) {
+                    binary
+                } else {
+                    let repository = self.clone();
+                    blocking(move || repository.find_blocking(id)).await?
+                };
+                if self.folder.is_local() {
+                    self.known.add(id, &binary, &not_known);
+                }
+                binary
+            }
+        };
+        let version = numbered::locate(target, binary.newest)?;
+        Ok(Located::new(target.key(version), binary.content_type))
     }
 
     async fn head(&self, key: &BinaryKey) -> Result<Metadata, RepositoryError> {

@@ -1,16 +1,18 @@
-//! Content that is kept at hand once it has been read: small ones in memory, the files of longer
-//! ones open.
+//! What is kept at hand once it has been read: small contents in memory, the files of longer ones
+//! open, and the facts that a mint needs.
 //!
-//! Each test takes a file away under the store, which nobody else may do: a content that can still
-//! be read has been kept.
+//! Each test takes a file away, which nobody but the store may do: what can still be read has been
+//! kept.
 
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
 
-use tower_presign::store::{ByteRange, ContentStore as _, FsStore, Place, RepositoryError};
+use tower_presign::store::{ByteRange, ContentStore as _, FsStore, Place, RepositoryError, Target};
+use tower_presign::url::Access;
+use tower_presign::{BinaryId, BinaryRepository as _, FsRepository, VersionId};
 
-use super::{collect, open_store, upload};
+use super::{collect, open_store, png, upload};
 
 const SMALL: usize = 16 * 1024;
 
@@ -120,4 +122,49 @@ async fn content_that_is_deleted_is_gone_at_once() {
         store.delete(&place).await.unwrap();
         assert_eq!(length(&store, &place).await, None);
     }
+}
+
+#[tokio::test]
+async fn small_content_is_kept_though_it_had_to_be_waited_for() {
+    // Reading without waiting is not possible there.
+    let Ok(folder) = tempfile::tempdir_in("/dev/shm") else {
+        return;
+    };
+    let store = FsStore::open(folder.path()).await.unwrap().fsync(false);
+    let place = put(&store, SMALL).await;
+    assert_eq!(length(&store, &place).await, Some(SMALL));
+    take_away(folder.path(), &place);
+    assert_eq!(length(&store, &place).await, Some(SMALL));
+}
+
+/// The version that a URL would be minted for.
+async fn located(
+    repository: &FsRepository,
+    id: BinaryId,
+    access: Access,
+) -> Result<VersionId, RepositoryError> {
+    let located = repository.locate(&Target::new(id, access)).await?;
+    assert_eq!(located.content_type, png());
+    Ok(located.key.version())
+}
+
+#[tokio::test]
+async fn a_binary_that_a_url_was_minted_for_is_known_until_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = FsRepository::open(folder.path()).await.unwrap();
+    let id = BinaryId::random();
+    let first = repository.create(id, png()).await.unwrap();
+    let version = async |access| located(&repository, id, access).await.unwrap();
+    assert_eq!(version(Access::Write).await, 1.into());
+    repository.write(&first, upload("first")).await.unwrap();
+    assert_eq!(version(Access::Write).await, 2.into(), "it was forgotten");
+
+    let file = folder.path().join(format!("binaries/{id}/v1"));
+    std::fs::rename(&file, folder.path().join("elsewhere")).unwrap();
+    assert_eq!(version(Access::Write).await, 2.into(), "it was kept");
+    assert_eq!(version(Access::Read).await, 1.into());
+
+    repository.delete(id).await.unwrap();
+    let deleted = located(&repository, id, Access::Read).await;
+    assert!(matches!(deleted, Err(RepositoryError::Deleted)));
 }
