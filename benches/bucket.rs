@@ -20,26 +20,21 @@ mod front;
 #[path = "../tests/object_store/proxy/link.rs"]
 #[allow(dead_code)]
 mod link;
+#[path = "support/store.rs"]
+mod store;
 
 use std::env;
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
-use axum::error_handling::HandleError;
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use http::StatusCode;
-use object_store::ClientOptions;
-use object_store::aws::AmazonS3Builder;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
-use s3s_fs::FileSystem;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
-use tower_presign::store::{Bucket, ByteRange, Connector, ObjectStoreRepository, Target, Upload};
+use tower_presign::store::{ByteRange, ObjectStoreRepository, Target, Upload};
 use tower_presign::url::{Expires, ReadTerms};
 use tower_presign::{Access, BinaryId, BinaryKey, BinaryRepository as _, ContentType, Grant};
 
@@ -70,11 +65,7 @@ fn main() {
 
 /// An S3 server that says what it was asked, at a path of its own.
 async fn serve(folder: &str) {
-    std::fs::create_dir_all(format!("{folder}/binaries")).expect("a folder");
-    let mut service = S3ServiceBuilder::new(FileSystem::new(folder).expect("a file system"));
-    service.set_auth(SimpleAuth::from_single("key", "secret"));
-    let service = HandleError::new(service.build(), |_| async { StatusCode::BAD_GATEWAY });
-    let (front, store) = Front::before(Router::new().fallback_service(service));
+    let (front, store) = Front::before(store::router(folder));
     let asked = get(async move || front.requests().join(" "));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("http://{}", listener.local_addr().expect("an address"));
@@ -148,19 +139,8 @@ type Row = (&'static str, String, String);
 
 impl Measured {
     async fn new(origin: &str, link: &Link) -> Self {
-        let store = AmazonS3Builder::new()
-            .with_endpoint(&link.origin)
-            .with_region("us-east-1")
-            .with_bucket_name("binaries")
-            .with_access_key_id("key")
-            .with_secret_access_key("secret")
-            .with_client_options(ClientOptions::new().with_allow_http(true))
-            .with_http_connector(Connector::new())
-            .with_retry(Bucket::retry_config())
-            .build()
-            .expect("a client");
         // The store shares its machine with us, and may be busy.
-        let bucket = Bucket::from(store).with_patience(Duration::from_secs(60));
+        let bucket = store::bucket(&link.origin).with_patience(Duration::from_secs(60));
         let repository = ObjectStoreRepository::new(bucket);
         let id = Self::create(&repository).await;
         Self {
