@@ -35,7 +35,6 @@ fn main() {
         return servers::run(&kind);
     }
     let table = row::Table::of_arguments();
-    growth::measure(&table);
     let missing: Vec<_> = ["wrk", "nginx", "taskset", "setpriv", "openssl", "python3"]
         .into_iter()
         .filter(|tool| !load::installed(tool))
@@ -45,5 +44,8 @@ fn main() {
     } else {
         println!("nothing is measured over HTTP without {missing:?}");
     }
+    // Last, since it deletes thousands of files: for up to five minutes, ext4 passes over the inodes
+    // of what was deleted when it looks for a free one, and each creation takes longer.
+    growth::measure(&table);
     table.summarise();
 }
