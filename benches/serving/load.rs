@@ -171,22 +171,70 @@ pub(crate) fn per_second(count: usize, start: Instant) -> f64 {
 }
 
 fn put_all(host: &str, targets: &[String], size: usize) {
-    let authority = host.strip_prefix("http://").expect("plain HTTP");
-    let mut connection = TcpStream::connect(authority).expect("the server listens");
-    connection.set_nodelay(true).expect("a socket");
-    let chunk = vec![0x5a; size.min(1024 * 1024)];
+    let mut client = Client::of(host);
     for target in targets {
-        let head = format!(
-            "PUT {target} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: image/png\r\n\
-             Content-Length: {size}\r\n\r\n"
+        client.send("PUT", target, "Content-Type: image/png\r\n", size);
+    }
+}
+
+/// Uploads a second: one by tus, in parts of `part` bytes, over one connection.
+pub(crate) fn put_in_parts(host: &str, target: &str, size: usize, part: usize) -> f64 {
+    let start = Instant::now();
+    let mut client = Client::of(host);
+    let length = format!("Tus-Resumable: 1.0.0\r\nUpload-Length: {size}\r\n");
+    let begun = client.send("POST", target, &length, 0);
+    let url = begun
+        .lines()
+        .find_map(|line| line.strip_prefix("location: "));
+    let path = url.and_then(|url| url.splitn(4, '/').last());
+    let target = format!("/{}", path.expect("a URL"));
+    for offset in (0..size).step_by(part) {
+        let headers = format!(
+            "Tus-Resumable: 1.0.0\r\nContent-Type: application/offset+octet-stream\r\n\
+             Upload-Offset: {offset}\r\n"
         );
-        connection.write_all(head.as_bytes()).expect("a head");
-        for _ in 0..size / chunk.len() {
-            connection.write_all(&chunk).expect("a body");
+        client.send("PATCH", &target, &headers, part.min(size - offset));
+    }
+    per_second(1, start)
+}
+
+/// What is uploaded, as often as it takes.
+static CHUNK: [u8; 1024 * 1024] = [0x5a; 1024 * 1024];
+
+/// A connection that is kept alive.
+struct Client<'a> {
+    authority: &'a str,
+    connection: TcpStream,
+}
+
+impl<'a> Client<'a> {
+    fn of(host: &'a str) -> Self {
+        let authority = host.strip_prefix("http://").expect("plain HTTP");
+        let connection = TcpStream::connect(authority).expect("the server listens");
+        connection.set_nodelay(true).expect("a socket");
+        Self {
+            authority,
+            connection,
+        }
+    }
+
+    /// Sends `size` bytes, and returns the answer.
+    fn send(&mut self, method: &str, target: &str, headers: &str, size: usize) -> String {
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {size}\r\n\r\n",
+            self.authority
+        );
+        self.connection.write_all(head.as_bytes()).expect("a head");
+        let mut left = size;
+        while left > 0 {
+            let chunk = &CHUNK[..left.min(CHUNK.len())];
+            self.connection.write_all(chunk).expect("a body");
+            left -= chunk.len();
         }
         let mut answer = [0; 4096];
-        let length = connection.read(&mut answer).expect("an answer");
-        let answer = String::from_utf8_lossy(&answer[..length]);
+        let length = self.connection.read(&mut answer).expect("an answer");
+        let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
         assert!(answer.starts_with("HTTP/1.1 20"), "{target}: {answer}");
+        answer
     }
 }

@@ -5,7 +5,8 @@
 //! tool is missing are left out with a word. Prints each row with its goal, and a summary.
 //!
 //! ```text
-//! cargo bench --bench serving                  # ten minutes
+//! cargo bench --bench serving                  # a quarter of an hour
+//! cargo bench --all-features --bench serving   # also a bucket, with s3s-fs as its store
 //! cargo bench --bench serving -- "GET 1k"      # the rows whose names contain this
 //! cargo bench --bench serving -- throughput | python3 benches/serving/graph.py > docs/throughput.svg
 //! PRESIGN_BENCH_BINARIES=1000000 cargo bench --bench serving -- Binaries
@@ -16,14 +17,24 @@ fn main() {
     println!("serving: needs Linux");
 }
 
+#[cfg(all(target_os = "linux", feature = "object-store-aws"))]
+mod bucket;
 #[cfg(target_os = "linux")]
 mod growth;
 #[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]
+mod resources;
+#[cfg(target_os = "linux")]
 mod row;
 #[cfg(target_os = "linux")]
 mod rows;
+#[cfg(all(target_os = "linux", feature = "object-store-aws"))]
+#[path = "../support/store.rs"]
+mod s3;
+#[cfg(target_os = "linux")]
+#[path = "../support/search.rs"]
+mod search;
 #[cfg(target_os = "linux")]
 mod servers;
 #[cfg(target_os = "linux")]

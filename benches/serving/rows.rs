@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::load::{self, Requests, http2_rate, installed, put, put_at_once};
+use crate::load::{self, Requests, http2_rate, installed, put, put_at_once, put_in_parts};
+use crate::resources;
 use crate::row::Table;
 use crate::servers::{NginxServer, Servers};
 use crate::site::{Nginx, SIZES, Site};
@@ -38,6 +39,12 @@ pub(crate) fn measure(table: &Table) {
     rows.throughput();
     rows.uploads(&site);
     rows.durable_uploads(&site, &mut servers);
+    rows.uploads_in_parts(&site, &mut servers);
+    resources::measure(table, &mut servers);
+    #[cfg(feature = "object-store-aws")]
+    crate::bucket::measure(table, &mut servers);
+    #[cfg(not(feature = "object-store-aws"))]
+    println!("no bucket is measured without the feature object-store-aws");
     // Last, since the peak is that of the whole run.
     memory(table, &site, &ours.address, ours.pid);
 }
@@ -244,6 +251,23 @@ impl Rows<'_> {
             let targets = site.write_targets("fsync", 160);
             let ours = put_at_once(&server, &targets, KIBIBYTE, CLIENTS);
             (ours, flushed_files(site, 160, CLIENTS))
+        });
+    }
+
+    fn uploads_in_parts(&self, site: &Site, servers: &mut Servers<'_>) {
+        const SIZE: usize = 1024 * MEBIBYTE;
+        let name = "PUT 1g in parts of 16 MiB : PUT 1g";
+        if !self.table.wants(name) {
+            return;
+        }
+        let server = servers.start("resumable").address;
+        let targets = || {
+            site.remove_uploads();
+            site.write_targets("resumable", 1)
+        };
+        self.table.ratio(name, Some(0.9), "MiB/s", || {
+            let parts = put_in_parts(&server, &targets()[0], SIZE, 16 * MEBIBYTE);
+            (1024.0 * parts, 1024.0 * put(&server, &targets(), SIZE))
         });
     }
 }

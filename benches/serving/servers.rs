@@ -1,4 +1,5 @@
-//! The servers that are compared, each a process of its own, on the first core.
+//! The servers that are compared, each a process of its own, on the first core. (A bucket's store is
+//! on the second.)
 //!
 //! All of them end with this process, however it ends: the kernel sends each SIGTERM
 //! (`setpriv --pdeathsig`), upon which nginx ends its worker too.
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use axum_server::tls_rustls::RustlsConfig;
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
@@ -69,8 +71,12 @@ impl<'a> Servers<'a> {
 
     /// This program, started again as a server.
     pub(crate) fn start(&mut self, kind: &str) -> Server {
+        self.start_on(0, kind)
+    }
+
+    pub(crate) fn start_on(&mut self, core: u8, kind: &str) -> Server {
         let folder = self.site.folder().to_owned();
-        let mut command = on_the_first_core(&std::env::current_exe().expect("a program"));
+        let mut command = on_core(core, &std::env::current_exe().expect("a program"));
         command.env("SERVE", kind).env("FOLDER", folder);
         let child = self.spawn(command.stdout(Stdio::piped()));
         let stdout = child.stdout.take().expect("a pipe");
@@ -88,7 +94,7 @@ impl<'a> Servers<'a> {
     pub(crate) fn start_nginx(&mut self) -> NginxServer {
         let configuration = self.site.path("nginx.conf");
         std::fs::write(&configuration, nginx_configuration(self.site)).expect("a file");
-        let mut command = on_the_first_core(Path::new("nginx"));
+        let mut command = on_core(0, Path::new("nginx"));
         self.spawn(command.arg("-c").arg(&configuration).stderr(Stdio::null()));
         let [plain, http2, tls] =
             [0, 1, 2].map(|offset| SocketAddr::from(([127, 0, 0, 1], NGINX_PORT + offset)));
@@ -103,10 +109,10 @@ impl<'a> Servers<'a> {
     }
 }
 
-fn on_the_first_core(program: &Path) -> Command {
+fn on_core(core: u8, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM", "taskset", "-c", "0"]);
-    command.arg(program);
+    command.args(["--pdeathsig", "TERM", "taskset", "-c"]);
+    command.arg(core.to_string()).arg(program);
     command
 }
 
@@ -174,15 +180,25 @@ impl Catalog for Records {
     }
 }
 
-/// The program's other part: it is started as a server.
+/// The program's other part: it is started as a server. Behind the kind of a server may be the
+/// address of another.
 #[tokio::main]
 pub(crate) async fn run(kind: &str) {
     let folder = PathBuf::from(std::env::var("FOLDER").expect("a folder"));
+    #[cfg_attr(not(feature = "object-store-aws"), expect(unused_variables))]
+    let (kind, store) = kind.split_once(' ').unwrap_or((kind, ""));
     let app = match kind {
         "fs" | "tls" | "fsync" => {
             let repository = FsRepository::open(folder.join(Site::binaries(kind))).await;
             let repository = repository.expect("a folder").fsync(kind == "fsync");
             with_layer(PresignLayer::new(signer(), repository, AllowAll))
+        }
+        "resumable" => {
+            let repository = FsRepository::open(folder.join(Site::binaries(kind))).await;
+            let repository = repository.expect("a folder").fsync(false);
+            Site::create_for_writes(&repository).await;
+            let layer = PresignLayer::new(signer(), repository, AllowAll);
+            with_layer(layer.resumable_uploads(true))
         }
         "memory" => {
             let repository = MemoryRepository::new();
@@ -195,6 +211,14 @@ pub(crate) async fn run(kind: &str) {
             let repository = Composed::new(Records, store);
             with_layer(PresignLayer::new(signer(), repository, AllowAll))
         }
+        #[cfg(feature = "object-store-aws")]
+        "bucket" => {
+            let repository = crate::bucket::repository(store);
+            with_layer(PresignLayer::new(signer(), repository, AllowAll))
+        }
+        #[cfg(feature = "object-store-aws")]
+        "store" => crate::bucket::store(&folder),
+        "search" => crate::resources::app(),
         "constant" => constant(),
         "serve-dir" => Router::new().fallback_service(ServeDir::new(folder.join("files"))),
         _ => Router::new().route("/hello", get(async || "Hello, World!")),
@@ -210,7 +234,14 @@ pub(crate) async fn run(kind: &str) {
         let ended = server.serve(app.into_make_service()).await;
         ended.expect("the server runs");
     } else {
+        // The last piece of a streamed answer must not wait for acknowledgements of the others.
+        let is_streamed = matches!(kind, "bucket" | "store" | "search");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+        let listener = listener.tap_io(move |socket| {
+            if is_streamed {
+                drop(socket.set_nodelay(true));
+            }
+        });
         announce(&format!("http://{address}"));
         axum::serve(listener, app).await.expect("the server runs");
     }

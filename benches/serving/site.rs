@@ -95,6 +95,10 @@ impl Site {
             let upload = Upload::new(png(), content);
             repository.write(&key, upload).await.expect("an upload");
         }
+        Self::create_for_writes(&repository).await;
+    }
+
+    pub(crate) async fn create_for_writes(repository: &FsRepository) {
         for number in 0..15_000 {
             let id = BinaryId::new(format!("w{number}")).expect("an id");
             repository.create(id, png()).await.expect("a Binary");
@@ -106,6 +110,7 @@ impl Site {
         match kind {
             "tls" => "binaries-tls",
             "fsync" => "binaries-fsync",
+            "resumable" => "binaries-resumable",
             _ => "binaries",
         }
     }
@@ -135,7 +140,11 @@ impl Site {
             Access::Write => Grant::new(key, WriteTerms::new(png()), expires),
             _ => Grant::new(key, ReadTerms::new(), expires),
         };
-        let url = signer().sign(&grant);
+        Self::target_of(&grant)
+    }
+
+    pub(crate) fn target_of(grant: &Grant) -> String {
+        let url = signer().sign(grant);
         url.as_str().replacen("http://storage.example", "", 1)
     }
 
@@ -165,8 +174,10 @@ impl Site {
 
     /// Makes room in memory: on virtual machines that which has not been in use before is slow.
     pub(crate) fn remove_uploads(&self) {
-        let binaries = self.path("binaries/binaries");
-        let ours = (0..self.next_binary.get()).map(|number| binaries.join(format!("w{number}/v1")));
+        let ours = ["fs", "resumable"].into_iter().flat_map(|kind| {
+            let binaries = self.path(Self::binaries(kind)).join("binaries");
+            (0..self.next_binary.get()).map(move |number| binaries.join(format!("w{number}/v1")))
+        });
         let put = self.path("put");
         let theirs = (0..self.next_file.get()).map(|number| put.join(number.to_string()));
         for file in ours.chain(theirs) {
