@@ -74,12 +74,17 @@ const EXTENSIONS: &[(&str, &str)] = &[
     ("video/webm", "webm"),
 ];
 
+/// As [`extension`], of the types in the table alone: each is complete, and has no parameters.
+pub(crate) fn usual_extension(essence: &str) -> Option<&'static str> {
+    let position = EXTENSIONS.binary_search_by(|(name, _)| (*name).cmp(essence));
+    Some(EXTENSIONS[position.ok()?].1)
+}
+
 /// The end of the name of a file of this type, without the dot. `essence` is type and subtype, in
 /// lower case, under the name that is registered.
 pub(crate) fn extension(essence: &str) -> &'static str {
-    let of_type = EXTENSIONS.iter().find(|(name, _)| *name == essence);
-    match of_type {
-        Some((_, extension)) => extension,
+    match usual_extension(essence) {
+        Some(extension) => extension,
         // RFC 6839
         None => match essence.rsplit_once('+') {
             Some((_, "json")) => "json",
@@ -87,5 +92,30 @@ pub(crate) fn extension(essence: &str) -> &'static str {
             Some((_, "zip")) => "zip",
             _ => OTHER,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EXTENSIONS;
+    use crate::served_type::ServedType;
+
+    #[test]
+    fn the_types_are_in_alphabetical_order() {
+        assert!(EXTENSIONS.is_sorted());
+    }
+
+    #[test]
+    fn the_types_are_as_parsing_would_have_them() {
+        for (name, extension) in EXTENSIONS {
+            let known = ServedType::of(name).unwrap();
+            let parsed = ServedType::parse(name).unwrap();
+            assert_eq!(known.text, parsed.text);
+            assert_eq!(known.kind, parsed.kind);
+            assert_eq!(
+                (known.extension, parsed.extension),
+                (*extension, *extension)
+            );
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::content_kind::ContentKind;
 use crate::content_type::{OCTET_STREAM, complete_media_type, essence};
-use crate::extension::extension;
+use crate::extension::{extension, usual_extension};
 
 /// Read once for all headers of a download.
 pub(crate) struct ServedType<'a> {
@@ -18,6 +18,18 @@ pub(crate) struct ServedType<'a> {
 impl<'a> ServedType<'a> {
     /// `None` for a text that is no complete media type.
     pub(crate) fn of(stored: &'a str) -> Option<Self> {
+        // Most content is of a type that needs no parsing.
+        match usual_extension(stored) {
+            Some(extension) => Some(Self {
+                text: stored.into(),
+                kind: ContentKind::of(stored),
+                extension,
+            }),
+            None => Self::parse(stored),
+        }
+    }
+
+    pub(crate) fn parse(stored: &'a str) -> Option<Self> {
         let mime = complete_media_type(stored)?;
         let essence = essence(&mime);
         Some(Self {

@@ -35,16 +35,26 @@ struct Facts {
     key_id: Option<Box<str>>,
     url_id: Option<UrlId>,
     status: Option<StatusCode>,
-    content: Counter,
+    /// The bytes of a download.
+    sent: u64,
+    /// The bytes of an upload, once they are counted.
+    received: Option<Counter>,
     /// Of a resumable upload.
     step: Option<(UploadId, Step)>,
-    observer: Option<Box<dyn Observer>>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Facts {
+    /// The bytes of the content that have been sent, or have arrived.
+    fn bytes(&self) -> u64 {
+        self.received.as_ref().map_or(self.sent, Counter::bytes)
+    }
 }
 
 /// Learns of the end of a request.
-pub(crate) trait Observer: Send {
+pub(crate) trait Observer: Send + Sync {
     /// `bytes` are those of the content.
-    fn ended(self: Box<Self>, ending: Ending, bytes: u64, duration: Duration);
+    fn ended(self: Arc<Self>, ending: Ending, bytes: u64, duration: Duration);
 }
 
 /// The steps of a resumable upload.
@@ -93,7 +103,8 @@ impl RequestEvent {
                 key_id: None,
                 url_id: None,
                 status: None,
-                content: Counter::default(),
+                sent: 0,
+                received: None,
                 step: None,
                 observer: None,
             })),
@@ -115,8 +126,8 @@ impl RequestEvent {
     }
 
     /// Has `observer` learn of the end.
-    pub(crate) fn observe(&mut self, observer: impl Observer + 'static) {
-        self.note(|facts| facts.observer = Some(Box::new(observer)));
+    pub(crate) fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.note(|facts| facts.observer = Some(observer));
     }
 
     /// The operation is called on this Binary, or on this version of it.
@@ -168,13 +179,13 @@ impl RequestEvent {
 
     /// So much of a download has been handed to the server.
     pub(crate) fn sent(&mut self, bytes: usize) {
-        self.note(|facts| facts.content.add(bytes));
+        self.note(|facts| facts.sent += bytes as u64);
     }
 
     /// Counts what arrives of an upload.
     pub(crate) fn counter(&mut self) -> Counter {
         let mut counter = Counter::default();
-        self.note(|facts| counter = facts.content.clone());
+        self.note(|facts| counter = facts.received.get_or_insert_default().clone());
         counter
     }
 
@@ -186,7 +197,7 @@ impl RequestEvent {
         self.note(|facts| {
             facts.status = Some(refusal.code.status());
             // An upload of which something had arrived has failed, rather than been refused.
-            if facts.content.bytes() == 0 {
+            if facts.bytes() == 0 {
                 facts.event = Some(Event::Refusal);
             }
         });
@@ -217,8 +228,9 @@ impl RequestEvent {
         };
         #[cfg(feature = "tracing")]
         emit(&facts, ending, error);
+        let bytes = facts.bytes();
         if let Some(observer) = facts.observer {
-            observer.ended(ending, facts.content.bytes(), facts.started.elapsed());
+            observer.ended(ending, bytes, facts.started.elapsed());
         }
     }
 }
@@ -250,7 +262,7 @@ fn emit(facts: &Facts, ending: Ending, error: Option<&(dyn Error + 'static)>) {
         Ending::Failed(code) => level(code),
         Ending::Complete | Ending::Aborted => Level::INFO,
     };
-    let bytes = facts.content.bytes();
+    let bytes = facts.bytes();
     macro_rules! event {
         ($level:ident, $name:literal, $bytes:expr) => {
             tracing::event!(

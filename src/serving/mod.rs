@@ -26,7 +26,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 pub use self::download::Download;
 use self::plan::{Creation, Dialect};
 pub(crate) use self::resume::finish_tus;
-use self::usage::{Settlement, Usage};
+use self::usage::Usage;
 use crate::config::Serving;
 use crate::events::RequestEvent;
 use crate::fhir::Refusal;
@@ -88,7 +88,7 @@ impl Verified {
         serving.verifier.check_time(&grant, now)?;
         let place = grant.key.take_place();
         let usage = Usage::new(serving, parts, grant);
-        event.observe(Settlement(Arc::clone(&usage)));
+        event.observe(Arc::<Usage>::clone(&usage));
         Ok(Self {
             usage,
             place,

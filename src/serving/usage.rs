@@ -103,11 +103,9 @@ pub(super) fn rejection(error: RepositoryError) -> Refusal {
 }
 
 /// Reports the end of a URL's use to the policy, and takes a reservation back that was not needed.
-pub(super) struct Settlement(pub(super) Arc<Usage>);
-
-impl Observer for Settlement {
-    fn ended(self: Box<Self>, ending: Ending, bytes: u64, duration: Duration) {
-        let usage = self.0;
+impl Observer for Usage {
+    fn ended(self: Arc<Self>, ending: Ending, bytes: u64, duration: Duration) {
+        let usage = self;
         detach(Box::pin(async move {
             // The first byte of content is out, and the URL is used up; or it is not.
             let is_reserved = usage.is_reserved.load(Ordering::Relaxed) && bytes == 0;

@@ -1,6 +1,7 @@
 //! The claims of a presigned URL: one table, from which writing, parsing, redaction and the
 //! format's documentation follow.
 
+use super::format::split_once;
 use super::grant::Permission;
 
 /// A claim: one row of the table.
@@ -196,9 +197,17 @@ impl<'a> Values<'a> {
             // Only later rows can follow.
             let row = rows.find(|row| row.begins(text))?;
             let value = &text[row.name.len() + 1..];
-            let end = value.bytes().position(|b| b == b'&');
-            values[row.claim as usize] = Some(&value[..end.unwrap_or(value.len())]);
-            rest = end.map(|end| &value[end + 1..]);
+            let value = match split_once(value, b'&') {
+                Some((value, others)) => {
+                    rest = Some(others);
+                    value
+                }
+                None => {
+                    rest = None;
+                    value
+                }
+            };
+            values[row.claim as usize] = Some(value);
             present |= row.bit();
         }
         let kind = Kind::with_method(values[Claim::Method as usize])?;

@@ -86,8 +86,8 @@ pub(crate) struct Malformed;
 #[inline(always)]
 pub(super) fn parse(target: &str) -> Result<Grant, Malformed> {
     let path = target.strip_prefix('/').ok_or(Malformed)?;
-    let (id, rest) = path.split_once('/').ok_or(Malformed)?;
-    let (version, claims) = rest.split_once('?').ok_or(Malformed)?;
+    let (id, rest) = split_once(path, b'/').ok_or(Malformed)?;
+    let (version, claims) = split_once(rest, b'?').ok_or(Malformed)?;
     let mut key = BinaryKey::new(BinaryId::new(id)?, VersionId::new(version)?);
 
     let (kind, values) = Values::parse(claims).ok_or(Malformed)?;
@@ -116,6 +116,13 @@ pub(super) fn parse(target: &str) -> Result<Grant, Malformed> {
         expires: Expires::at_unix_seconds(expires),
         id,
     })
+}
+
+/// As [`str::split_once`] of a character of ASCII, which takes several times as long.
+#[inline]
+pub(super) fn split_once(text: &str, delimiter: u8) -> Option<(&str, &str)> {
+    let position = memchr::memchr(delimiter, text.as_bytes())?;
+    Some((&text[..position], &text[position + 1..]))
 }
 
 fn read_terms(values: &Values<'_>) -> Result<ReadTerms, Malformed> {

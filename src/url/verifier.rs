@@ -215,9 +215,7 @@ impl UrlVerifier {
                 VerifyError::MissingSignature
             });
         };
-        let key_id = signed
-            .rsplit('&')
-            .find_map(|claim| claim.strip_prefix("Key-Pair-Id="))
+        let key_id = key_id(signed)
             .filter(|key_id| self.is_authentic(signed, key_id, signature))
             .ok_or(VerifyError::InvalidSignature)?;
         Ok(Authentic { signed, key_id })
@@ -293,6 +291,18 @@ pub(crate) fn has_signature(target: &str) -> bool {
 fn split_signature(target: &str) -> Option<(&str, &str)> {
     let (rest, signature) = target.split_at_checked(target.len().checked_sub(SIGNATURE_LENGTH)?)?;
     Some((rest.strip_suffix(SIGNATURE)?, signature))
+}
+
+/// The key id that a target names: one of its last claims.
+fn key_id(signed: &str) -> Option<&str> {
+    let mut rest = signed;
+    loop {
+        let start = memchr::memrchr(b'&', rest.as_bytes()).map_or(0, |before| before + 1);
+        if let Some(key_id) = rest[start..].strip_prefix("Key-Pair-Id=") {
+            return Some(key_id);
+        }
+        rest = &rest[..start.checked_sub(1)?];
+    }
 }
 
 /// Every string to sign of one base URL begins alike, so that part is hashed once.
