@@ -29,7 +29,7 @@ impl<'a> ServedType<'a> {
         }
     }
 
-    pub(crate) fn parse(stored: &'a str) -> Option<Self> {
+    fn parse(stored: &'a str) -> Option<Self> {
         let mime = complete_media_type(stored)?;
         let essence = essence(&mime);
         Some(Self {
@@ -53,6 +53,31 @@ impl<'a> ServedType<'a> {
             text: OCTET_STREAM.into(),
             kind: ContentKind::of(OCTET_STREAM),
             extension: extension(OCTET_STREAM),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::extension::EXTENSIONS;
+    use crate::served_type::ServedType;
+
+    #[test]
+    fn the_types_are_in_alphabetical_order() {
+        assert!(EXTENSIONS.is_sorted());
+    }
+
+    #[test]
+    fn the_types_are_as_parsing_would_have_them() {
+        for (name, extension) in EXTENSIONS {
+            let known = ServedType::of(name).unwrap();
+            let parsed = ServedType::parse(name).unwrap();
+            assert_eq!(known.text, parsed.text);
+            assert_eq!(known.kind, parsed.kind);
+            assert_eq!(
+                (known.extension, parsed.extension),
+                (*extension, *extension)
+            );
         }
     }
 }
