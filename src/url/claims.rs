@@ -197,16 +197,9 @@ impl<'a> Values<'a> {
             // Only later rows can follow.
             let row = rows.find(|row| row.begins(text))?;
             let value = &text[row.name.len() + 1..];
-            let value = match split_once(value, b'&') {
-                Some((value, others)) => {
-                    rest = Some(others);
-                    value
-                }
-                None => {
-                    rest = None;
-                    value
-                }
-            };
+            let (value, others) = split_once(value, b'&')
+                .map_or((value, None), |(value, others)| (value, Some(others)));
+            rest = others;
             values[row.claim as usize] = Some(value);
             present |= row.bit();
         }

@@ -7,10 +7,12 @@
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tower_presign::store::{ByteRange, ContentStore as _, FsStore, Place, RepositoryError, Target};
 use tower_presign::url::Access;
-use tower_presign::{BinaryId, BinaryRepository as _, FsRepository, VersionId};
+use tower_presign::{BinaryId, BinaryKey, BinaryRepository as _, FsRepository, VersionId};
 
 use super::{collect, open_store, png, upload};
 
@@ -167,4 +169,39 @@ async fn a_binary_that_a_url_was_minted_for_is_known_until_it_changes() {
     repository.delete(id).await.unwrap();
     let deleted = located(&repository, id, Access::Read).await;
     assert!(matches!(deleted, Err(RepositoryError::Deleted)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_mint_knows_every_upload_that_has_been_acknowledged() {
+    const VERSIONS: u64 = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let repository = FsRepository::open(folder.path()).await.unwrap();
+    let repository = repository.fsync(false);
+    let id = BinaryId::random();
+    repository.create(id, png()).await.unwrap();
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let minting: Vec<_> = (0..4)
+        .map(|_| {
+            let (repository, acknowledged) = (repository.clone(), Arc::clone(&acknowledged));
+            tokio::spawn(async move {
+                loop {
+                    let before = acknowledged.load(Ordering::SeqCst);
+                    let next = located(&repository, id, Access::Write).await.unwrap();
+                    assert!(next.number() > Some(before), "{next} after {before}");
+                    if before == VERSIONS {
+                        return;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for version in 1..=VERSIONS {
+        let key = BinaryKey::new(id, version.into());
+        repository.write(&key, upload("content")).await.unwrap();
+        acknowledged.store(version, Ordering::SeqCst);
+    }
+    for minting in minting {
+        minting.await.unwrap();
+    }
 }
