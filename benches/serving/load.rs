@@ -13,10 +13,11 @@ pub(crate) fn installed(tool: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-pub(crate) fn pin_to_core(core: u8) {
+/// Runs this thread, and those that it starts from now on, on these cores (`1`, or `0-3`).
+pub(crate) fn run_on(cores: &str) {
     let pid = std::process::id().to_string();
     Command::new("taskset")
-        .args(["-pc", &core.to_string(), &pid])
+        .args(["-pc", cores, &pid])
         .stdout(Stdio::null())
         .status()
         .expect("taskset runs");

@@ -16,7 +16,7 @@ const CONNECTIONS: u32 = 64;
 
 pub(crate) fn measure(table: &Table) {
     // The load has this core, the servers the other.
-    load::pin_to_core(1);
+    load::run_on("1");
     let site = Site::new();
     let mut servers = Servers::new(&site);
     let ours = servers.start("fs");
@@ -47,6 +47,8 @@ pub(crate) fn measure(table: &Table) {
     println!("no bucket is measured without the feature object-store-aws");
     // Last, since the peak is that of the whole run.
     memory(table, &site, &ours.address, ours.pid);
+    // All that there are.
+    load::run_on("0-1023");
 }
 
 fn mints(table: &Table, servers: &mut Servers<'_>, ours: &str, hello: &str) {
