@@ -5,7 +5,7 @@
 //! tool is missing are left out with a word. Prints each row with its goal, and a summary.
 //!
 //! ```text
-//! cargo bench --bench serving                  # a quarter of an hour
+//! cargo bench --bench serving                  # eleven minutes
 //! cargo bench --all-features --bench serving   # also a bucket, with s3s-fs as its store
 //! cargo bench --bench serving -- "GET 1k"      # the rows whose names contain this
 //! cargo bench --bench serving -- throughput | python3 benches/serving/graph.py > docs/throughput.svg
