@@ -136,3 +136,25 @@ impl Drop for Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+
+    use crate::id::UploadId;
+    use crate::turns::{Superseded, Turns};
+
+    #[test]
+    fn a_part_that_waits_is_ended_though_the_one_before_hangs() {
+        let (turns, upload) = (Arc::new(Turns::default()), UploadId::random());
+        let _hanging = turns.take(upload).now_or_never().unwrap();
+        let mut part = pin!(turns.take_for_part(upload));
+        assert!(part.as_mut().now_or_never().is_none());
+        let mut later = pin!(turns.take(upload));
+        assert!(later.as_mut().now_or_never().is_none());
+        assert_eq!(part.now_or_never().map(Result::err), Some(Some(Superseded)));
+    }
+}
