@@ -222,19 +222,33 @@ struct ClientLeft;
 impl Shared {
     /// Takes the frames that have arrived and were not yet read. True if they make the body whole.
     fn receive_rest(&mut self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
         let mut length = 0;
-        while !self.has_ended && length <= MAX_REST {
-            match Pin::new(&mut self.body).poll_frame(&mut context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    length += frame.data_ref().map_or(0, Bytes::len);
-                    self.rest.push_back(frame);
-                }
-                Poll::Ready(None) => self.has_ended = true,
-                Poll::Ready(Some(Err(_))) | Poll::Pending => break,
-            }
+        while length <= MAX_REST
+            && let Some(taken) = self.receive_frame()
+        {
+            length += taken;
         }
         self.has_ended
+    }
+
+    /// Takes a frame that has arrived, and returns its bytes.
+    fn receive_frame(&mut self) -> Option<usize> {
+        if self.has_ended {
+            return None;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.body).poll_frame(&mut context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                self.rest.push_back(frame);
+                Some(length)
+            }
+            Poll::Ready(None) => {
+                self.has_ended = true;
+                None
+            }
+            Poll::Ready(Some(Err(_))) | Poll::Pending => None,
+        }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
@@ -278,12 +292,7 @@ impl Shared {
 
     /// True if nothing is left to read, which layers in front hide (tower-http's `TimeoutBody`).
     fn has_no_more(&mut self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        match Pin::new(&mut self.body).poll_frame(&mut context) {
-            Poll::Ready(Some(Ok(frame))) => self.rest.push_back(frame),
-            Poll::Ready(None) => self.has_ended = true,
-            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
-        }
+        self.receive_frame();
         self.has_ended
     }
 
