@@ -199,7 +199,7 @@ pub(crate) fn put_in_parts(host: &str, target: &str, size: usize, part: usize) -
     per_second(1, start)
 }
 
-/// What is uploaded, as often as it takes.
+/// The bytes of an upload, repeated up to its length.
 static CHUNK: [u8; 1024 * 1024] = [0x5a; 1024 * 1024];
 
 /// A connection that is kept alive.

@@ -64,7 +64,7 @@ fn search(url: impl Fn(usize) -> String) -> Bytes {
         .into()
 }
 
-/// What a host would do that has no layer, with URLs that cost nothing.
+/// Does the work of a host without the layer, with URLs that cost nothing.
 pub fn parse_walk_write(json: &Bytes) -> Vec<u8> {
     let mut value: Value = serde_json::from_slice(json).unwrap();
     walk(&mut value);

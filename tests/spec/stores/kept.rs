@@ -1,8 +1,8 @@
-//! What is kept at hand once it has been read: small contents in memory, the files of longer ones
-//! open, and the facts that a mint needs.
+//! Contents and facts that are kept at hand once they have been read: small contents in memory, the
+//! files of longer ones open, and the facts that a mint needs.
 //!
-//! Each test takes a file away, which nobody but the store may do: what can still be read has been
-//! kept.
+//! Each test takes a file away, which nobody but the store may do. Content that can still be read has
+//! been kept.
 
 #![cfg(target_os = "linux")]
 
